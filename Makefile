@@ -1,0 +1,88 @@
+# `make` lists the targets; each one sets up what it needs in .venv (scripts/setup.py).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_OPTIONS
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-browser notebooks exercises diagrams checkpoints results contents pins format site screenshots clean setup-lab setup-test
+
+help: ## list the targets
+	@echo "make lab                    set up the course in .venv, then open it in JupyterLab"
+	@echo "make test                   set up the test tools too, then run every test"
+	@echo
+	@echo "For maintainers (CONTRIBUTING.md says when):"
+	@echo "make test ARGS=tests/unit   run some of the tests: folders, files or notebooks"
+	@echo "make test-browser           run the browser tests (needs Chromium)"
+	@echo "make notebooks [NB=...]     re-execute and store the notebooks named, or those whose cells changed; then check them"
+	@echo "make exercises [NAME=...]   release notebooks/exercises from notebooks/solutions"
+	@echo "make diagrams               draw images/*.svg"
+	@echo "make format                 format and lint the package, the tests and the notebooks"
+	@echo "make site                   build the website in docs/_build/html"
+	@echo "make checkpoints [NAME=...] train the networks in data/checkpoints again (a quarter of an hour)"
+	@echo "make results [NAME=...]     repeat the long runs stored in data/results (hours)"
+	@echo "make screenshots            take the screenshots in README.md (needs Chromium)"
+	@echo "make contents               bring the table of chapters in README.md up to date"
+	@echo "make pins                   write the versions in .venv to requirements.txt"
+	@echo "make clean                  remove .venv and everything built"
+	@echo
+	@echo "Options: PYTHON=python3.12  PIP_OPTIONS='...' (passed to pip)  NO_BROWSER=1 (make lab only prints the address)"
+
+# --- learners ---------------------------------------------------------------------------------------------------------------
+
+lab: setup-lab
+	@echo "Starting JupyterLab. Stop it with Ctrl-C. If no browser opens, open the address printed below."
+	@$(BIN)/python scripts/lab.py $(if $(NO_BROWSER),--no-browser)
+
+test: setup-test
+	$(BIN)/python -m pytest $(ARGS)
+
+# --- maintainers ------------------------------------------------------------------------------------------------------------
+
+test-browser: setup-test
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+notebooks: setup-test
+	$(BIN)/python scripts/notebooks.py --check $(NB)
+
+exercises: setup-test
+	$(BIN)/python scripts/exercises.py $(NAME)
+
+diagrams: setup-test
+	$(BIN)/python scripts/diagrams.py
+
+checkpoints: setup-test
+	$(BIN)/python scripts/checkpoints.py $(NAME)
+
+# the long run stored in data/results/NAME.json is scripts/NAME.py
+RESULTS := $(filter-out %.partial,$(sort $(basename $(notdir $(wildcard data/results/*.json data/results/*.jsonl)))))
+
+results: setup-test
+	@for name in $(or $(NAME),$(RESULTS)); do echo "scripts/$$name.py"; $(BIN)/python scripts/$$name.py || exit 1; done
+
+contents: setup-test
+	$(BIN)/python -m scripts.contents
+
+pins: setup-test
+	$(BIN)/python scripts/pins.py
+
+format: setup-test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+site: setup-test
+	$(BIN)/python scripts/site.py
+
+screenshots: setup-test
+	$(BIN)/python -m scripts.screenshots
+
+clean:
+	rm -rf $(VENV) docs/_build build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# --- set-up: fast when there is nothing to do, mends itself after an interruption ----------------------------------------------
+
+setup-lab setup-test: setup-%:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer (https://www.python.org/downloads/)," \
+		"or name one you have: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) scripts/setup.py $*
