@@ -1,0 +1,76 @@
+"""MNIST in memory, read from the files in ``data/mnist``; nothing is ever downloaded."""
+
+import gzip
+import hashlib
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import TensorDataset
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images, the values everyone uses
+VALID = 5_000
+SPLIT_SEED = 20_000
+
+
+class Mnist(NamedTuple):
+    """The three splits. Choices are made on ``valid``; ``test`` is read once, for the reported number."""
+
+    train: TensorDataset
+    valid: TensorDataset
+    test: TensorDataset
+
+
+def load_mnist(folder: Path | str = DATA / "mnist") -> Mnist:
+    """Return MNIST as ``.train`` (55,000), ``.valid`` (5,000, a fixed random split) and ``.test`` (10,000).
+
+    Each split is a ``TensorDataset`` of images ``(N, 1, 28, 28)`` float32, normalised with mean 0.1307 and standard deviation
+    0.3081, and labels ``(N,)`` int64.
+
+    Raises FileNotFoundError if one of the four files (or SHA256SUMS) is missing and ValueError if one is truncated or altered;
+    both name the file and the checksum it should have.
+
+    Source: LeCun, Cortes and Burges, the MNIST database; used from notebook 00 on.
+    """
+    folder = Path(folder)
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        raise FileNotFoundError(f"{sums} is missing: it lists the checksums of the MNIST files; restore it with git")
+    expected = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines() if line.strip())}
+    train_images, train_labels, test_images, test_labels = (
+        _read_idx(folder / f"{name}.gz", expected)
+        for name in (
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte",
+        )
+    )
+    order = torch.randperm(len(train_images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    return Mnist(
+        train=_dataset(train_images[order[VALID:]], train_labels[order[VALID:]]),
+        valid=_dataset(train_images[order[:VALID]], train_labels[order[:VALID]]),
+        test=_dataset(test_images, test_labels),
+    )
+
+
+def _dataset(images: torch.Tensor, labels: torch.Tensor) -> TensorDataset:
+    return TensorDataset(images.unsqueeze(1).float().div_(255).sub_(MEAN).div_(STD), labels.long())
+
+
+def _read_idx(path: Path, expected: dict[str, str]) -> torch.Tensor:
+    """Read one gzipped IDX file of bytes after comparing its checksum."""
+    if path.name not in expected:
+        raise ValueError(f"{path.parent / 'SHA256SUMS'} does not list {path.name}; restore it with git")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing (expected sha256 {expected[path.name]}); restore it with git")
+    raw = path.read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != expected[path.name]:
+        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected[path.name]}; restore it with git")
+    raw = gzip.decompress(raw)
+    dimensions = raw[3]  # IDX: two zero bytes, the type (8 = unsigned byte), the rank, then each dimension as big-endian int32
+    shape = [int.from_bytes(raw[4 + 4 * d : 8 + 4 * d], "big") for d in range(dimensions)]
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8, offset=4 + 4 * dimensions, count=math.prod(shape)).view(shape)

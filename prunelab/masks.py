@@ -1,0 +1,124 @@
+"""From scores to masks: which weights stay, and how they are kept out of a model."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from prunelab import arguments
+
+SCOPES = ("layer", "global")
+
+
+def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the model's weights by parameter name: those of Linear and Conv2d layers, in order; no bias, no BatchNorm.
+
+    Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    weights = {f"{name}.weight".lstrip("."): m.weight for name, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
+    if not weights:
+        raise ValueError(f"model must have a Linear or Conv2d layer, got {type(model).__name__} without one")
+    return weights
+
+
+def keep_top(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
+    """Return a bool mask of the shape of ``scores``, ``True`` = kept, with exactly ``round(sparsity * n)`` entries pruned.
+
+    The lowest scores go; among equal scores the earlier position goes first, so the result is the same on every machine
+    (torch.topk and thresholds do not promise that).
+
+    Raises TypeError or ValueError if ``scores`` is no tensor, empty or not finite, or ``sparsity`` is not a number in [0, 1].
+    Source: notebook 01.
+    """
+    arguments.tensor("scores", scores)
+    sparsity = arguments.fraction("sparsity", sparsity)
+    mask = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
+    order = scores.detach().flatten().argsort(stable=True)
+    mask[order[: round(sparsity * scores.numel())]] = False
+    return mask.view(scores.shape)
+
+
+def mask_model(
+    scores: Mapping[str, torch.Tensor], sparsity: float | Mapping[str, float], scope: str = "layer"
+) -> dict[str, torch.Tensor]:
+    """Return one mask per entry of ``scores`` (parameter name -> scores), each of the shape of its scores.
+
+    ``sparsity`` is the fraction of scores to prune. ``scope="layer"`` prunes that fraction of each entry and also takes a dict of
+    fractions by parameter name (an entry it does not name keeps everything); ``scope="global"`` ranks all scores together and
+    prunes exactly ``round(sparsity * n)`` of the whole. Scores may be per group, for example ``(out, 1, 1, 1)`` for filters.
+
+    Raises TypeError or ValueError for bad scores, a sparsity outside [0, 1], an unknown scope or parameter name, or a dict of
+    sparsities under global scope. Source: notebook 01.
+    """
+    arguments.one_of("scope", scope, SCOPES)
+    if not isinstance(scores, Mapping) or not scores:
+        raise TypeError(f"scores must be a non-empty dict of parameter name -> tensor, got {scores!r:.80}")
+    for name, value in scores.items():
+        arguments.tensor(f"scores[{name!r}]", value)
+    if scope == "global":
+        if isinstance(sparsity, Mapping):
+            raise ValueError("sparsity must be one number under scope='global', got a dict; per-layer ratios need scope='layer'")
+        flat = keep_top(torch.cat([value.detach().flatten() for value in scores.values()]), sparsity)
+        parts = flat.split([value.numel() for value in scores.values()])
+        return {name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)}
+    if not isinstance(sparsity, Mapping):
+        sparsity = dict.fromkeys(scores, arguments.fraction("sparsity", sparsity))
+    for name, value in sparsity.items():
+        arguments.one_of("a name in sparsity", name, scores)
+        arguments.fraction(f"sparsity[{name!r}]", value)
+    return {name: keep_top(value, sparsity.get(name, 0.0)) for name, value in scores.items()}
+
+
+def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return ``masks`` expanded to the parameters' shapes: ``(out, 1, 1, 1)`` drops filters, ``(1, in, 1, 1)`` channels.
+
+    Raises TypeError or ValueError for a mask that is not bool or does not fit its parameter, and for an unknown parameter name.
+    Source: notebook 02.
+    """
+    if not isinstance(masks, Mapping):
+        raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
+    parameters = dict(model.named_parameters())
+    expanded = {}
+    for name, mask in masks.items():
+        arguments.one_of("a name in masks", name, parameters)
+        if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
+            raise TypeError(f"masks[{name!r}] must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}")
+        shape = parameters[name].shape
+        if mask.ndim != len(shape) or any(a not in (1, b) for a, b in zip(mask.shape, shape, strict=True)):
+            raise ValueError(f"masks[{name!r}] must have shape {tuple(shape)}, or 1 in a dimension kept or dropped as a whole, "
+                             f"got {tuple(mask.shape)}")  # fmt: skip
+        expanded[name] = mask.expand(shape)
+    return expanded
+
+
+@torch.no_grad()
+def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
+    """Set the pruned weights of ``model`` to zero, in place; nothing is changed if one of the masks is refused.
+
+    Raises as ``expand_masks`` does. Source: notebook 01.
+    """
+    expanded = expand_masks(model, masks)
+    parameters = dict(model.named_parameters())
+    for name, mask in expanded.items():
+        parameters[name].masked_fill_(~mask, 0)  # not a product: NaN * 0 would stay NaN
+
+
+def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> float:
+    """Return zeros / elements, in [0, 1], of a tensor or mask, of a dict of them, or of a model's prunable weights taken together.
+
+    Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
+    """
+    if isinstance(subject, nn.Module):
+        tensors = list(prunable(subject).values())
+    elif isinstance(subject, Mapping):
+        tensors = list(subject.values())
+    else:
+        tensors = [subject]
+    if not all(isinstance(t, torch.Tensor) for t in tensors):
+        raise TypeError(f"subject must be a tensor, a model or a dict of tensors, got {type(subject).__name__}")
+    elements = sum(t.numel() for t in tensors)
+    if elements == 0:
+        raise ValueError("subject must have at least one element, got none")
+    return 1 - sum(int(t.count_nonzero()) for t in tensors) / elements

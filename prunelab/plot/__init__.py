@@ -1,0 +1,68 @@
+"""Every figure of the course, in one style. Each function takes data and returns the ``Figure``; none of them shows it twice.
+
+In a notebook end the call with a semicolon: the figure appears once, below the cell.
+"""
+
+from prunelab.plot import _style
+from prunelab.plot.activations import against_oracle, dropped_board, histograms, neuron_pairs, responses, signed_changes, unit_maps
+from prunelab.plot.basics import density_bars, heatmap, tradeoff, weight_histograms
+from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
+from prunelab.plot.concepts import cut, feature_maps, shares
+from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
+from prunelab.plot.semi_structured import kept_share, sparse_core
+from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
+from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
+from prunelab.plot.tensors import draw_tensor, tensor_view
+from prunelab.plot.training_time import comings_and_goings, curve_panels
+
+_style.use()
+
+__all__ = [
+    "against_oracle",
+    "answer_bars",
+    "best_of",
+    "comings_and_goings",
+    "crossover",
+    "csr_arrays",
+    "curve_panels",
+    "cut",
+    "density_bars",
+    "dot_board",
+    "draw_tensor",
+    "dropped_board",
+    "feature_maps",
+    "forest",
+    "gap_tape",
+    "heatmap",
+    "histograms",
+    "kept_by_layer",
+    "kept_share",
+    "layer_densities",
+    "loss_rise",
+    "neuron_pairs",
+    "paired",
+    "paired_networks",
+    "predicted_and_true",
+    "responses",
+    "roofline",
+    "scales",
+    "search_progress",
+    "sensitivity",
+    "shared_weights",
+    "shares",
+    "signed_changes",
+    "sparse_core",
+    "stacked_bars",
+    "staircase",
+    "storage_bars",
+    "storage_curves",
+    "surgery",
+    "tensor_and_accuracy",
+    "tensor_view",
+    "tradeoff",
+    "unit_maps",
+    "weight_histograms",
+    "weights_left",
+]

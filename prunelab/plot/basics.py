@@ -1,0 +1,112 @@
+"""Figures that every chapter uses: a matrix, the weights of a model, what is left of it, and accuracy against a cost."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import nn
+
+from prunelab import arguments
+from prunelab.masks import prunable
+from prunelab.plot import _style
+
+VALUES_UP_TO = 200  # cells; more than that and the numbers in them cannot be read
+
+
+def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None) -> Figure:
+    """Draw one matrix ``(rows, columns)``, or several by title side by side on one colour scale, with the values in the cells.
+
+    Zeros are grey and hatched; with ``masks`` (title -> bool tensor) the cells that a mask prunes are hatched over their colour
+    instead, so that one sees what would go. Values are written when a matrix has at most 200 cells.
+
+    Raises ValueError if a matrix is not 2-D or a mask does not fit it. Source: notebook 01.
+    """
+    matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
+    masks = masks or {}
+    for title, matrix in matrices.items():
+        if arguments.tensor(f"matrices[{title!r}]", matrix).ndim != 2:
+            raise ValueError(f"matrices[{title!r}] must be 2-D, got shape {tuple(matrix.shape)}")
+        if title in masks and masks[title].shape != matrix.shape:
+            raise ValueError(f"masks[{title!r}] must have shape {tuple(matrix.shape)}, got {tuple(masks[title].shape)}")
+    arrays = {title: matrix.detach().double().numpy() + 0.0 for title, matrix in matrices.items()}  # + 0.0 turns -0 into 0
+    limit = max(float(np.abs(a).max()) for a in arrays.values()) or 1.0
+    rows, columns = (max(a.shape[i] for a in arrays.values()) for i in (0, 1))
+    digits = 2 if columns * len(arrays) <= 20 else 1  # what fits into a cell of a figure 9 inches wide
+    height = float(np.clip(0.42 * rows + 0.6, 1.6, 3.9))
+    width = float(np.clip(0.55 * columns * len(arrays) + 1.0, 3.0, 9.0))
+    figure, axes = plt.subplots(1, len(arrays), figsize=(width, height), squeeze=False)
+    for axis, (title, array) in zip(axes[0], arrays.items(), strict=True):
+        shown = np.ma.masked_equal(array, 0) if title not in masks else array
+        axis.set_facecolor(_style.PRUNED)
+        axis.imshow(shown, cmap=_style.DIVERGING, vmin=-limit, vmax=limit, aspect="auto" if array.size > VALUES_UP_TO else "equal")
+        pruned = ~masks[title].numpy() if title in masks else array == 0
+        for i, j in np.argwhere(pruned) if array.size <= 4 * VALUES_UP_TO else ():
+            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, hatch=_style.HATCH, linewidth=0, edgecolor="#8C8C8C"))
+        for (i, j), value in np.ndenumerate(array) if array.size <= VALUES_UP_TO else ():
+            axis.text(j, i, f"{value:.{digits}g}", ha="center", va="center", fontsize=8,
+                      color="white" if abs(value) > 0.65 * limit else "black")  # fmt: skip
+        axis.set(title=title, xticks=[], yticks=[], xlabel=f"{array.shape[1]} columns", ylabel=f"{array.shape[0]} rows")
+        axis.grid(False)
+    return figure
+
+
+def weight_histograms(model: nn.Module, zeros: bool = True) -> Figure:
+    """Draw a histogram of each prunable weight's values, one panel per layer; ``zeros=False`` leaves the zeros out.
+
+    After pruning the zeros are one tall bar; without them the hole around zero shows. Source: notebook 01.
+    """
+    weights = {name: w.detach().flatten() for name, w in prunable(model).items()}
+    figure, axes = plt.subplots(1, len(weights), figsize=(max(_style.WIDTH, 1.9 * len(weights)), 2.4), squeeze=False)
+    for axis, (name, values) in zip(axes[0], weights.items(), strict=True):
+        shown = values if zeros else values[values != 0]
+        axis.hist(shown.numpy(), bins=60, color=_style.KEPT)
+        axis.set(title=f"{name}: {len(shown):,} values", xlabel="weight")
+        axis.title.set_fontsize(9)
+    axes[0, 0].set_ylabel("number of weights")
+    return figure
+
+
+def density_bars(model: nn.Module) -> Figure:
+    """Draw the density (nonzeros / elements) of each prunable weight as a bar; what is missing to 100 % is hatched.
+
+    Source: notebook 01.
+    """
+    weights = {name: w.detach() for name, w in prunable(model).items()}
+    density = np.array([int(w.count_nonzero()) / w.numel() for w in weights.values()])
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.4))
+    axis.bar(list(weights), 100 * density, color=_style.KEPT, label="kept")
+    axis.bar(list(weights), 100 * (1 - density), bottom=100 * density, color=_style.PRUNED, hatch=_style.HATCH, label="pruned")
+    for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
+        axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
+    axis.set(ylabel="weights (%)", ylim=(0, 115))
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def tradeoff(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]],
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw curves with their spread: ``curves`` maps a label to x ``(points,)`` and y ``(networks, points)``.
+
+    The line is the mean over the networks, the band reaches from the lowest to the highest, and every network's points are shown.
+    Raises ValueError if an x and a y do not fit. Source: notebook 01.
+    """
+    figure, axis = plt.subplots()
+    for (label, (x, y)), colour, marker in zip(curves.items(), _style.COLOURS, _style.MARKERS, strict=False):
+        y = np.atleast_2d(np.asarray(y, dtype=float))
+        if y.shape[1] != len(x):
+            raise ValueError(f"curves[{label!r}] must have as many y as x values per network, got {y.shape[1]} and {len(x)}")
+        axis.plot(x, y.mean(0), color=colour, marker=marker, label=label)
+        axis.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.2, linewidth=0)
+        for network in y if len(y) > 1 else ():
+            axis.plot(x, network, linestyle="", marker=marker, markersize=2.5, color=colour, alpha=0.6)
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=ylim)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure

@@ -1,0 +1,127 @@
+"""Figures about energy, search and the board of all criteria; notebooks 03.4 and 03.5."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from prunelab.plot import _style
+
+
+def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel: str) -> Figure:
+    """Draw stacked bars, one panel per case: a case maps a bar's label to {part: amount}, every bar with the same parts.
+
+    Raises ValueError if there is no case. Source: notebook 03.4.
+    """
+    if not cases:
+        raise ValueError("cases must not be empty")
+    figure, axes = plt.subplots(1, len(cases), figsize=(9.0, 3.0), squeeze=False)
+    for axis, (title, bars) in zip(axes[0], cases.items(), strict=True):
+        bottom = np.zeros(len(bars))
+        for i, part in enumerate(next(iter(bars.values()))):
+            heights = np.array([bar[part] for bar in bars.values()])
+            axis.bar(
+                list(bars),
+                heights,
+                bottom=bottom,
+                color=_style.COLOURS[i],
+                hatch=("", "//", "..")[i % 3],
+                edgecolor="white",
+                label=part,
+            )
+            bottom += heights
+        axis.set_title(title, fontsize=10)
+        axis.tick_params(axis="x", labelsize=8)
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, -1].legend(fontsize=8)
+    return figure
+
+
+def best_of(
+    losses: Sequence[float], draws: Sequence[int], measured: Sequence[float], expected: Sequence[float], marks: Mapping[str, float]
+) -> Figure:
+    """Draw the losses of random candidates as a histogram with ``marks`` (label -> loss), and beside it the best of the first N.
+
+    ``measured`` and ``expected`` are the average best loss of ``draws`` draws, found and by theory. Raises ValueError if they
+    differ in length. Source: notebook 03.4.
+    """
+    if not len(draws) == len(measured) == len(expected):
+        raise ValueError(
+            f"draws, measured and expected must be equally long, got {len(draws)}, {len(measured)} and {len(expected)}"
+        )
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.0))
+    left.hist(losses, bins=25, color=_style.SKY)
+    for (label, loss), colour, style in zip(
+        marks.items(), (_style.VERMILLION, _style.GREEN, _style.BLACK), ("-", "--", ":"), strict=False
+    ):
+        left.axvline(loss, color=colour, linestyle=style, linewidth=2, label=label)
+    left.set(xlabel="loss with the units removed", ylabel="candidates")
+    left.legend(fontsize=8)
+    right.plot(draws, measured, label="found")
+    right.plot(draws, expected, linestyle="--", label="normal theory")
+    right.set(xlabel="draws N", ylabel="loss of the best of N", xscale="log")
+    right.legend(fontsize=8)
+    return figure
+
+
+def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the lowest loss found so far against the number of candidates looked at; ``runs`` maps a label to losses in order.
+
+    Raises ValueError if there is no run. Source: notebook 03.4.
+    """
+    if not runs:
+        raise ValueError("runs must not be empty")
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
+    for i, (label, losses) in enumerate(runs.items()):
+        axis.step(
+            np.arange(1, len(losses) + 1),
+            np.minimum.accumulate(losses),
+            where="post",
+            color=_style.COLOURS[i],
+            marker="",
+            label=label,
+        )
+    axis.set(xlabel="candidates looked at", ylabel="lowest loss so far")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> Figure:
+    """Draw one row per criterion and one dot per network, a bar at the mean; one panel per title, rows in the order given.
+
+    Every panel has the same criteria. Raises ValueError if they differ. Source: notebook 03.5.
+    """
+    rows = list(next(iter(panels.values())))
+    if any(list(panel) != rows for panel in panels.values()):
+        raise ValueError("panels must all have the same criteria in the same order")
+    figure, axes = plt.subplots(1, len(panels), figsize=(9.0, 0.9 + 0.26 * len(rows)), squeeze=False, sharey=True)
+    for axis, (title, panel) in zip(axes[0], panels.items(), strict=True):
+        for i, values in enumerate(panel.values()):
+            axis.plot(
+                values, [i] * len(values), "o", color=_style.SKY, markersize=4, markeredgecolor=_style.BLUE, markeredgewidth=0.5
+            )
+            axis.plot([np.mean(values)] * 2, [i - 0.35, i + 0.35], color=_style.VERMILLION, linewidth=2.5, marker="")
+        axis.set(title=title, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
+    axes[0, 0].set_yticks(range(len(rows)), rows)
+    return figure
+
+
+def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlabel: str) -> Figure:
+    """Draw paired differences: ``differences`` maps a label to (the value of every network, low, high) of its interval.
+
+    An interval that excludes zero is drawn dark and thick. Raises ValueError if there is none. Source: notebook 03.5.
+    """
+    if not differences:
+        raise ValueError("differences must not be empty")
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.9 + 0.28 * len(differences)))
+    for i, (points, low, high) in enumerate(differences.values()):
+        real = low > 0 or high < 0
+        axis.plot(
+            [low, high], [i, i], color=_style.BLUE if real else "#9E9E9E", linewidth=3 if real else 1.5, marker="|", markersize=8
+        )
+        axis.plot(points, [i + 0.22] * len(points), "o", markersize=3, color=_style.ORANGE)
+    axis.axvline(0, color=_style.BLACK, linewidth=1)
+    axis.set(xlabel=xlabel, ylim=(len(differences) - 0.5, -0.5))
+    axis.set_yticks(range(len(differences)), list(differences))
+    return figure

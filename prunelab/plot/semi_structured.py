@@ -1,0 +1,66 @@
+"""Figures of chapter 06: what each N:M family keeps, and how a sparse tensor core picks its operands."""
+
+from collections.abc import Mapping
+
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from prunelab import arguments
+from prunelab.plot import _style
+from prunelab.semi_structured import compress_24
+
+
+def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw the share of magnitude kept, ``families`` (title -> pattern -> share in [0, 1]): one panel each, a bar per pattern.
+
+    Source: notebook 06.
+    """
+    figure, axes = plt.subplots(1, len(families), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
+    for axis, (title, shares) in zip(axes[0], families.items(), strict=True):
+        bars = axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
+        axis.bar_label(bars, fmt="%.1f", fontsize=8)
+        axis.bar(list(shares), [100 * (1 - share) for share in shares.values()], bottom=[100 * share for share in shares.values()],
+                 color=_style.PRUNED, hatch=_style.HATCH)  # fmt: skip
+        axis.set(title=title, ylim=(0, 108))
+        axis.tick_params(axis="x", labelsize=8)
+    axes[0, 0].set_ylabel("magnitude kept (%)")
+    return figure
+
+
+def sparse_core(weight: torch.Tensor) -> Figure:
+    """Draw how a sparse tensor core multiplies a 2:4 row ``(1, in)``: values and positions stored, activations picked by them.
+
+    Raises ValueError if ``weight`` is not one 2:4-sparse row of at most 16 entries. Source: notebook 06.
+    """
+    arguments.tensor("weight", weight)
+    if weight.shape[0] != 1 or weight.shape[1] > 16:
+        raise ValueError(f"weight must be one row of at most 16 entries, got shape {tuple(weight.shape)}")
+    values, metadata = compress_24(weight)
+    positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][: values.shape[1]]
+    picked = [4 * (i // 2) + position for i, position in enumerate(positions)]
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.6))
+    inputs = weight.shape[1]
+
+    def cell(x: float, y: float, text: str, colour: str, hatched: bool = False) -> None:
+        axis.add_patch(Rectangle((x, y), 0.94, 0.8, facecolor=colour, edgecolor="#404040", linewidth=0.6,
+                                 hatch=_style.HATCH if hatched else None))  # fmt: skip
+        axis.text(x + 0.47, y + 0.4, text, ha="center", va="center", fontsize=8)
+
+    for i, value in enumerate(weight[0].tolist()):
+        gap = 0.4 * (i // 4)
+        cell(i + gap, 4.6, f"{value:.1f}" if value else "", _style.SKY if value else _style.PRUNED, hatched=not value)
+        cell(i + gap, 0, f"x{i}", _style.YELLOW if i in picked else "white")
+    offset = (inputs + 0.4 * (inputs / 4 - 1) - values.shape[1]) / 2
+    for i, (value, position, source) in enumerate(zip(values[0].tolist(), positions, picked, strict=True)):
+        x = offset + i
+        cell(x, 3.1, f"{value:.1f}", _style.SKY)
+        cell(x, 2.2, f"{position:02b}", _style.ORANGE)
+        start = (source + 0.4 * (source // 4) + 0.47, 0.85)
+        axis.add_patch(FancyArrowPatch(start, (x + 0.47, 2.15), arrowstyle="-|>", mutation_scale=8, color="#404040", linewidth=0.8))
+    for y, text in ((5.0, "2:4 weights"), (3.5, "stored values"), (2.6, "2-bit positions"), (0.4, "activations")):
+        axis.text(-0.4, y, text, ha="right", va="center")
+    axis.set(xlim=(-4, inputs + 0.4 * (inputs / 4 - 1) + 0.1), ylim=(-0.2, 5.6))
+    axis.axis("off")
+    return figure

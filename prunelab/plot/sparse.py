@@ -1,0 +1,103 @@
+"""Figures of chapter 07.2: when sparse arithmetic pays."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from prunelab.measure import Latency
+from prunelab.plot import _style
+
+STYLES = ("-", "--", "-.", ":")
+
+
+def crossover(panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[Latency]]]], dense: str = "dense") -> Figure:
+    """Draw time against sparsity, one panel per case: ``panels`` maps a title to (sparsities, {label: one Latency per sparsity}).
+
+    A line is the median, its band the middle half of the runs. Both axes of a panel are logarithmic: the sparsity is drawn as the
+    density left over, running down from left to right. The label ``dense`` is drawn in black. Source: notebook 07.2.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(9, 3.4), squeeze=False)
+    for axis, (title, (sparsities, lines)) in zip(axes[0], panels.items(), strict=True):
+        density = 100 * (1 - np.asarray(sparsities))
+        others = iter(range(7))
+        for label, times in lines.items():
+            i = None if label == dense else next(others)
+            colour, marker = (_style.BLACK, "") if i is None else (_style.COLOURS[i], _style.MARKERS[i])
+            style = "--" if i is None else "-"
+            axis.plot(density, [1e3 * t.median for t in times], color=colour, marker=marker, linestyle=style, label=label)
+            axis.fill_between(
+                density, [1e3 * t.low for t in times], [1e3 * t.high for t in times], color=colour, alpha=0.2, linewidth=0
+            )
+        axis.set(xscale="log", yscale="log", xlabel="sparsity (%)")
+        axis.set_title(title, fontsize=9)
+        axis.set_xticks(density, [f"{100 - d:g}" for d in density])
+        axis.invert_xaxis()
+        axis.minorticks_off()
+        axis.yaxis.set_major_formatter("{x:g}")
+    axes[0, 0].set_ylabel("time of one product (ms)")
+    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: float) -> Figure:
+    """Draw a roofline: attained arithmetic against arithmetic intensity, under the two ceilings of this machine.
+
+    ``points`` maps a label to (FLOP per byte moved, FLOP per second); ``bandwidth`` is in bytes per second, ``peak`` in FLOP per
+    second. The slanted roof is what the memory can feed, the flat one what the cores can compute. Source: Williams, Waterman and
+    Patterson, "Roofline" (2009); notebook 07.2.
+    """
+    figure, axis = plt.subplots(figsize=(9, 3.8))
+    intensities = [x for x, _ in points.values()] + [peak / bandwidth]
+    x = np.geomspace(min(intensities) / 3, max(intensities) * 3, 200)
+    axis.plot(
+        x, np.minimum(x * bandwidth, peak) / 1e9, color=_style.BLACK, marker="", linewidth=1.6, label="what this machine allows"
+    )
+    for i, (label, (intensity, rate)) in enumerate(points.items()):
+        axis.plot(
+            [intensity],
+            [rate / 1e9],
+            color=_style.COLOURS[i % 6],
+            marker=_style.MARKERS[i % 7],
+            linestyle="",
+            markersize=8,
+            label=label,
+        )
+    axis.set(xscale="log", yscale="log", xlabel="arithmetic intensity (FLOP per byte moved)", ylabel="attained (GFLOP/s)")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def answer_bars(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Figure:
+    """Draw one panel per measure with one bar per model: ``rows`` maps a model to {measure: value}. Source: notebook 07.2."""
+    measures = list(next(iter(rows.values())))
+    figure, axes = plt.subplots(1, len(measures), figsize=(9, 2.8), sharey=True, squeeze=False)
+    names = list(rows)[::-1]
+    for axis, measure in zip(axes[0], measures, strict=True):
+        values = [rows[name][measure] for name in names]
+        axis.barh(names, values, color=[_style.COLOURS[i % 7] for i in range(len(names))][::-1])
+        for y, value in enumerate(values):
+            axis.text(value, y, f" {value:,.0f}" if value >= 100 else f" {value:.3g}", va="center", fontsize=8)
+        axis.set(title=measure)
+        axis.margins(x=0.28)
+        axis.grid(axis="y", visible=False)
+    figure.suptitle(title)
+    return figure
+
+
+def paired_networks(values: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
+    """Draw one line per network over the kinds of ``values`` (kind -> one number per network), so that pairs can be compared.
+
+    The black bars are the means. Raises ValueError if the kinds have different numbers of networks. Source: notebook 07.2.
+    """
+    if len({len(numbers) for numbers in values.values()}) != 1:
+        raise ValueError(f"values must have as many numbers for every kind, got {[len(numbers) for numbers in values.values()]}")
+    figure, axis = plt.subplots(figsize=(8, 3))
+    for i, network in enumerate(zip(*values.values(), strict=True)):
+        axis.plot(list(values), network, color=_style.COLOURS[i % 7], marker=_style.MARKERS[i % 7], linewidth=0.8)
+    for x, numbers in enumerate(values.values()):
+        axis.plot([x - 0.2, x + 0.2], [np.mean(numbers)] * 2, color=_style.BLACK, linewidth=2.5, marker="")
+    axis.set(ylabel=ylabel)
+    axis.grid(axis="x", visible=False)
+    return figure

@@ -1,0 +1,169 @@
+"""Figures of chapter 07.1: where the numbers of a sparse format come from, and what the formats cost."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from prunelab import arguments
+from prunelab.plot import _style
+
+STYLES = ("-", "--", "-.", ":")
+CELLS = 120  # a larger matrix cannot be followed by eye
+
+
+def csr_arrays(weight: torch.Tensor) -> Figure:
+    """Draw a small matrix, and under it its three CSR arrays; what belongs to one row has one colour.
+
+    Raises ValueError unless ``weight`` is a matrix of at most 120 elements. Source: notebook 07.1.
+    """
+    if arguments.tensor("weight", weight).ndim != 2 or weight.numel() > CELLS:
+        raise ValueError(f"weight must be a matrix of at most {CELLS} elements, got shape {tuple(weight.shape)}")
+    rows, columns = weight.shape
+    positions = weight.nonzero()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), width_ratios=[1, 1.6])
+    for i in range(rows):
+        for j in range(columns):
+            value = float(weight[i, j])
+            _cell(left, j, rows - 1 - i, f"{value:g}" if value else "", _colour(i) if value else None)
+        left.text(-0.35, rows - 1 - i + 0.5, f"row {i}", ha="right", va="center", fontsize=9)
+    for j in range(columns):
+        left.text(j + 0.5, rows + 0.15, str(j), ha="center", va="bottom", fontsize=9)
+    left.set(xlim=(-1.6, columns + 0.1), ylim=(-0.2, rows + 0.8), title="the matrix, with its column numbers")
+    for k, (i, j) in enumerate(positions.tolist()):
+        _cell(right, k, 4, f"{float(weight[i, j]):g}", _colour(i))
+        _cell(right, k, 2.5, str(j), _colour(i))
+    counts = torch.zeros(rows + 1, dtype=torch.int64)
+    counts[1:] = torch.bincount(positions[:, 0], minlength=rows).cumsum(0)
+    for i, start in enumerate(counts.tolist()):
+        _cell(right, i, 0.6, str(start), _colour(i) if i < rows else None)
+        label = f"row {i}" if i < rows else "end"
+        right.text(i + 0.5, 0.45, label, ha="center", va="top", fontsize=8)
+    for y, name in ((4, "data (AA)"), (2.5, "indices (IC)"), (0.6, "indptr (JA)")):
+        right.text(-0.2, y + 0.5, name, ha="right", va="center", fontsize=9)
+    width = max(len(positions), rows + 1)
+    right.set(xlim=(-2.6, width + 0.1), ylim=(-0.3, 5.3), title="the three arrays")
+    for axis in (left, right):
+        axis.axis("off")
+    return figure
+
+
+def gap_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> Figure:
+    """Draw a short vector as a tape of cells, and over it the steps of its gap code; a filler's cell is hatched.
+
+    Raises ValueError if ``weight`` is no vector of at most 120 elements. Source: notebook 07.1.
+    """
+    if arguments.tensor("weight", weight).ndim != 1 or weight.numel() > CELLS:
+        raise ValueError(f"weight must be a vector of at most {CELLS} elements, got shape {tuple(weight.shape)}")
+    figure, axis = plt.subplots(figsize=(9, 1.9))
+    ends = (gaps.cumsum(0) - 1).tolist()
+    filler = {end for end, value in zip(ends, values.tolist(), strict=True) if value == 0}
+    for j, value in enumerate(weight.tolist()):
+        _cell(axis, j, 0, f"{value:g}" if value else "", _style.SKY if value else None, hatch=j in filler)
+        if j % 5 == 0:
+            axis.text(j + 0.5, -0.2, str(j), ha="center", va="top", fontsize=8)
+    start = -1
+    for end, gap, value in zip(ends, gaps.tolist(), values.tolist(), strict=True):
+        colour = _style.VERMILLION if value == 0 else _style.BLUE
+        arrow = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.35"}
+        axis.annotate("", (end + 0.5, 1.05), (start + 0.5, 1.05), arrowprops=arrow)
+        height = 1.15 + min(0.16 * gap, 1.4)
+        axis.text((start + end) / 2 + 0.5, height, f"{gap}", ha="center", va="bottom", fontsize=9, color=colour)
+        start = end
+    axis.set(xlim=(-1.2, len(weight) + 0.2), ylim=(-0.8, 3.2), title="steps from one entry to the next (hatched: a filler)")
+    axis.axis("off")
+    return figure
+
+
+def storage_curves(
+    densities: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    measured: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    bound: Sequence[float] | None = None,
+    dense: float = 32.0,
+) -> Figure:
+    """Draw bits per weight against density, both logarithmic: lines computed, markers measured, the bound as a grey area.
+
+    ``curves`` maps a format to its bits at ``densities``; ``measured`` maps it to (densities, bits). The dashed horizontal is the
+    dense matrix: where a rising line crosses it a circle marks that format's break-even. Raises ValueError if lengths differ.
+    Source: notebook 07.1.
+    """
+    figure, axis = plt.subplots(figsize=(9, 4))
+    percent = 100 * np.asarray(densities)
+    if bound is not None:
+        axis.fill_between(percent, np.asarray(bound), 1e-3, color=_style.PRUNED, label="out of reach (entropy)")
+    for i, (name, bits) in enumerate(curves.items()):
+        if len(bits) != len(densities):
+            raise ValueError(f"curves[{name!r}] must have one value per density, {len(densities)}, got {len(bits)}")
+        colour, marker = _style.COLOURS[i % 7], _style.MARKERS[i % 7]
+        points = (measured or {}).get(name)
+        axis.plot(percent, bits, color=colour, linestyle=STYLES[i % 4], marker="", linewidth=1.4, label=None if points else name)
+        if points:
+            axis.plot(100 * np.asarray(points[0]), points[1], color=colour, marker=marker, linestyle="", label=name)
+        if min(bits) < dense < max(bits):
+            even = float(np.interp(dense, bits, percent))
+            axis.plot([even], [dense], marker="o", markersize=9, markerfacecolor="none", color=colour, linestyle="")
+            axis.text(even, dense * (1.3 + 0.45 * (i % 3)), f"{even:.0f} %", ha="center", fontsize=8, color=colour)
+    axis.axhline(dense, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
+    axis.text(percent[0], dense * 1.04, "dense", fontsize=9)
+    low = min(float(np.min(bits)) for bits in curves.values())
+    axis.set(
+        xscale="log", yscale="log", xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", ylim=(low * 0.6, dense * 3)
+    )
+    axis.set_xticks([t for t in (1, 2, 5, 10, 20, 50, 100) if percent.min() <= t <= percent.max()])
+    axis.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 32, 64) if low * 0.6 <= t <= dense * 3])
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def storage_bars(
+    sizes: Mapping[str, tuple[float, float]], bound: float | None = None, dense: float | None = None, title: str = ""
+) -> Figure:
+    """Draw bytes as horizontal bars: ``sizes`` maps a format to (bytes of the values, bytes of the index).
+
+    ``bound`` is drawn as a line that no format can pass, ``dense`` as the line that it should not reach. Source: notebook 07.1.
+    """
+    figure, axis = plt.subplots(figsize=(9, 0.9 + 0.33 * len(sizes)))
+    names = list(sizes)[::-1]
+    values, index = (np.array([sizes[name][i] for name in names]) / 1024 for i in (0, 1))
+    axis.barh(names, values, color=_style.KEPT, label="values")
+    axis.barh(names, index, left=values, color=_style.ORANGE, hatch=_style.HATCH, label="positions")
+    for y, total in enumerate(values + index):
+        axis.text(total, y, f" {total:,.1f}", va="center", fontsize=8)
+    if bound is not None:
+        axis.axvline(bound / 1024, color=_style.BLACK, linestyle=":", marker="", label="entropy bound")
+    if dense is not None:
+        axis.axvline(dense / 1024, color=_style.BLACK, linestyle="--", marker="", label="dense")
+    widest = max(*(values + index), (bound or 0) / 1024, (dense or 0) / 1024)
+    axis.set(xlabel="KiB", title=title, xlim=(0, 1.12 * widest))
+    axis.grid(axis="y", visible=False)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def shared_weights(values: torch.Tensor, centroids: torch.Tensor) -> Figure:
+    """Draw the histogram of the kept weights and the shared values that replace them. Source: notebook 07.1."""
+    figure, axis = plt.subplots(figsize=(8, 2.6))
+    axis.hist(arguments.tensor("values", values).detach().flatten().numpy(), bins=120, color=_style.KEPT, label="kept weights")
+    for i, centroid in enumerate(arguments.tensor("centroids", centroids).tolist()):
+        axis.axvline(centroid, color=_style.ORANGE, linewidth=0.8, marker="", label="shared values" if i == 0 else None)
+    axis.set(xlabel="weight", ylabel="number of weights")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _colour(row: int) -> str:
+    return (_style.SKY, _style.YELLOW, _style.PURPLE, _style.ORANGE, _style.GREEN)[row % 5]
+
+
+def _cell(axis: Axes, x: float, y: float, text: str, colour: str | None, hatch: bool = False) -> None:
+    face = _style.PRUNED if colour is None else colour
+    axis.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor="white", hatch=_style.HATCH if hatch else None))
+    axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9)

@@ -1,0 +1,52 @@
+"""Zeros that take no bytes: sparse formats, what they cost, and a pruned model on disk. Notebook 07.1 derives all of it.
+
+``formats`` encodes and decodes, ``coding`` counts (bytes, entropy bound, Huffman, weight sharing), ``files`` saves and loads.
+"""
+
+from prunelab.storage.coding import (
+    binary_entropy,
+    bits_per_weight,
+    entropy_bound,
+    format_bytes,
+    huffman_bits,
+    huffman_lengths,
+    share_weights,
+)
+from prunelab.storage.files import encode_smallest, load_sparse, save_sparse
+from prunelab.storage.formats import (
+    FORMATS,
+    Encoded,
+    check_csr,
+    decode,
+    deflate,
+    encode,
+    gap_code,
+    gap_decode,
+    inflate,
+    pack,
+    unpack,
+)
+
+__all__ = [
+    "FORMATS",
+    "Encoded",
+    "binary_entropy",
+    "bits_per_weight",
+    "check_csr",
+    "decode",
+    "deflate",
+    "encode",
+    "encode_smallest",
+    "entropy_bound",
+    "format_bytes",
+    "gap_code",
+    "gap_decode",
+    "huffman_bits",
+    "huffman_lengths",
+    "inflate",
+    "load_sparse",
+    "pack",
+    "save_sparse",
+    "share_weights",
+    "unpack",
+]

@@ -1,0 +1,191 @@
+"""Many configurations in parallel, resumable: joblib does the work and a JSON-lines file is the memory."""
+
+import contextlib
+import itertools
+import json
+import statistics
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from joblib import Parallel, delayed, parallel_config
+from scipy import stats
+
+from prunelab import arguments
+from prunelab.progress import progress
+
+
+def run(
+    function: Callable,
+    grid: Mapping[str, Iterable] | Iterable[Mapping],
+    results: Path | str,
+    *,
+    n_jobs: int = -1,
+    client: object = None,
+    retry_failed: bool = False,
+) -> list[dict]:
+    """Call ``function(**configuration)`` for every configuration of ``grid``, in parallel, and return one record for each.
+
+    ``grid`` is a dict of lists, for every combination of their values, or a list of configurations (dicts). Configurations and
+    what ``function`` returns must be JSON: numbers, strings, booleans, None, lists, dicts with string keys. ``results`` is a
+    JSON-lines file: each record is appended by this process as soon as it is there, so a run that is killed loses only what was
+    still being computed, and the same call resumes it. A last line torn by the kill is cut off and computed again.
+
+    ``n_jobs`` processes work side by side (-1: one for each core), each with one torch thread. With ``client``, a
+    ``dask.distributed.Client``, the same work goes to that cluster instead, through joblib's dask backend.
+
+    A record is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A configuration that fails has
+    ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``, and the others go on; it is tried again only
+    with ``retry_failed=True``.
+
+    Raises TypeError or ValueError, before anything is run, for a grid that is empty, holds a configuration twice or cannot be
+    written as JSON, and for a results file with a line that is no record (the file and the line are named, the file left alone).
+    Source: notebook 03.5.
+    """
+    if not callable(function):
+        raise TypeError(f"function must be callable, got {function!r}")
+    if n_jobs != -1:
+        arguments.count("n_jobs", n_jobs)
+    grid = _configurations(grid)
+    configurations = {_key(config): config for config in grid}
+    if len(configurations) < len(grid):
+        raise ValueError(f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated")
+    results = Path(results)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    done = _load(results)
+    todo = [c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])]
+    _mend(results)
+    if client is None:
+        backend = parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1) if n_jobs != 1 else contextlib.nullcontext()
+    else:
+        backend = parallel_config("dask", n_jobs=n_jobs, client=client)
+    with backend, results.open("a", encoding="utf-8") as file, progress(len(grid), "sweep") as bar:
+        bar.update(len(grid) - len(todo))
+        jobs = (delayed(_record)(function, config) for config in todo)
+        for line in Parallel(batch_size=1, return_as="generator_unordered")(jobs):
+            file.write(line + "\n")
+            file.flush()
+            record = json.loads(line)
+            done[_key(record["config"])] = record
+            bar.update()
+    return [done[key] for key in configurations]
+
+
+def rows(records: Iterable[Mapping]) -> list[dict]:
+    """Return each record of ``run`` as one flat dict, its configuration and its result (a dict) together.
+
+    Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the stored runs.
+    """
+    records = list(records)
+    failed = [record for record in records if "error" in record]
+    if failed:
+        raise RuntimeError(f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}")
+    return [record["config"] | record["result"] for record in records]
+
+
+def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Mapping]]) -> None:
+    """Write a finished run to ``path`` as JSON: "provenance" first, then each part, one row a line so that diffs can be read.
+
+    Source: the scripts behind the stored runs.
+    """
+    entries = [f' "provenance": {json.dumps(provenance)}']
+    for name, part in parts.items():
+        entries.append(f" {json.dumps(name)}: [\n" + ",\n".join("  " + json.dumps(row) for row in part) + "\n ]")
+    Path(path).write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
+
+
+def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """Return (mean, low, high): the mean of the differences ``a - b``, pair by pair, and its t interval.
+
+    ``a`` and ``b`` hold one value per network, the same networks in the same order: what the networks have in common drops out. The
+    course calls a difference real when the interval excludes zero. Equal differences give an interval of width zero.
+
+    Raises ValueError for fewer than two pairs, unequal lengths, values that are not finite, or a ``confidence`` outside (0, 1).
+    Source: notebook 03.5.
+    """
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(f"a and b must hold the same number of values, at least 2, got {len(a)} and {len(b)}")
+    if not 0 < arguments.fraction("confidence", confidence) < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
+    differences = [float(x) - float(y) for x, y in zip(a, b, strict=True)]
+    arguments.tensor("the differences a - b", torch.tensor(differences))
+    mean = statistics.fmean(differences)
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    reach = float(stats.t.ppf((1 + confidence) / 2, len(differences) - 1)) * error
+    return mean, mean - reach, mean + reach
+
+
+def _configurations(grid: Mapping[str, Iterable] | Iterable[Mapping]) -> list[dict]:
+    """Return the configurations of a grid as a list of dicts."""
+    if isinstance(grid, Mapping):
+        for name, values in grid.items():
+            if isinstance(values, str) or not isinstance(values, Iterable):
+                raise TypeError(f"grid[{name!r}] must be a list of values, got {values!r}")
+        grid = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
+    elif isinstance(grid, str) or not isinstance(grid, Iterable):
+        raise TypeError(f"grid must be a dict of lists or a list of dicts, got {grid!r}")
+    grid = list(grid)
+    if not grid:
+        raise ValueError("grid must hold at least one configuration, got none")
+    for config in grid:
+        if not isinstance(config, Mapping) or not all(isinstance(name, str) for name in config):
+            raise TypeError(f"a configuration in grid must be a dict of argument name -> value, got {config!r}")
+    return [dict(config) for config in grid]
+
+
+def _key(config: Mapping) -> str:
+    """Return the text that identifies a configuration: its JSON with sorted names."""
+    try:
+        return json.dumps(config, sort_keys=True)
+    except TypeError as error:
+        raise TypeError(f"a configuration in grid must be JSON (numbers, strings, lists, dicts), got {config!r}: {error}") from None
+
+
+def _record(function: Callable, config: dict) -> str:
+    """Run one configuration with one torch thread; return its record as one line of JSON."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    try:
+        outcome = {"result": function(**config)}
+        json.dumps(outcome)
+    except Exception as error:
+        outcome = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+    finally:
+        torch.set_num_threads(threads)
+    return json.dumps({"config": config, "seconds": round(time.perf_counter() - began, 3)} | outcome)
+
+
+def _load(results: Path) -> dict[str, dict]:
+    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed run is left out."""
+    if not results.exists():
+        return {}
+    done = {}
+    lines = results.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            done[_key(record["config"])] = record
+        except (ValueError, TypeError, KeyError):
+            if number < len(lines):  # every complete line ends in a newline, so only the last piece can be torn
+                raise ValueError(f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}") from None
+    return done
+
+
+def _mend(results: Path) -> None:
+    """Cut a torn last line off a results file; end a complete one that lacks only its newline."""
+    if not results.exists():
+        return
+    raw = results.read_bytes()
+    tail = raw[raw.rfind(b"\n") + 1 :]
+    if not tail:
+        return
+    with results.open("r+b") as file:
+        try:
+            json.loads(tail)
+            file.seek(0, 2)
+            file.write(b"\n")
+        except ValueError:
+            file.truncate(len(raw) - len(tail))

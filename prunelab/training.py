@@ -1,0 +1,110 @@
+"""One training loop for the whole course, and accuracy."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from prunelab import arguments
+from prunelab.masks import apply_masks
+from prunelab.progress import progress
+
+BATCH = 128
+MOMENTUM = 0.9
+
+
+def steps_per_epoch(dataset: TensorDataset) -> int:
+    """Return the number of optimizer steps that ``train`` takes in one epoch: examples / 128, rounded up."""
+    return math.ceil(len(dataset) / BATCH)
+
+
+def train(
+    model: nn.Module,
+    dataset: TensorDataset,
+    *,
+    epochs: int,
+    lr: float = 0.05,
+    masks: dict[str, torch.Tensor] | None = None,
+    penalty: Callable[[nn.Module], torch.Tensor] | None = None,
+    on_step: Callable[[nn.Module, int], None] | None = None,
+    seed: int = 0,
+) -> list[float]:
+    """Train ``model`` in place with SGD (momentum 0.9, batches of 128, cosine learning rate from ``lr`` to 0).
+
+    ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for distillation.
+    ``masks`` (parameter name -> mask) are applied before the first step and again after every step, because momentum moves
+    pruned weights whose gradient is zero. ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after each
+    step (1, 2, ...) while the gradients are still there; it may replace entries of ``masks``, which are applied right after it.
+    ``seed`` fixes the order of the examples and dropout; torch's global random state is left as it was.
+
+    Returns the mean training loss of each epoch. The model is left in eval mode.
+    Raises ValueError or TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
+    Source: notebook 00.
+    """
+    arguments.count("epochs", epochs, at_least=0)
+    arguments.positive("lr", lr)
+    arguments.count("seed", seed, at_least=0)
+    for name, value in (("penalty", penalty), ("on_step", on_step)):
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be a function, got {value!r}")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    images, labels = _tensors(dataset)
+    masks = {} if masks is None else masks
+    apply_masks(model, masks)
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(trainable, lr=lr, momentum=MOMENTUM)
+    steps = epochs * steps_per_epoch(dataset)
+    step, history = 0, []
+    with torch.random.fork_rng(devices=[]), progress(steps, "training") as bar:
+        torch.manual_seed(seed)
+        model.train()
+        for epoch in range(epochs):
+            total = torch.zeros(())
+            for batch in torch.randperm(len(images)).split(BATCH):
+                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                total += loss.detach() * len(batch)
+                if penalty is not None:
+                    loss = loss + penalty(model)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
+                optimizer.step()
+                step += 1
+                bar.update()
+                if on_step is not None:
+                    on_step(model, step)
+                apply_masks(model, masks)
+            history.append(float(total / len(images)))
+            if math.isnan(history[-1]):
+                raise FloatingPointError(f"the training loss became NaN in epoch {epoch + 1}; try a smaller lr than {lr}")
+    model.eval()
+    return history
+
+
+@torch.inference_mode()
+def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
+    """Return the accuracy of ``model`` on ``dataset`` in percent, in eval mode; the model's own mode is left as it was.
+
+    Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source: notebook 00.
+    """
+    images, labels = _tensors(dataset)
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in zip(images.split(1000), labels.split(1000), strict=True))
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return 100 * correct / len(images)
+
+
+def _tensors(dataset: TensorDataset) -> tuple[torch.Tensor, torch.Tensor]:
+    if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2:
+        raise TypeError(f"dataset must be a TensorDataset of images and labels, got {type(dataset).__name__}")
+    if len(dataset) == 0:
+        raise ValueError("dataset must not be empty, got 0 examples")
+    return dataset.tensors

@@ -1,0 +1,20 @@
+"""The interactive explorers, by chapter. Each returns an ipywidgets box; a static figure stands beside it in the notebook."""
+
+from prunelab.widgets.activations import compare_criteria, drop_units, energy_explorer
+from prunelab.widgets.concepts import prune_by_size
+from prunelab.widgets.criteria import quadratic, scale_trick
+from prunelab.widgets.semi_structured import nm_explorer
+from prunelab.widgets.storage import storage_explorer
+from prunelab.widgets.torch_prune import torch_prune_explorer
+
+__all__ = [
+    "compare_criteria",
+    "drop_units",
+    "energy_explorer",
+    "nm_explorer",
+    "prune_by_size",
+    "quadratic",
+    "scale_trick",
+    "storage_explorer",
+    "torch_prune_explorer",
+]
