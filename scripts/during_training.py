@@ -1,0 +1,123 @@
+"""Sparsity while a network learns -> ``data/results/during_training.json`` (notebook 04.3).
+
+    python scripts/during_training.py      about five minutes on one core; an interrupted run goes on where it stopped
+
+``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense for half of the steps,
+pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic schedule; under a random mask that stays (ratios
+by ERK); and under one that moves, its smallest weights replaced by connections with a large gradient or by random ones. ``filters``
+halves the filters and neurons of LeNet5 while it learns: softly, where a filter set to zero goes on learning and may come back
+until one epoch before the end, or for good at the first of these steps. Accuracies in percent; the arms of a seed share the
+initialisation and the order of the examples.
+"""
+
+import math
+
+import torch
+from torch.utils.data import TensorDataset
+
+from prunelab import sweep
+from prunelab.data import DATA, load_mnist
+from prunelab.dynamic import gradual, regrow
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.models import LeNet5, LeNet300
+from prunelab.schedules import cubic, erk
+from prunelab.training import accuracy, steps_per_epoch, train
+
+RESULTS = DATA / "results" / "during_training.json"
+PARTS = RESULTS.with_suffix(".partial.jsonl")
+SEEDS = (0, 1, 2)
+SPARSITIES = (0.95, 0.98)
+ARMS = ("pruned after", "gradual", "static", "dynamic, gradient", "dynamic, random")
+IMAGES, EPOCHS = 27_500, 6
+FILTER_IMAGES, FILTER_EPOCHS, HELD_FROM = 20_480, 4, 3
+MNIST = load_mnist()
+HALF = TensorDataset(*(t[:IMAGES] for t in MNIST.train.tensors))
+FEW = TensorDataset(*(t[:FILTER_IMAGES] for t in MNIST.train.tensors))
+STEPS = EPOCHS * steps_per_epoch(HALF)
+
+
+def magnitudes(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().abs() for name, weight in prunable(model).items()}
+
+
+def sparse(seed: int, arm: str, sparsity: float) -> dict:
+    torch.manual_seed(seed)
+    model, masks = LeNet300(), {}
+    if arm == "pruned after":
+        train(model, HALF, epochs=EPOCHS // 2, seed=seed)
+        masks = mask_model(magnitudes(model), sparsity, scope="global")
+        train(model, HALF, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + seed)
+    elif arm == "gradual":
+        masks, on_step = gradual(lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20)
+        train(model, HALF, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    elif arm != "dense":
+        draw = torch.Generator().manual_seed(seed)
+        noise = {name: torch.rand(weight.shape, generator=draw) for name, weight in prunable(model).items()}
+        masks = mask_model(noise, erk(model, sparsity))
+
+        def on_step(model: torch.nn.Module, step: int) -> None:
+            if arm != "static" and step % 40 == 0 and step <= 0.75 * STEPS:
+                apply_masks(model, masks)  # momentum has just moved what is masked; what is grown must start at zero
+                share = 0.3 * (1 + math.cos(math.pi * step / (0.75 * STEPS))) / 2
+                for name, weight in prunable(model).items():
+                    growth = weight.grad.abs() if arm == "dynamic, gradient" else torch.rand(weight.shape, generator=draw)
+                    masks[name] = regrow(weight, masks[name], growth, share)
+
+        train(model, HALF, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    else:
+        train(model, HALF, epochs=EPOCHS, seed=seed)
+    left = sum(int(w.count_nonzero()) for w in prunable(model).values())
+    return {"left": left, "valid": round(accuracy(model, MNIST.valid), 2), "test": round(accuracy(model, MNIST.test), 2)}
+
+
+def filters(seed: int, arm: str) -> dict:
+    """Zero the half of each hidden layer's filters or neurons with the smallest L2 norms, every half epoch or once for good."""
+    torch.manual_seed(seed)
+    model, masks, chosen = LeNet5(), {}, []
+    hidden = list(prunable(model))[:-1]
+    every = steps_per_epoch(FEW) // 2
+
+    def on_step(model: torch.nn.Module, step: int) -> None:
+        if step % every or masks:
+            return
+        norms = {name: model.get_parameter(name).detach().flatten(1).norm(dim=1) for name in hidden}
+        picked = mask_model(norms, 0.5)
+        chosen.append({name: (~picked[name]).nonzero().flatten().tolist() for name in hidden[:2]})
+        wide = {name: mask.view(-1, *[1] * (model.get_parameter(name).ndim - 1)) for name, mask in picked.items()}
+        apply_masks(model, wide)
+        if arm == "hard" or step == HELD_FROM * steps_per_epoch(FEW):
+            masks.update(wide)
+
+    train(model, FEW, epochs=FILTER_EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    kept = {name: int(model.get_parameter(name).flatten(1).any(1).sum()) for name in hidden}
+    return {"kept": kept, "valid": round(accuracy(model, MNIST.valid), 2), "test": round(accuracy(model, MNIST.test), 2)} | {
+        "zeroed": chosen
+    }
+
+
+def measure(experiment: str, **configuration) -> dict:
+    return {"sparse": sparse, "filters": filters}[experiment](**configuration)
+
+
+def main() -> None:
+    grid = []
+    for seed in SEEDS:
+        grid += [{"experiment": "sparse", "seed": seed, "arm": "dense", "sparsity": 0.0}]
+        grid += [{"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s} for s in SPARSITIES for arm in ARMS]
+    grid += [{"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")]
+    records = sweep.run(measure, grid, PARTS, n_jobs=1)
+    rows = sweep.rows(records)
+    provenance = {
+        "script": "scripts/during_training.py",
+        "torch": torch.__version__.split("+")[0],
+        "networks": f"LeNet300 and LeNet5, torch.manual_seed(seed) and PyTorch's initialisation, seeds {SEEDS}",
+        "recipe": f"sparse: {EPOCHS} epochs of {IMAGES} images in every arm; filters: {FILTER_EPOCHS} of {FILTER_IMAGES}; "
+        "SGD, momentum 0.9, batch 128, cosine learning rate from 0.05 (pruned after: twice, once for each half)",
+    }
+    sweep.store(RESULTS, provenance, {"rows": rows})
+    PARTS.unlink()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
