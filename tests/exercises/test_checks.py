@@ -1,0 +1,212 @@
+"""Every checker accepts right answers and rejects wrong ones with the hint that fits; no junk passes or crashes it.
+
+The answers stand in ``answers_ch*.py``: ``RIGHT[exercise]`` is a list of functions, written differently, ``WRONG[exercise]`` a dict
+from a function to a piece of the hint it must get. More wrong answers are made here from the right ones.
+"""
+
+import contextlib
+import functools
+import importlib
+import io
+import math
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from prunelab import check
+
+ANSWERS = [importlib.import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_ch*.py"))]
+RIGHT = {name: functions for module in ANSWERS for name, functions in module.RIGHT.items()}
+WRONG = {name: functions for module in ANSWERS for name, functions in module.WRONG.items()}
+EXERCISES = sorted(name for name in dir(check) if name.startswith("ex_"))
+
+
+def run(exercise, function):
+    """Return what the checker prints; let its Mistake pass, and only that."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        getattr(check, exercise)(function)
+    return printed.getvalue()
+
+
+def rejection(exercise, function):
+    with pytest.raises(check.Mistake) as caught:
+        run(exercise, function)
+    assert not isinstance(caught.value, check.NotAttempted)
+    return str(caught.value)
+
+
+def test_every_exercise_has_answers():
+    assert set(EXERCISES) == set(RIGHT) == set(WRONG), "answers_ch*.py and prunelab.check list different exercises"
+    assert EXERCISES
+    assert not [name for name in EXERCISES if len(RIGHT[name]) < 2], "at least 2 right answers, written differently"
+    assert not [name for name in EXERCISES if len(set(WRONG[name].values())) < 3], "at least 3 wrong answers with different hints"
+
+
+@pytest.mark.parametrize(("exercise", "function"), [(name, f) for name in EXERCISES for f in RIGHT.get(name, [])])
+def test_right_answer_is_accepted(exercise, function):
+    printed = run(exercise, function)
+    assert printed.startswith(f"Exercise {exercise[3:].replace('_', '.')}: right. Verified on ")
+
+
+@pytest.mark.parametrize(("exercise", "function", "hint"), [(n, f, h) for n in EXERCISES for f, h in WRONG.get(n, {}).items()])
+def test_wrong_answer_gets_the_hint_that_fits(exercise, function, hint):
+    message = rejection(exercise, function)
+    assert hint in message.split("Hint:")[-1], message
+    assert "Case:" in message
+    assert len(message) < 1500
+
+
+def stub(exercise):
+    @functools.wraps(RIGHT[exercise][0])
+    def untouched(*args):
+        raise NotImplementedError()
+
+    return untouched
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_untouched_stub_is_not_attempted_yet(exercise):
+    with pytest.raises(check.NotAttempted, match="not attempted yet"):
+        run(exercise, stub(exercise))
+
+
+class Broken:
+    """An object that breaks when it is looked at."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
+
+    __eq__ = __len__ = __iter__ = __float__ = __getattr__ = __repr__
+    __hash__ = None
+
+
+def _raise(error):
+    raise error
+
+
+JUNK = {
+    "None": lambda *args: None,
+    "a string": lambda *args: "0.5",
+    "NaN": lambda *args: math.nan,
+    "infinity": lambda *args: math.inf,
+    "a huge integer": lambda *args: 10**6000,
+    "True": lambda *args: True,
+    "an empty list": lambda *args: [],
+    "an empty dict": lambda *args: {},
+    "a complex number": lambda *args: 1j,
+    "a tensor of NaN": lambda *args: torch.full((2, 3), math.nan),
+    "an empty tensor": lambda *args: torch.empty(0),
+    "a sparse tensor": lambda *args: torch.eye(3).to_sparse(),
+    "a meta tensor": lambda *args: torch.empty(3, 3, device="meta"),
+    "a class": lambda *args: nn.Linear,
+    "itself": lambda *args: JUNK["itself"],
+    "a broken object": lambda *args: Broken(),
+    "a tuple of broken objects": lambda *args: (Broken(), Broken(), Broken()),
+    "an error": lambda *args: _raise(ValueError("something")),
+    "an error without a message": lambda *args: _raise(KeyError()),
+    "a library's NotImplementedError": lambda *args: _raise(NotImplementedError("this op has no CPU kernel")),
+    "an exit": lambda *args: _raise(SystemExit(1)),
+    "endless recursion": lambda *args: JUNK["endless recursion"](*args),
+    "no parameters": lambda: None,
+    "too many parameters": lambda a, b, c, d, e, f, g, h, i, j: None,
+}
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_junk_is_rejected_in_words_within_a_tenth_of_a_second(exercise, junk):
+    seconds = []
+    for _ in range(2):  # the first call may have to import or to warm up
+        began = time.process_time()
+        assert rejection(exercise, JUNK[junk]).startswith(f"Exercise {exercise[3:].replace('_', '.')}: ")
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 0.1
+
+
+@pytest.mark.parametrize("not_a_function", [None, 3, "text", [1], torch.ones(2), math.nan], ids=str)
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_what_is_no_function_is_refused(exercise, not_a_function):
+    assert "pass the function itself" in rejection(exercise, not_a_function)
+
+
+def mapped(value, change):
+    """Return ``value`` with every tensor, module and number in it replaced by ``change(it)``."""
+    if isinstance(value, dict):
+        return {key: mapped(part, change) for key, part in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(mapped(part, change) for part in value)
+    return change(value)
+
+
+def other_type(value):
+    if isinstance(value, torch.Tensor):
+        return value.int() if value.is_floating_point() else value.float()
+    return value.encode() if isinstance(value, str) else str(value)
+
+
+def other_shape(value):
+    return value.unsqueeze(0) if isinstance(value, torch.Tensor) else [value]
+
+
+def other_value(value):
+    if isinstance(value, torch.Tensor):
+        return ~value if value.dtype == torch.bool else value + 1
+    if isinstance(value, bool | str | None):
+        return not value
+    return nn.Identity() if isinstance(value, nn.Module) else value + 1
+
+
+@torch.no_grad()
+def spoil(value):
+    if isinstance(value, nn.Module):
+        for parameter in value.parameters():
+            parameter.add_(1)
+    elif isinstance(value, torch.Tensor):
+        value.logical_not_() if value.dtype == torch.bool else value.add_(1)
+    return value
+
+
+def mutants(exercise):
+    """Return wrong answers made from the first right one: each must be rejected."""
+    right = RIGHT[exercise][0]
+    calls = []
+
+    @functools.wraps(right)
+    def recorded(*args):
+        result = right(*args)
+        calls.append((args, result))
+        return result
+
+    run(exercise, recorded)
+    made = {f"the constant of case {i + 1}": lambda *args, value=result: value for i, (_, result) in enumerate(calls)}
+    made |= {f"argument {i + 1}": lambda *args, i=i: args[i] for i in range(len(calls[0][0]))}
+    made["another type"] = lambda *args: mapped(right(*args), other_type)
+    made["another shape"] = lambda *args: mapped(right(*args), other_shape)
+    made["other values"] = lambda *args: mapped(right(*args), other_value)
+    made["right in the first case only"] = lambda *args, first=[]: (first or first.append(right(*args)) or first)[0]
+    if any(isinstance(value, torch.Tensor | nn.Module | dict) for value in calls[0][0]):
+
+        def in_place(*args):
+            result = right(*args)
+            mapped(args, spoil)
+            for value in args:
+                if isinstance(value, dict):
+                    value.clear()  # of numbers or lists, which spoil cannot change in place
+            return result
+
+        made["right, but its arguments are changed"] = in_place
+    return made
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_mutants_of_a_right_answer_are_rejected(exercise):
+    for name, mutant in mutants(exercise).items():
+        try:
+            message = rejection(exercise, mutant)
+        except pytest.fail.Exception:
+            pytest.fail(f"{exercise} accepts {name}")
+        if name == "right, but its arguments are changed":
+            assert "Work on a copy" in message

@@ -1,0 +1,187 @@
+"""The machinery of the checkers: what it compares, what it says, and what it leaves alone."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from prunelab.check import Mistake
+from prunelab.check.core import Case, describe, difference, verify
+
+SAME = [
+    (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.00001])),
+    (torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([1.0, 2.0])),
+    (np.array([1, 2]), np.array([1, 2])),
+    (2, 2),
+    (np.int64(2), 2),
+    (torch.tensor(2), 2),
+    (2, 2.0),
+    (np.float32(0.5), 0.5),
+    (torch.tensor(0.5), 0.5),
+    (float("inf"), float("inf")),
+    (np.True_, True),
+    ("filter", "filter"),
+    (None, None),
+    ([1, 0.5], (1, 0.5)),
+    ({"b": 1, "a": [torch.ones(2)]}, {"a": [torch.ones(2)], "b": 1}),
+]
+DIFFERENT = [
+    (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1]), "Expected: [1, 2.1]"),
+    (torch.zeros(30), torch.zeros(30).index_fill(0, torch.tensor([7]), 1.0), "at [7] (1 of 30 entries differ)"),
+    (torch.tensor([1.0, float("nan")]), torch.tensor([1.0, 2.0]), "nan"),
+    (torch.ones(2, dtype=torch.float64), torch.ones(2), "a tensor of torch.float32"),
+    (torch.ones(2).int(), torch.ones(2).bool(), "a tensor of torch.bool"),
+    (torch.ones(2, 1), torch.ones(2), "a tensor of shape (2,)"),
+    (torch.eye(2).to_sparse(), torch.eye(2), "ordinary"),
+    ([1.0], torch.ones(1), "a torch.float32 tensor"),
+    ([1, 2], np.array([1, 2]), "a numpy array of int64"),
+    (np.array([1, 3]), np.array([1, 2]), "[1, 3]"),
+    (2.0, 2, "an integer"),
+    (True, 1, "an integer"),
+    (1, True, "True"),
+    (3, 2, "Got:      3"),
+    (0.5001, 0.5, "Expected: 0.5"),
+    (float("nan"), 0.5, "nan"),
+    ("0.5", 0.5, "'0.5'"),
+    (10**400, 1e300, "1e+300"),
+    ("filters", "filter", "'filters'"),
+    (0, None, "None"),
+    ((1, 2, 3), (1, 2), "2 values"),
+    ((1, 3), (1, 2), "result's [1]"),
+    ({"a": 1}, {"a": 1, "b": 2}, "the keys ['a', 'b']"),
+    ({"a": {"b": 2}}, {"a": {"b": 3}}, "result's ['b']"),
+    (3, nn.Linear(1, 1), "a torch.nn.Module"),
+    (nn.Linear(2, 1), nn.Linear(2, 2), "['weight']"),
+]
+
+
+@pytest.mark.parametrize(("got", "expected"), SAME, ids=str)
+def test_no_difference(got, expected):
+    assert difference(got, expected) is None
+
+
+@pytest.mark.parametrize(("got", "expected", "said"), DIFFERENT, ids=str)
+def test_a_difference_in_words(got, expected, said):
+    try:
+        problem = difference(got, expected)
+    except OverflowError:  # verify() shows what it expected and what came
+        return
+    assert said in problem
+
+
+def test_form_only_looks_at_type_dtype_shape_and_finiteness():
+    assert difference((torch.zeros(2), 1, "a"), (torch.ones(2), 5, "b"), form_only=True) is None
+    assert "shape" in difference(torch.zeros(3), torch.ones(2), form_only=True)
+    assert "finite" in difference(torch.full((2,), torch.nan), torch.ones(2), form_only=True)
+    assert "finite" in difference(float("nan"), 1.0, form_only=True)
+
+
+def test_describe_is_short_for_anything():
+    for value in ["x" * 9999, list(range(9999)), torch.zeros(99, 99), nn.Linear(2, 2), 10**6000, {1: torch.ones(3)}, object()]:
+        assert len(describe(value)) < 300
+
+
+def doubled(cases=None, **options):
+    """Return a checker of ``lambda x: 2 * x``."""
+    cases = cases or [Case(f"x = {x}", (torch.tensor(x),), torch.tensor(2 * x)) for x in (0.0, 2.0, 3.0)]
+    options = {"verified": "doubles", "hint": "general", **options}
+    return lambda function: verify("9.1", "double(x)", function, cases, **options)
+
+
+def message(checker, function):
+    with pytest.raises(Mistake) as caught:
+        checker(function)
+    return str(caught.value)
+
+
+def test_success_prints_one_line(capsys):
+    doubled()(lambda x: x + x)
+    assert capsys.readouterr().out == "Exercise 9.1: right. Verified on 3 cases: doubles.\n"
+
+
+def test_a_mistake_is_shown_without_a_traceback():
+    error = Mistake("first line\nsecond line")
+    assert error._render_traceback_() == ["first line", "second line"]
+
+
+def test_hints_go_from_special_to_general():
+    mistakes = [(lambda x: x**2, "a square"), (lambda x: x + 2, "a sum"), (lambda x: 3 * x - 2, "another")]
+    checker = doubled(mistakes=mistakes)
+    assert "Hint:     a square" in message(checker, lambda x: x * x)  # 0 and 2 do not tell; 3 does
+    assert "Hint:     a sum" in message(checker, lambda x: 2 + x)
+    assert "Hint:     general" in message(checker, lambda x: x - 5)
+    assert "its arguments as it is" in message(checker, lambda x: x)
+    cases = [Case("one", (torch.tensor(1.0),), torch.tensor(2.0), hint="of the case")]
+    assert "Hint:     of the case" in message(doubled(cases), lambda x: x - 5)
+
+
+def test_of_several_known_mistakes_the_one_that_goes_on_fitting_is_named():
+    cases = [Case(f"x = {x}", (torch.tensor(x),), torch.tensor(2 * x)) for x in (1.0, 3.0)]
+    mistakes = [(lambda x: x**2, "a square"), (lambda x: torch.ones_like(x), "always one")]
+    assert "always one" in message(doubled(cases, mistakes=mistakes), lambda x: x / x)
+
+
+def test_cases_are_drawn_as_they_are_needed():
+    def cases():
+        yield Case("cheap", (torch.tensor(1.0),), torch.tensor(2.0))
+        raise RuntimeError("the costly case was built")
+
+    assert "cheap" in message(doubled(cases()), lambda x: "junk")
+
+
+def test_a_judge_sees_well_formed_results_only():
+    def judge(result):
+        return None if result.sum() == 2 else "Expected: a sum of 2"
+
+    checker = doubled([Case("any", (torch.tensor(2.0),), torch.zeros(2), judge=judge)])
+    checker(lambda x: torch.ones(2))
+    assert "a sum of 2" in message(checker, lambda x: torch.zeros(2))
+    assert "shape (2,)" in message(checker, lambda x: torch.ones(3))
+
+
+def test_the_line_of_an_error_is_named():
+    def divides(x):
+        return x / (1 // 0)
+
+    text = message(doubled(), divides)
+    assert "ZeroDivisionError" in text and "In line:  return x / (1 // 0)" in text
+
+
+def test_arguments_are_copies_and_must_stay_as_they_are():
+    tensor, model, table = torch.ones(3), nn.Linear(2, 2), {"a": [torch.ones(2)]}
+    cases = [Case("all kinds", (tensor, model, table), 1)]
+    before = model.weight.clone()
+
+    def spoils(t, m, d):
+        t.add_(1)
+        m.weight.data.add_(1)
+        d["a"][0].add_(1)
+        return 1
+
+    assert "changed what it was given" in message(doubled(cases), spoils)
+    assert tensor.eq(1).all() and model.weight.equal(before) and table["a"][0].eq(1).all()
+
+
+def test_warnings_stderr_and_random_state_are_kept_in_order(capsys):
+    def noisy(x):
+        warnings.warn("careful", stacklevel=1)
+        print("to stderr", file=sys.stderr)
+        torch.manual_seed(0)
+        return 2 * x
+
+    state = torch.get_rng_state()
+    doubled()(noisy)
+    captured = capsys.readouterr()
+    assert captured.err == "" and "to stderr" in captured.out
+    assert torch.get_rng_state().equal(state)
+
+
+def test_an_interrupt_is_not_swallowed():
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        doubled()(interrupted)

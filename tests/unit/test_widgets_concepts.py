@@ -1,0 +1,77 @@
+"""The explorer of chapter 01: what it shows is what the package computes."""
+
+import copy
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from prunelab import widgets
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.models import load_pretrained
+from prunelab.training import accuracy
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_pretrained("lenet300", 0)
+
+
+@pytest.fixture(scope="module")
+def images(mnist):
+    return TensorDataset(*mnist.valid[:500])
+
+
+def shown(box) -> dict[str, float]:
+    text = box.text.value
+    return {
+        "threshold": float(re.search(r"threshold ([\d.]+)", text)[1]),
+        "pruned": float(re.search(r"network: ([\d.]+) %", text)[1]),
+        "accuracy": float(re.search(r"accuracy ([\d.]+) %", text)[1]),
+    }
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_the_slider_moves_threshold_picture_and_accuracy(network, images, scope):
+    before = copy.deepcopy(network.state_dict())
+    box = widgets.prune_by_size(network, images)
+    box.controls["scope"].value = scope
+    seen = []
+    for sparsity in (0.3, 0.95):
+        box.controls["sparsity_asked"].value = sparsity
+        small = copy.deepcopy(network)
+        masks = mask_model({name: weight.detach().abs() for name, weight in prunable(network).items()}, sparsity, scope)
+        apply_masks(small, masks)
+        numbers = shown(box)
+        assert numbers["accuracy"] == pytest.approx(accuracy(small, images), abs=0.006)
+        assert numbers["pruned"] == pytest.approx(100 * sparsity, abs=0.06)
+        gone = network.fc1.weight.detach()[~masks["fc1.weight"]].abs()
+        assert numbers["threshold"] == pytest.approx(gone.max().item(), abs=6e-4)
+        seen.append((bytes(box.picture.value), numbers))
+    assert seen[0][0][:8] == b"\x89PNG\r\n\x1a\n" and seen[0][0] != seen[1][0]
+    assert seen[0][1]["threshold"] < seen[1][1]["threshold"]
+    assert seen[0][1]["accuracy"] > seen[1][1]["accuracy"]
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), "the network was changed"
+
+
+def test_the_layer_shown_is_the_one_chosen(network, images):
+    box = widgets.prune_by_size(network, images)
+    assert "fc1.weight: threshold" in box.text.value  # the largest layer at the start
+    box.controls["layer"].value = "fc3.weight"
+    assert "fc3.weight: threshold" in box.text.value
+
+
+def test_nothing_pruned_has_no_threshold_and_the_accuracy_of_the_network(network, images):
+    box = widgets.prune_by_size(network, images)
+    box.controls["sparsity_asked"].value = 0.0
+    assert "no threshold" in box.text.value
+    assert f"accuracy {accuracy(network, images):.2f} %" in box.text.value
+
+
+def test_a_model_without_weights_and_a_dataset_that_is_none_are_refused(network, images):
+    with pytest.raises(ValueError, match="Linear or Conv2d"):
+        widgets.prune_by_size(nn.Sequential(nn.Flatten()), images)
+    with pytest.raises(TypeError, match="dataset must be a TensorDataset"):
+        widgets.prune_by_size(network, [1, 2])
