@@ -18,6 +18,7 @@ from prunelab.check.chapter05 import ex_5_1, ex_5_2, ex_5_3, ex_5_4
 from prunelab.check.chapter06 import ex_6_1, ex_6_2, ex_6_3, ex_6_4
 from prunelab.check.chapter07_1 import ex_7_1, ex_7_2, ex_7_3, ex_7_4, ex_7_5, ex_7_6
 from prunelab.check.chapter07_2 import ex_7_7, ex_7_8
+from prunelab.check.chapter08 import ex_8_1, ex_8_2, ex_8_3, ex_8_4, ex_8_5
 from prunelab.check.core import Mistake, NotAttempted
 
 __all__ = ["Mistake", "NotAttempted"]
@@ -30,3 +31,4 @@ __all__ += ["ex_4_6", "ex_4_7", "ex_4_8", "ex_4_9", "ex_4_10"]
 __all__ += ["ex_7_1", "ex_7_2", "ex_7_3", "ex_7_4", "ex_7_5", "ex_7_6", "ex_7_7", "ex_7_8"]
 __all__ += ["ex_3_1", "ex_3_2", "ex_3_3", "ex_3_4", "ex_3_5", "ex_3_6"]
 __all__ += ["ex_3_7", "ex_3_8", "ex_3_9", "ex_3_10", "ex_3_11", "ex_3_12"]
+__all__ += ["ex_8_1", "ex_8_2", "ex_8_3", "ex_8_4", "ex_8_5"]

@@ -10,6 +10,7 @@ from prunelab.plot.comparison import best_of, dot_board, forest, search_progress
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot.records import compression_curves, race
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
@@ -24,6 +25,7 @@ __all__ = [
     "answer_bars",
     "best_of",
     "comings_and_goings",
+    "compression_curves",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -45,6 +47,7 @@ __all__ = [
     "paired",
     "paired_networks",
     "predicted_and_true",
+    "race",
     "responses",
     "roofline",
     "scales",

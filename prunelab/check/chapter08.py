@@ -1,0 +1,483 @@
+"""Checkers of the exercises of chapter 08: what a table says, what a record is, and a file of one's own."""
+
+import itertools
+import random
+import statistics
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch.utils.data import TensorDataset
+
+from prunelab import records
+from prunelab.check.core import Case, verify
+from prunelab.data import load_mnist
+from prunelab.models import SEEDS, LeNet300, load_pretrained
+from prunelab.storage import load_sparse
+
+# 8.1 compression(layers)
+
+
+def _kept(layers, share=lambda percent: percent / 100):
+    return sum(weights * share(percent) for weights, percent in layers.values())
+
+
+def _whole(layers):
+    return sum(weights for weights, _ in layers.values())
+
+
+def _percent(layers):
+    return [percent for _, percent in layers.values()]
+
+
+MISTAKES_8_1 = [
+    (
+        lambda ls: 100 * len(ls) / sum(_percent(ls)),
+        "You average the percentages. A small layer at 26 % does not count as much as a large one at 8 %.",
+    ),
+    (
+        lambda ls: statistics.mean(100 / p for p in _percent(ls)),
+        "You average the layers' ratios. Ratios do not add up, weights do: add first, divide once.",
+    ),
+    (
+        lambda ls: sum(w * 100 / p for w, p in ls.values()) / _whole(ls),
+        "You average the layers' ratios. Ratios do not add up, not even weighed by size; weights do: add first, divide once.",
+    ),
+    (lambda ls: _kept(ls) / _whole(ls), "Upside down: that is the share kept. A compression is above 1."),
+    (lambda ls: 100 * _kept(ls) / _whole(ls), "That is the percentage kept. A compression is all weights over those kept."),
+    (lambda ls: _whole(ls) / _kept(ls, lambda p: p), "A percent is a hundredth: 8 % of the weights is not 8 times the weights."),
+    (lambda ls: _whole(ls) / _kept(ls, lambda p: 1 - p / 100), "The table says what is *kept*, and you divide by what is pruned."),
+    (lambda ls: 1 - _kept(ls) / _whole(ls), "That is the sparsity, the share pruned. The question was the compression."),
+    (lambda ls: 100 / max(ls.values())[1], "That is the ratio of the largest layer. The others are kept, too."),
+]
+
+
+def _cases_8_1():
+    for about, layers in {
+        "the example: LeNet-300-100 of Han et al.": {"fc1": (235_200, 8), "fc2": (30_000, 9), "fc3": (1_000, 26)},
+        "LeNet-5 of Han et al.": {"conv1": (500, 66), "conv2": (25_000, 12), "fc1": (400_000, 8), "fc2": (5_000, 19)},
+        "one layer": {"fc": (700, 35)},
+        "a layer kept whole and one that is gone": {"conv": (100, 100), "fc1": (900, 0), "fc2": (60, 25.5)},
+        "the large layer is the one kept": {"fc1": (90_000, 60), "fc2": (1_000, 1)},
+    }.items():
+        yield Case(about, (layers,), _whole(layers) / _kept(layers))
+    draw = random.Random(81)
+    for number in range(12):
+        layers = {f"layer{i}": (draw.randint(50, 200_000), draw.randint(1, 200) / 2) for i in range(draw.randint(2, 6))}
+        yield Case(f"random table, number {number}, {len(layers)} layers", (layers,), _whole(layers) / _kept(layers))
+
+
+def ex_8_1(function):
+    """Check ``compression(layers)``: a network's ratio from a table of its layers; notebook 08."""
+    verify(
+        "8.1",
+        "compression(layers)",
+        function,
+        _cases_8_1(),
+        verified="two tables of Han et al., one layer, layers kept whole and gone, 12 random tables",
+        hint="Two sums over the layers: all weights, and the weights that are kept. Divide the first by the second.",
+        mistakes=MISTAKES_8_1,
+    )
+
+
+# 8.2 ratios(weights, biases, nonzeros, value_bits, index_bits)
+
+
+def _ratios(weights, biases, nonzeros, value_bits, index_bits):
+    whole, still = 32 * (weights + biases), 32 * biases
+    return {
+        "weights": weights / nonzeros,
+        "parameters": (weights + biases) / (nonzeros + biases),
+        "pairs": whole / (64 * nonzeros + still),
+        "shared": whole / ((value_bits + index_bits) * nonzeros + 32 * 2**value_bits + still),
+    }
+
+
+def _but(hint, **wrong):
+    """Return the wrong function with some of the ratios replaced (key -> function of the five numbers), and its hint."""
+    return lambda *args: _ratios(*args) | {key: ratio(*args) for key, ratio in wrong.items()}, hint
+
+
+def _shared(book, code=lambda v, i: v + i):
+    return lambda w, b, n, v, i: 32 * (w + b) / (code(v, i) * n + book(v) + 32 * b)
+
+
+NO_BIASES = "A file holds the biases, too: 32 bits each, in the dense network and in the pruned one."
+NO_BIASES_LEFT = "The pruned network still has all its biases, 32 bits each."
+NO_INDEX = "A value is of no use without its position: each nonzero weight brings an index."
+NO_FLOATS = "The entries of the codebook are floats of 32 bits each."
+MISTAKES_8_2 = [
+    _but('"parameters" counts the biases, above and below.', parameters=lambda w, b, n, v, i: w / n),
+    _but("Biases are never pruned: they are among the parameters that are left.", parameters=lambda w, b, n, v, i: (w + b) / n),
+    _but("The dense network has biases, too: count them above as well as below.", parameters=lambda w, b, n, v, i: w / (n + b)),
+    _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b)),
+    _but(NO_INDEX, shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
+    _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b), shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
+    _but(NO_BIASES, pairs=lambda w, b, n, v, i: w / (2 * n)),
+    _but(NO_BIASES, shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v)),
+    _but(
+        NO_BIASES,
+        pairs=lambda w, b, n, v, i: w / (2 * n),
+        shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v),
+    ),
+    _but(NO_BIASES_LEFT, pairs=lambda w, b, n, v, i: (w + b) / (2 * n)),
+    _but(NO_BIASES_LEFT, shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v)),
+    _but(
+        NO_BIASES_LEFT,
+        pairs=lambda w, b, n, v, i: (w + b) / (2 * n),
+        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v),
+    ),
+    _but(
+        "Biases need no index: none of them is gone, so the places are known.", pairs=lambda w, b, n, v, i: (w + b) / (2 * (n + b))
+    ),
+    _but(
+        "Biases are not shared: floats without an index.",
+        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * (n + b) + 32 * 2**v),
+    ),
+    _but("A code says nothing without its codebook: 2**value_bits floats, stored once.", shared=_shared(lambda v: 0)),
+    _but(
+        "How many values can codes of value_bits bits tell apart? So many floats has the codebook.",
+        shared=_shared(lambda v: 32 * v),
+    ),
+    _but(NO_FLOATS, shared=_shared(lambda v: 2**v)),
+    _but(NO_FLOATS, shared=_shared(lambda v: v * 2**v)),
+    _but(
+        "There is one codebook for the whole network, not one per weight.",
+        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i + 32 * 2**v) * n + 32 * b),
+    ),
+    (
+        lambda *args: {name: 1 / ratio for name, ratio in _ratios(*args).items()},
+        "Upside down: the dense network stands above, the pruned one below.",
+    ),
+]
+
+
+def _cases_8_2():
+    draw = random.Random(82)
+    for about, *args in [
+        ("the example: 1,000 weights, 20 biases, 100 nonzeros", 1_000, 20, 100, 4, 5),
+        ("LeNet-300-100 at 8 %, 6 and 5 bits", 266_200, 410, 21_776, 6, 5),
+        ("LeNet-300-100 at 1.5 %, 8 and 8 bits", 266_200, 410, 3_993, 8, 8),
+        ("no biases", 4_096, 0, 512, 3, 4),
+        ("nothing pruned, one bit per value", 600, 30, 600, 1, 1),
+        *(
+            (f"random numbers, number {n}", draw.randint(5_000, 400_000), draw.randint(1, 900), draw.randint(50, 5_000),
+             draw.randint(1, 10), draw.randint(2, 16))
+            for n in range(8)
+        ),
+    ]:  # fmt: skip
+        yield Case(about, tuple(args), _ratios(*args))
+
+
+def ex_8_2(function):
+    """Check ``ratios(weights, biases, nonzeros, value_bits, index_bits)``: four definitions of "compression"; notebook 08."""
+    verify(
+        "8.2",
+        "ratios(weights, biases, nonzeros, value_bits, index_bits)",
+        function,
+        _cases_8_2(),
+        verified="LeNet-300-100 twice, no biases, nothing pruned, 8 random networks",
+        hint="Each is dense over pruned. Count what stands below, one thing at a time: values, indices, biases, the codebook.",
+        mistakes=MISTAKES_8_2,
+    )
+
+
+# 8.3 report(valid, test)
+
+
+def _epochs(valid, choose):
+    """Return for each seed the epoch that a rule chooses, given lists of the errors."""
+    if choose == "all seeds":
+        means = [statistics.fmean(column) for column in zip(*valid, strict=True)]
+        return [means.index(min(means))] * len(valid)
+    if choose == "the last epoch":
+        return [len(row) - 1 for row in valid]
+    if choose == "the latest":
+        return [max(epoch for epoch, error in enumerate(row) if error == min(row)) for row in valid]
+    return [row.index(max(row) if choose == "the highest" else min(row)) for row in valid]
+
+
+def _report(valid, test, choose="the earliest", read="test", mean=statistics.fmean, spread=statistics.stdev, worst=max):
+    valid, test = valid.tolist(), test.tolist()
+    epochs = _epochs(test if choose == "test" else valid, choose)
+    errors = [row[epoch] for row, epoch in zip(test if read == "test" else valid, epochs, strict=True)]
+    return mean(errors), spread(errors), worst(errors)
+
+
+def _best_by_valid(valid, test):
+    seed = int(valid.min(1).values.argmin())
+    return float(test[seed, valid[seed].argmin()]), *_report(valid, test)[1:]
+
+
+def _standard_error(errors):
+    return statistics.stdev(errors) / len(errors) ** 0.5
+
+
+CHOICES_8_3 = {  # the first that is wrong gives the hint
+    "test": "The epoch is chosen by its test error, so the test set has taken part in the training. Which set is for choosing?",
+    "all seeds": "You choose one epoch for all seeds. Each is a training of its own, and stops at its own best epoch.",
+    "the last epoch": "You read the last epoch. The one to read has the lowest validation error.",
+    "the latest": "Where two epochs have the same validation error, take the earlier one.",
+    "the highest": "You choose the epoch with the highest validation *error*.",
+    "the earliest": "",
+}
+BEST_SEED = "You report the best seed. The mean over the seeds says what to expect of the next one."
+SUMMARIES_8_3 = [
+    ({"read": "valid"}, "Choose by the validation error, but report the test error of that epoch."),
+    ({"mean": min}, BEST_SEED),
+    ({"mean": statistics.median}, "The mean was asked for, not the median."),
+    ({"spread": _standard_error}, "That is the standard error of the mean. Report the standard deviation of the seeds."),
+    ({"spread": statistics.pstdev}, "A few seeds stand for all that might have been: divide by n - 1, not by n."),
+    ({"worst": min}, "The worst seed is the one with the highest error."),
+]
+
+
+def _mistakes_8_3():
+    """Yield a wrong report and its hint for every choice of an epoch with up to two of the wrong summaries."""
+    yield _best_by_valid, BEST_SEED
+    for (choose, chosen), count in itertools.product(CHOICES_8_3.items(), range(3)):
+        for summaries in itertools.combinations(SUMMARIES_8_3, count):
+            changed = {key: value for wrong, _ in reversed(summaries) for key, value in wrong.items()}
+            if (chosen or summaries) and (choose, changed.get("read")) != ("the latest", "valid"):  # equal errors: no difference
+                yield (lambda v, t, choose=choose, changed=changed: _report(v, t, choose, **changed)), chosen or summaries[0][1]
+
+
+def _cases_8_3():
+    valid = torch.tensor([[4.0, 2.5, 2.0, 2.25], [3.5, 2.25, 2.5, 2.25], [3.0, 2.75, 2.25, 2.0]])
+    test = torch.tensor([[4.25, 2.25, 2.5, 1.75], [3.75, 2.5, 2.0, 2.25], [3.25, 2.5, 2.0, 2.75]])
+    yield Case("the example: 3 seeds, 4 epochs", (valid, test), _report(valid, test))
+    draw = torch.Generator().manual_seed(83)
+    for seeds, epochs, levels in [(5, 8, 40), (4, 12, 3), (2, 6, 20), (6, 1, 9), (3, 30, 200), (20, 5, 4), (10, 10, 12)]:
+        valid, test = (torch.randint(8, 8 + levels, (seeds, epochs), generator=draw) / 8 for _ in range(2))
+        about = f"{seeds} seeds, {epochs} epochs" + (", many equal errors" if levels < 8 else "")
+        yield Case(about, (valid, test), _report(valid, test))
+    valid, test = valid.double(), test.double().t().contiguous()
+    yield Case("float64", (valid, test), _report(valid, test))
+
+
+def ex_8_3(function):
+    """Check ``report(valid, test)``: epochs chosen on the validation set, test errors summed up over all seeds; notebook 08."""
+    verify(
+        "8.3",
+        "report(valid, test)",
+        function,
+        _cases_8_3(),
+        verified="2 to 20 seeds, 1 to 30 epochs, equal errors, both float types",
+        hint="Per seed: the epoch of the lowest validation error, and the test error there. Then three numbers of these.",
+        mistakes=_mistakes_8_3(),
+    )
+
+
+# 8.4 beaten_by_all(marks, entries)
+
+
+def _beats(compression, error, mark):
+    return compression >= mark[1] and error <= mark[2] and (compression > mark[1] or error < mark[2])
+
+
+def _beaten(marks, entries, beats=_beats, over=all):
+    return [mark[0] for mark in marks if over(beats(*entry, mark) for entry in entries)]
+
+
+def _beaten_by_one(marks, entries, summary, beats=_beats):
+    return _beaten(marks, [summary(entries)], beats)
+
+
+def _mean(entries):
+    return tuple(statistics.fmean(values) for values in zip(*entries, strict=True))
+
+
+ONE_SUFFICES = "Better in one and worse in the other is a tie. A file that beats a mark is at least as good in both."
+EVERY_SEED = "The mark is beaten by one seed or by a few. A record that holds is beaten by every one."
+MISTAKES_8_4 = [
+    (lambda ms, es: _beaten_by_one(ms, es, _mean), "The mean over the seeds beats the mark. Does every single seed?"),
+    (lambda ms, es: _beaten(ms, es, over=any), EVERY_SEED),
+    (lambda ms, es: _beaten_by_one(ms, es, lambda e: min(e, key=lambda x: x[1])), EVERY_SEED),
+    (lambda ms, es: _beaten_by_one(ms, es, max), EVERY_SEED),
+    (
+        lambda ms, es: _beaten_by_one(ms, es, lambda e: (max(c for c, _ in e), min(x for _, x in e))),
+        "The best compression and the lowest error may belong to different seeds: no file has both.",
+    ),
+    (
+        lambda ms, es: _beaten_by_one(ms, es, lambda e: (min(c for c, _ in e), max(x for _, x in e))),
+        "The worst compression and the highest error may belong to different seeds. Let each seed meet the mark on its own.",
+    ),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1] or e < m[2]), ONE_SUFFICES),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c >= m[1] or e <= m[2]), ONE_SUFFICES),
+    (
+        lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1] and e < m[2]),
+        "Equal in one and better in the other is enough: it need not be better in both.",
+    ),
+    (
+        lambda ms, es: _beaten(ms, es, lambda c, e, m: c >= m[1] and e <= m[2]),
+        "Who equals a mark in both has not beaten it.",
+    ),
+    (
+        lambda ms, es: _beaten(ms, es, lambda c, e, m: c / e > m[1] / m[2]),
+        "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
+    ),
+    (
+        lambda ms, es: _beaten(ms, es, lambda c, e, m: c - e > m[1] - m[2]),
+        "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
+    ),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: _beats(c, -e, (m[0], m[1], -m[2]))), "A lower error is the better one."),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: _beats(-c, e, (m[0], -m[1], m[2]))), "A higher compression is the better one."),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1]), "The error has to be looked at, too."),
+    (lambda ms, es: _beaten(ms, es, lambda c, e, m: e < m[2]), "The compression has to be looked at, too."),
+    (
+        lambda ms, es: [m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])],
+        "You look at the first seed only.",
+    ),
+]
+
+
+def _cases_8_4():
+    marks = [("A", 12, 1.5), ("B", 20, 2.25), ("C", 16, 2.0), ("D", 24, 2.0), ("E", 50, 2.5)]
+    entries = [(24, 1.75), (24, 2.0), (26, 1.25)]
+    yield Case("the example: 5 marks, 3 seeds", (marks, entries), _beaten(marks, entries))
+    apart = [(20, 1.5), (24, 1.75)]
+    rivals = [("x", 20, 1.75), ("y", 20, 1.5), ("z", 24, 1.5), ("u", 22, 1.625), ("v", 16, 2.0)]
+    yield Case("each seed is better in another number", (rivals, apart), _beaten(rivals, apart))
+    yield Case("one seed", (rivals, [(22, 1.5)]), _beaten(rivals, [(22, 1.5)]))
+    yield Case("marks that nobody beats", (marks, [(11, 3.0), (60, 2.75)]), [])
+    draw = random.Random(84)
+    for number in range(20):
+        marks = [(f"mark {i}", draw.randint(8, 40), draw.randint(10, 24) / 8) for i in range(draw.randint(4, 12))]
+        compression, error = draw.randint(16, 44), draw.randint(9, 18)
+        wide = draw.choice([0, 1, 4])
+        entries = [
+            (compression + draw.randint(0, wide), (error + draw.randint(0, wide)) / 8) for _ in range(draw.choice([2, 3, 5]))
+        ]
+        marks += [(f"rival {i}", *entry) for i, entry in enumerate(entries[:2])]
+        yield Case(f"random marks, number {number}, {len(entries)} seeds", (marks, entries), _beaten(marks, entries))
+
+
+def ex_8_4(function):
+    """Check ``beaten_by_all(marks, entries)``: the published marks that every seed beats; notebook 08."""
+    verify(
+        "8.4",
+        "beaten_by_all(marks, entries)",
+        function,
+        _cases_8_4(),
+        verified="equal numbers, seeds that are better in different ways, one seed, nothing beaten, 20 random tables",
+        hint="Take one mark and one seed first: both numbers at least as good, one of them better. Then ask it of every seed.",
+        mistakes=MISTAKES_8_4,
+    )
+
+
+# 8.5 challenge(dataset, path)
+
+BAR, FIRST_BAR = 2.2, 3.5  # highest errors in percent: of all training images on test, of 6,000 of them on valid
+ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.
+HINTS_8_5 = {
+    "missing": "Nothing stands at path. The last line of the function can be: return save_sparse(model, path)",
+    "format": "Only what prunelab.storage.save_sparse writes is read. Elsewhere a zero takes as many bytes as any value.",
+    "network": "The file holds another network. A LeNet300 is asked for; load_pretrained has trained ones.",
+    "nothing": "No weight is left, so the network answers the same to every image.",
+    "untouched": "This is the network as it was. Nothing is pruned.",
+    "revived": "Hardly a weight is zero. Did training revive them? Apply the masks after every step, the last one too.",
+    "too many": f"Too many weights are kept. {ENOUGH}x of a LeNet300's 266,200 weights leaves room for 22,183 that are not zero.",
+    "random": "The weights that are left look as if picked at random. Which weights matter to a trained network?",
+    "untrained": "Small enough, but what is left is as it was before pruning. Train it further, with the masks held.",
+    "too little": "Small enough, but wrong too often: prune little by little, rank all layers together, or train longer.",
+    "size": "Return what save_sparse returns, the bytes of the file.",
+}
+
+
+@cache
+def _trained():
+    return [load_pretrained("lenet300", seed).fc1.weight.detach() for seed in SEEDS]
+
+
+@cache
+def _small():
+    """Return the first 6,000 training images and the validation split, without holding on to the others."""
+    mnist = load_mnist()
+    return TensorDataset(*(part[:6_000].clone() for part in mnist.train.tensors)), mnist.valid
+
+
+def _cause(model, entry, bound):
+    """Return in a word why the network misses the size or the error, or None if it does not."""
+    weight = model.fc1.weight.detach()
+    kept = weight != 0
+    as_trained = any(torch.equal(weight[kept], other[kept]) for other in _trained())
+    if entry.compression < ENOUGH:
+        return "too many" if entry.compression > 1.1 else "untouched" if as_trained else "revived"
+    if entry.error <= bound + 1e-9:
+        return None
+    if kept.any() and all(other[kept].abs().mean() < 1.1 * other.abs().mean() for other in _trained()):
+        return "random"
+    return "untrained" if as_trained else "too little"
+
+
+def _inspected(path, dataset, bound):
+    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed in."""
+    model = LeNet300()
+    try:
+        load_sparse(path, model)
+    except FileNotFoundError:
+        return None, "missing", "no file"
+    except ValueError as error:
+        another = "from another model" in str(error)
+        return None, "network" if another else "format", f"a file of {'another network' if another else 'another kind'}"
+    if not any(int(p.count_nonzero()) for p in model.parameters() if p.ndim > 1):
+        return None, "nothing", "a file without a weight"
+    entry = records.evaluate(path, "lenet300", dataset)
+    there = f"{entry.nonzeros:,} weights, {entry.compression:.2f}x, {entry.error:.2f} % error"
+    return entry, _cause(model, entry, bound), there
+
+
+def _place(entry):
+    """Return the published marks and the file that was handed in as a table, by compression."""
+    marks, won = records.MARKS["lenet300"], records.beaten("lenet300", entry.compression, entry.error)
+    rows = [(m.compression, f"{m.name:28}{m.compression:10.1f}x{m.error:>11} %{'  beaten' if m in won else ''}") for m in marks]
+    rows += [(entry.compression, f"{'your file':28}{entry.compression:10.1f}x     ~{entry.error:5.2f} %")]
+    heading = f"{'LeNet-300-100':28}{'compression':>11}{'test error':>13}"
+    lines = [heading, *(text for _, text in sorted(rows, key=lambda row: row[0]))]
+    lines += [f"Your file keeps {entry.nonzeros:,} weights and has ~{entry.bytes:,} bytes."]
+    return "\n".join([*lines, f"It beats {len(won)} of the {len(marks)} published marks."])
+
+
+def ex_8_5(function):
+    """Check ``challenge(dataset, path)``: a sparse file of a LeNet300, 12x or more at 2.2 % test error or less; notebook 08."""
+    seen = {}  # of the file that was judged last: what the function returned, the entry, the cause
+
+    def case(about, dataset, path, judged_on, bound):
+        def judge(size):
+            entry, cause, there = _inspected(path, judged_on, bound)
+            if cause is None and size != entry.bytes:
+                cause, there = "size", f"{size}, and the file has {entry.bytes:,} bytes"
+            seen.update(size=size, entry=entry, cause=cause)
+            wanted = f"a sparse file of a LeNet300, at least {ENOUGH}x, at most {bound} % error"
+            return cause and f"Expected: {'the bytes of the file' if cause == 'size' else wanted}\n  Got:      {there}"
+
+        return Case(about, (dataset, path), 1, judge=judge)
+
+    def cases(folder):
+        small, valid = _small()
+        about = f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
+        yield case(about, small, folder / "small.safetensors", valid, FIRST_BAR)
+        mnist = load_mnist()
+        about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
+        yield case(about, mnist.train, folder / "lenet300.safetensors", mnist.test, BAR)
+
+    def diagnosis(cause):
+        def mistake(dataset, path):
+            if seen.get("cause") != cause:
+                raise LookupError("another mistake")
+            return seen["size"]
+
+        return mistake
+
+    with tempfile.TemporaryDirectory() as folder:
+        verify(
+            "8.5",
+            "challenge(dataset, path)",
+            function,
+            cases(Path(folder)),
+            verified=f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set",
+            hint="Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse.",
+            mistakes=[(diagnosis(cause), hint) for cause, hint in HINTS_8_5.items()],
+        )
+    print(_place(seen["entry"]))
