@@ -1,0 +1,224 @@
+"""Make the two classic networks as small as they get -> ``data/results/records.json`` and ``data/records/`` (notebook 08).
+
+    python scripts/records.py               about two hours on one core; an interrupted run goes on where it stopped
+    python scripts/records.py lenet300      one network only, for a process beside; the first line then stores all
+
+Three trained networks of each kind, once on MNIST as it is and once with all its one-pixel shifts. A network is pruned while it
+learns, in stages; after each stage what is dead is removed, so that the last and longest one is cheap. Scores are those of Optimal
+Brain Damage, w^2 h, with a moving mean of the squared gradients for h. At every look the weakest weights give their places to
+connections with a large gradient. Every choice was made on the validation split; this script reads the test split, once for each
+network. The baselines train as long and on the same images. Errors in percent.
+"""
+
+import itertools
+import math
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from prunelab import sweep
+from prunelab.data import DATA, MEAN, STD, load_mnist
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.models import MODELS, load_pretrained
+from prunelab.records import RECORDS
+from prunelab.schedules import cubic
+from prunelab.storage import load_sparse, save_sparse
+from prunelab.surgery import remove_filters
+from prunelab.training import accuracy, steps_per_epoch, train
+
+RESULTS = DATA / "results" / "records.json"
+PARTS = RESULTS.with_suffix(".partial.jsonl")
+SEEDS = (0, 1, 2)
+MNIST = load_mnist()
+STAGES = {  # weights / nonzero weights at the end of each stage, and its passes over 55,000 images
+    "lenet300": ((30, 20), (150, 150), (200, 100)),
+    "lenet5_caffe": ((60, 5), (200, 10), (400, 50)),
+}
+DECAY = 5e-4
+RECORDED = {"lenet300": (150, 200), "lenet5_caffe": (400,)}
+LR = {"lenet300": 0.1, "lenet5_caffe": 0.1}
+EVERY, UNTIL = 50, 0.75  # steps between two looks, and the part of the steps after which the masks stay
+REGROWN = 0.3  # part of the weights that moves at the first look; it falls to 0 with a cosine
+SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # pixels down, pixels right
+
+
+def shifted(images: torch.Tensor) -> torch.Tensor:
+    """Return the images and their four one-pixel shifts, the border filled with background."""
+    padded = F.pad(images, (1, 1, 1, 1), value=-MEAN / STD)
+    return torch.cat([padded[:, :, 1 - down : 29 - down, 1 - right : 29 - right] for down, right in SHIFTS])
+
+
+def decay(model: nn.Module) -> torch.Tensor:
+    """Return the L2 penalty whose gradient is ``DECAY`` times each weight."""
+    return DECAY / 2 * sum(weight.square().sum() for weight in prunable(model).values())
+
+
+def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], lr: float, epochs: int, seed: int, until: float) -> None:
+    """Prune ``model`` in place while it learns: from ``left[0]`` weights to ``left[1]``, reached after ``until`` of the steps."""
+    steps = epochs * steps_per_epoch(data)
+    end = round(until * steps)
+    squares = {name: torch.zeros_like(weight) for name, weight in prunable(model).items()}
+    slopes = {name: torch.zeros_like(weight) for name, weight in prunable(model).items()}
+    masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+    size = sum(mask.numel() for mask in masks.values())
+
+    def look(model: nn.Module, step: int) -> None:
+        if step > end:
+            return
+        for name, weight in prunable(model).items():
+            squares[name].mul_(0.99).addcmul_(weight.grad, weight.grad, value=0.01)
+            slopes[name].mul_(0.98).add_(weight.grad)
+        if step % EVERY and step != end:
+            return
+        apply_masks(model, masks)  # momentum has just moved what is masked
+        saliency = {name: weight.detach() ** 2 * squares[name] for name, weight in prunable(model).items()}
+        keep = size * (1 - cubic(step, 0, end, 1 - left[1] / size, 1 - left[0] / size))
+        moved = REGROWN * (1 + math.cos(math.pi * step / end)) / 2
+        masks.update(mask_model(saliency, 1 - keep * (1 - moved) / size, scope="global"))
+        growth = {name: slope.abs().masked_fill(masks[name], 0) for name, slope in slopes.items()}
+        grown = mask_model(growth, 1 - keep * moved / size, scope="global")
+        masks.update({name: mask | grown[name] for name, mask in masks.items()})
+
+    train(model, data, epochs=epochs, lr=lr, masks=masks, penalty=decay, on_step=look, seed=seed)
+
+
+def living(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return, by parameter name, which filters and neurons ``(out,)`` of the hidden layers have inputs and are used."""
+    weights = prunable(model)
+    names = list(weights)
+    alive = {}
+    for name, after in itertools.pairwise(names):
+        weight, following = weights[name].detach(), weights[after].detach()
+        used = following.flatten(2).any(2).any(0) if following.ndim == 4 else following.any(0).view(len(weight), -1).any(1)
+        alive[name] = weight.flatten(1).any(1) & used
+    return alive
+
+
+def without_dead(model: nn.Module, alive: dict[str, torch.Tensor]) -> nn.Module:
+    masks = {name: mask.view(-1, *[1] * (model.get_parameter(name).ndim - 1)) for name, mask in alive.items()}
+    return remove_filters(model, masks)
+
+
+@torch.no_grad()
+def put_back(small: nn.Module, alive: dict[str, torch.Tensor], network: str) -> nn.Module:
+    """Return a network of full size with the weights of ``small`` in their places and zeros elsewhere."""
+    full = MODELS[network]().eval()
+    previous = next(iter(prunable(full).values())).shape[1]
+    inputs = torch.arange(previous)  # of the layer at hand, those that are alive
+    for name, weight in prunable(full).items():
+        bias, source = full.get_parameter(name.replace("weight", "bias")), small.get_parameter(name)
+        outputs = alive.get(name, torch.ones(len(weight), dtype=torch.bool)).nonzero().squeeze(1)
+        if weight.shape[1] != previous:  # flattened: every channel has become several inputs
+            per = weight.shape[1] // previous
+            inputs = (inputs[:, None] * per + torch.arange(per)).flatten()
+        weight.zero_()
+        bias.zero_()
+        weight[outputs[:, None], inputs] = source
+        bias[outputs] = small.get_parameter(name.replace("weight", "bias"))
+        inputs, previous = outputs, len(weight)
+    return full
+
+
+def small_dense(network: str) -> nn.Module:
+    """Return a dense network with at most as many weights as the record has nonzero ones."""
+    if network == "lenet300":
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 10))  # 1,588 weights
+    return nn.Sequential(nn.Conv2d(1, 3, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Flatten(), nn.Linear(64, 10))  # 1,015 weights  # fmt: skip
+
+
+def shuffled(masks: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
+    """Return masks with as many weights kept in each layer, at random places."""
+    draw = torch.Generator().manual_seed(seed)
+    return {name: mask.flatten()[torch.randperm(mask.numel(), generator=draw)].view_as(mask) for name, mask in masks.items()}
+
+
+def errors(model: nn.Module) -> dict[str, float]:
+    return {split: round(100 - accuracy(model, getattr(MNIST, split)), 2) for split in ("valid", "test")}
+
+
+def examples(shifts: bool) -> TensorDataset:
+    images, labels = MNIST.train.tensors
+    return TensorDataset(shifted(images), labels.repeat(len(SHIFTS))) if shifts else MNIST.train
+
+
+def epochs_of(passes: int, shifts: bool) -> int:
+    return passes // len(SHIFTS) if shifts else passes
+
+
+def record(network: str, seed: int, shifts: bool) -> dict:
+    """Prune in stages; after each one go on with a network from which the dead parts are removed. One row for each record."""
+    data, full, before = examples(shifts), load_pretrained(network, seed), 1
+    weights = sum(weight.numel() for weight in prunable(full).values())
+    dense, rows = errors(full), []
+    for stage, (ratio, passes) in enumerate(STAGES[network]):
+        alive = living(full)
+        small = without_dead(full, alive)
+        until = UNTIL if ratio in RECORDED[network] else 0.9
+        left = (weights // before, weights // ratio)
+        sparsify(small, data, left, LR[network], epochs_of(passes, shifts), 100 * stage + seed, until)
+        full, before = put_back(small, alive, network), ratio
+        if ratio in RECORDED[network]:
+            name = f"{network}-{ratio}x-{'shifts' if shifts else 'plain'}-seed{seed}.safetensors"
+            kept = {name: int(weight.count_nonzero()) for name, weight in prunable(full).items()}
+            size = save_sparse(full, RECORDS / name)
+            rows.append({"compression": ratio, "file": name, "bytes": size, "kept": kept, "dense": dense} | errors(full))
+    return {"rows": rows}
+
+
+def baseline(network: str, seed: int, kind: str) -> dict:
+    """Train as long and on the same images as the record: its mask at random places, or a small dense network."""
+    torch.manual_seed(seed)
+    passes = sum(passes for ratio, passes in STAGES[network] if ratio <= RECORDED[network][0])
+    epochs, masks = epochs_of(passes, shifts=True), {}
+    if kind == "small dense":
+        model = small_dense(network)
+    else:
+        full = MODELS[network]()
+        load_sparse(RECORDS / f"{network}-{RECORDED[network][0]}x-shifts-seed{seed}.safetensors", full)
+        alive = living(full)
+        masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(without_dead(full, alive)).items()}, seed)
+        model = without_dead(MODELS[network](), alive)
+    train(model, examples(shifts=True), epochs=epochs, lr=LR[network], masks=masks, penalty=decay, seed=seed)
+    return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(model)
+
+
+def measure(part: str, **configuration) -> dict:
+    return {"record": record, "baseline": baseline}[part](**configuration)
+
+
+def main(networks: list[str]) -> None:
+    RECORDS.mkdir(exist_ok=True)
+    networks = networks or list(STAGES)
+    grid = [
+        {"part": "record", "network": network, "seed": seed, "shifts": shifts}
+        for network in networks for shifts in (True, False) for seed in SEEDS
+    ]  # fmt: skip
+    kinds = ("random places", "small dense")
+    more = [
+        {"part": "baseline", "network": network, "seed": seed, "kind": kind}
+        for network in networks for kind in kinds for seed in SEEDS
+    ]  # fmt: skip
+    runs = sweep.rows(sweep.run(measure, grid, PARTS, n_jobs=1))
+    rows = [{key: run[key] for key in ("network", "seed", "shifts")} | row for run in runs for row in run["rows"]]
+    baselines = sweep.rows(sweep.run(measure, more, PARTS, n_jobs=1))  # they read the records' files
+    if len(networks) < len(STAGES):
+        return
+    provenance = {
+        "script": "scripts/records.py",
+        "torch": torch.__version__.split("+")[0],
+        "networks": f"data/checkpoints, seeds {SEEDS}",
+        "recipe": f"stages (compression, passes over 55,000 images) {STAGES}; SGD, momentum 0.9, batch 128, weight decay {DECAY}, "
+        f"cosine rate from {LR} in each stage; looks every {EVERY} steps, until 0.9 of a stage, {UNTIL} of a recorded one; "
+        f"{REGROWN} of the weights move at the first look of a stage, falling to 0; shifts: also all one-pixel shifts",
+    }
+    sweep.store(RESULTS, provenance, {"rows": rows, "baselines": baselines})
+    PARTS.unlink()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1:])

@@ -1,0 +1,99 @@
+"""Records are what can be measured again: each stored file is loaded, counted, weighed and tested."""
+
+import json
+
+import pytest
+import torch
+
+from prunelab.data import DATA, load_mnist
+from prunelab.masks import prunable
+from prunelab.models import MODELS, LeNet5, LeNet300
+from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
+from prunelab.storage import load_sparse, save_sparse
+
+ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_mnist()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
+def test_a_record_is_what_its_file_holds(row, mnist):
+    path = RECORDS / row["file"]
+    entry = evaluate(path, row["network"], mnist.test)
+    assert entry.nonzeros == sum(row["kept"].values()) == round(entry.nonzeros * entry.compression / row["compression"])
+    assert entry.error == pytest.approx(row["test"], abs=0.021)  # two images of 10,000, where another CPU rounds differently
+    assert entry.bytes == row["bytes"] == path.stat().st_size
+    model = MODELS[row["network"]]()
+    load_sparse(path, model)
+    total = nonzeros = 0
+    for name, parameter in model.named_parameters():  # counted once more, without the package's helpers
+        if name.endswith("weight"):
+            total += parameter.numel()
+            nonzeros += int((parameter != 0).sum())
+    assert nonzeros == entry.nonzeros and total / nonzeros == pytest.approx(entry.compression)
+    assert total == {"lenet300": 266_200, "lenet5_caffe": 430_500}[row["network"]]
+
+
+def test_every_file_has_its_row_and_every_configuration_three_networks():
+    files = {row["file"] for row in ROWS} | {"han-lenet5_caffe-seed0.safetensors"}
+    assert {path.name for path in RECORDS.glob("*.safetensors")} == files
+    kinds = {}
+    for row in ROWS:
+        kinds.setdefault((row["network"], row["shifts"], row["compression"]), []).append(row["seed"])
+    assert all(sorted(seeds) == [0, 1, 2] for seeds in kinds.values())
+    assert {kind[:2] for kind in kinds} == {(network, shifts) for network in MARKS for shifts in (True, False)}
+
+
+def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
+    rows = json.loads((DATA / "results" / "paper_tables.json").read_text())["rows"]
+    row = next(row for row in rows if row["network"] == "lenet5_caffe" and row["seed"] == 0)
+    entry = evaluate(RECORDS / "han-lenet5_caffe-seed0.safetensors", "lenet5_caffe", mnist.test)
+    assert entry.nonzeros == row["kept"] and entry.error == pytest.approx(row["trained"]["test"], abs=0.021)
+
+
+@pytest.mark.parametrize("network", HAN)
+def test_the_percentages_of_han_give_twelve_times_fewer(network):
+    sizes = {name: weight.numel() for name, weight in prunable(MODELS[network]()).items()}
+    assert list(HAN[network]) == [name.removesuffix(".weight") for name in sizes]
+    kept = sum(size * percent / 100 for size, percent in zip(sizes.values(), HAN[network].values(), strict=True))
+    assert 11.8 < sum(sizes.values()) / kept < 12.3
+
+
+def test_beaten_asks_for_both():
+    mark = next(mark for mark in MARKS["lenet300"] if mark.compression == 68)
+    assert mark in beaten("lenet300", 69, 1.92) and mark in beaten("lenet300", 68, 1.9)
+    assert mark not in beaten("lenet300", 68, 1.92), "as good is not better"
+    assert mark not in beaten("lenet300", 1000, 1.93) and mark not in beaten("lenet300", 67, 0.5)
+    assert beaten("lenet300", 11, 0.1) == [] and len(beaten("lenet300", 101, 1.5)) == len(MARKS["lenet300"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("lenet5", 10, 1), "network must be one of 'lenet300', 'lenet5_caffe', got 'lenet5'"),
+        (("lenet300", 0, 1), "compression must be positive"),
+        (("lenet300", 10, 101), "error must be a number of percent"),
+        (("lenet300", 10, True), "error must be a number of percent"),
+    ],
+)
+def test_beaten_refuses(arguments, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        beaten(*arguments)
+
+
+def test_evaluate_refuses_another_network_and_one_without_weights(tmp_path, mnist):
+    save_sparse(LeNet5(), tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="another model"):
+        evaluate(tmp_path / "other.safetensors", "lenet300", mnist.test)
+    empty = LeNet300()
+    with torch.no_grad():
+        for weight in prunable(empty).values():
+            weight.zero_()
+    save_sparse(empty, tmp_path / "empty.safetensors")
+    with pytest.raises(ValueError, match="has none"):
+        evaluate(tmp_path / "empty.safetensors", "lenet300", mnist.test)
+    with pytest.raises(ValueError, match="network must be one of"):
+        evaluate(tmp_path / "empty.safetensors", "lenet5", mnist.test)
