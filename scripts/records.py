@@ -37,9 +37,10 @@ STAGES = {  # weights / nonzero weights at the end of each stage, and its passes
     "lenet300": ((30, 20), (150, 150), (200, 100)),
     "lenet5_caffe": ((60, 5), (200, 10), (400, 50)),
 }
-DECAY = 5e-4
 RECORDED = {"lenet300": (150, 200), "lenet5_caffe": (400,)}
-LR = {"lenet300": 0.1, "lenet5_caffe": 0.1}
+DENSE = {"lenet300": 20, "lenet5_caffe": 10}  # passes of the dense network that is trained on with shifts
+BASELINES = {"lenet300": ("dense", "small dense", "random places"), "lenet5_caffe": ("dense", "small dense")}
+LR, DECAY = 0.1, 5e-4
 EVERY, UNTIL = 50, 0.75  # steps between two looks, and the part of the steps after which the masks stay
 REGROWN = 0.3  # part of the weights that moves at the first look; it falls to 0 with a cosine
 SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # pixels down, pixels right
@@ -56,7 +57,7 @@ def decay(model: nn.Module) -> torch.Tensor:
     return DECAY / 2 * sum(weight.square().sum() for weight in prunable(model).values())
 
 
-def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], lr: float, epochs: int, seed: int, until: float) -> None:
+def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], epochs: int, seed: int, until: float) -> None:
     """Prune ``model`` in place while it learns: from ``left[0]`` weights to ``left[1]``, reached after ``until`` of the steps."""
     steps = epochs * steps_per_epoch(data)
     end = round(until * steps)
@@ -82,7 +83,7 @@ def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], lr: f
         grown = mask_model(growth, 1 - keep * moved / size, scope="global")
         masks.update({name: mask | grown[name] for name, mask in masks.items()})
 
-    train(model, data, epochs=epochs, lr=lr, masks=masks, penalty=decay, on_step=look, seed=seed)
+    train(model, data, epochs=epochs, lr=LR, masks=masks, penalty=decay, on_step=look, seed=seed)
 
 
 def living(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -159,7 +160,7 @@ def record(network: str, seed: int, shifts: bool) -> dict:
         small = without_dead(full, alive)
         until = UNTIL if ratio in RECORDED[network] else 0.9
         left = (weights // before, weights // ratio)
-        sparsify(small, data, left, LR[network], epochs_of(passes, shifts), 100 * stage + seed, until)
+        sparsify(small, data, left, epochs_of(passes, shifts), 100 * stage + seed, until)
         full, before = put_back(small, alive, network), ratio
         if ratio in RECORDED[network]:
             name = f"{network}-{ratio}x-{'shifts' if shifts else 'plain'}-seed{seed}.safetensors"
@@ -170,11 +171,16 @@ def record(network: str, seed: int, shifts: bool) -> dict:
 
 
 def baseline(network: str, seed: int, kind: str) -> dict:
-    """Train as long and on the same images as the record: its mask at random places, or a small dense network."""
+    """Train something else on the same shifted images.
+
+    "dense": the dense network trained on, for as many passes as ``DENSE`` says. As long as the record: "small dense", and
+    "random places", the record's masks shuffled within each layer, from a new initialisation.
+    """
     torch.manual_seed(seed)
-    passes = sum(passes for ratio, passes in STAGES[network] if ratio <= RECORDED[network][0])
-    epochs, masks = epochs_of(passes, shifts=True), {}
-    if kind == "small dense":
+    passes, masks = sum(passes for ratio, passes in STAGES[network] if ratio <= RECORDED[network][0]), {}
+    if kind == "dense":
+        model, passes = load_pretrained(network, seed), DENSE[network]
+    elif kind == "small dense":
         model = small_dense(network)
     else:
         full = MODELS[network]()
@@ -182,7 +188,7 @@ def baseline(network: str, seed: int, kind: str) -> dict:
         alive = living(full)
         masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(without_dead(full, alive)).items()}, seed)
         model = without_dead(MODELS[network](), alive)
-    train(model, examples(shifts=True), epochs=epochs, lr=LR[network], masks=masks, penalty=decay, seed=seed)
+    train(model, examples(shifts=True), epochs=epochs_of(passes, True), lr=LR, masks=masks, penalty=decay, seed=seed)
     return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(model)
 
 
@@ -197,10 +203,9 @@ def main(networks: list[str]) -> None:
         {"part": "record", "network": network, "seed": seed, "shifts": shifts}
         for network in networks for shifts in (True, False) for seed in SEEDS
     ]  # fmt: skip
-    kinds = ("random places", "small dense")
     more = [
         {"part": "baseline", "network": network, "seed": seed, "kind": kind}
-        for network in networks for kind in kinds for seed in SEEDS
+        for network in networks for kind in BASELINES[network] for seed in SEEDS
     ]  # fmt: skip
     runs = sweep.rows(sweep.run(measure, grid, PARTS, n_jobs=1))
     rows = [{key: run[key] for key in ("network", "seed", "shifts")} | row for run in runs for row in run["rows"]]
