@@ -4,6 +4,7 @@ A module per chapter holds its checkers; ``core`` is the machinery. A checker ra
 stub) and prints one line if the function passes.
 """
 
+from prunelab.check.challenge import ex_8_5
 from prunelab.check.chapter01 import ex_1_1, ex_1_2, ex_1_3, ex_1_4, ex_1_5
 from prunelab.check.chapter02 import ex_2_1, ex_2_2, ex_2_3, ex_2_4, ex_2_5, ex_2_6
 from prunelab.check.chapter03_1 import ex_3_1, ex_3_2, ex_3_3
@@ -18,7 +19,7 @@ from prunelab.check.chapter05 import ex_5_1, ex_5_2, ex_5_3, ex_5_4
 from prunelab.check.chapter06 import ex_6_1, ex_6_2, ex_6_3, ex_6_4
 from prunelab.check.chapter07_1 import ex_7_1, ex_7_2, ex_7_3, ex_7_4, ex_7_5, ex_7_6
 from prunelab.check.chapter07_2 import ex_7_7, ex_7_8
-from prunelab.check.chapter08 import ex_8_1, ex_8_2, ex_8_3, ex_8_4, ex_8_5
+from prunelab.check.chapter08 import ex_8_1, ex_8_2, ex_8_3, ex_8_4
 from prunelab.check.core import Mistake, NotAttempted
 
 __all__ = ["Mistake", "NotAttempted"]

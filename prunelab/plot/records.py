@@ -13,8 +13,8 @@ STYLES = ("-", "--", "-.", ":")
 OURS = (_style.VERMILLION, _style.GREEN, _style.ORANGE, _style.PURPLE)
 
 
-def compression_curves(densities: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw compression (x) against density, both logarithmic: one line per definition.
+def compression_curves(densities: Sequence[float], curves: Mapping[str, Sequence[float]], at: float | None = None) -> Figure:
+    """Draw compression (x) against density, both logarithmic: one line per definition, and a vertical line ``at`` a density.
 
     Raises ValueError if a line has not one value per density. Source: notebook 08.
     """
@@ -24,6 +24,8 @@ def compression_curves(densities: Sequence[float], curves: Mapping[str, Sequence
         if len(values) != len(densities):
             raise ValueError(f"curves[{name!r}] must have one value per density, {len(densities)}, got {len(values)}")
         axis.plot(percent, values, label=name, color=_style.COLOURS[i % 7], linestyle=STYLES[i % 4], marker="")
+    if at is not None:
+        axis.axvline(100 * at, color=_style.BLACK, linewidth=1, marker="")
     axis.set(xscale="log", yscale="log", xlabel="density: nonzeros / weights (%)", ylabel="compression (x)")
     axis.xaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_major_formatter("{x:g}")

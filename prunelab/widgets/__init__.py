@@ -3,12 +3,14 @@
 from prunelab.widgets.activations import compare_criteria, drop_units, energy_explorer
 from prunelab.widgets.concepts import prune_by_size
 from prunelab.widgets.criteria import quadratic, scale_trick
+from prunelab.widgets.records import compression_explorer
 from prunelab.widgets.semi_structured import nm_explorer
 from prunelab.widgets.storage import storage_explorer
 from prunelab.widgets.torch_prune import torch_prune_explorer
 
 __all__ = [
     "compare_criteria",
+    "compression_explorer",
     "drop_units",
     "energy_explorer",
     "nm_explorer",

@@ -40,6 +40,7 @@ CALLS = {
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
     "granularity.granularity_explorer": "granularity_explorer(lenet5, few)",
+    "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})",
     "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
     "storage.storage_explorer": "storage_explorer()",
@@ -132,5 +133,6 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "granularity.granularity_explorer": _by_filter,
     "criteria.scale_trick": _rescaled,
     "activations.drop_units": _dropped,
+    "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": _by_ratio,
 }

@@ -1,0 +1,128 @@
+"""Checker of exercise 8.5, the LeNet challenge: a sparse file is handed in, loaded, counted, tested and put in its place."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch.utils.data import TensorDataset
+
+from prunelab import records
+from prunelab.check.core import Case, verify
+from prunelab.data import load_mnist
+from prunelab.models import SEEDS, LeNet300, load_pretrained
+from prunelab.storage import load_sparse
+
+BAR, FIRST_BAR = 2.2, 3.5  # highest errors in percent: of all training images on test, of 6,000 of them on valid
+ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.
+HINTS_8_5 = {
+    "missing": "Nothing stands at path. The last line of the function can be: return save_sparse(model, path)",
+    "format": "Only what prunelab.storage.save_sparse writes is read. Elsewhere a zero takes as many bytes as any value.",
+    "network": "The file holds another network. A LeNet300 is asked for; load_pretrained has trained ones.",
+    "nothing": "No weight is left, so the network answers the same to every image.",
+    "untouched": "This is the network as it was. Nothing is pruned.",
+    "revived": "Hardly a weight is zero. Did training revive them? Apply the masks after every step, the last one too.",
+    "too many": f"Too many weights are kept. {ENOUGH}x of a LeNet300's 266,200 weights leaves room for 22,183 that are not zero.",
+    "random": "The weights that are left look as if picked at random. Which weights matter to a trained network?",
+    "untrained": "Small enough, but what is left is as it was before pruning. Train it further, with the masks held.",
+    "too little": "Small enough, but wrong too often: prune little by little, rank all layers together, or train longer.",
+    "size": "Return what save_sparse returns, the bytes of the file.",
+}
+
+
+@cache
+def _trained():
+    return [load_pretrained("lenet300", seed).fc1.weight.detach() for seed in SEEDS]
+
+
+@cache
+def _small():
+    """Return the first 6,000 training images and the validation split, without holding on to the others."""
+    mnist = load_mnist()
+    return TensorDataset(*(part[:6_000].clone() for part in mnist.train.tensors)), mnist.valid
+
+
+def _cause(model, entry, bound):
+    """Return in a word why the network misses the size or the error, or None if it does not."""
+    weight = model.fc1.weight.detach()
+    kept = weight != 0
+    as_trained = any(torch.equal(weight[kept], other[kept]) for other in _trained())
+    if entry.compression < ENOUGH:
+        return "too many" if entry.compression > 1.1 else "untouched" if as_trained else "revived"
+    if entry.error <= bound + 1e-9:
+        return None
+    if kept.any() and all(other[kept].abs().mean() < 1.1 * other.abs().mean() for other in _trained()):
+        return "random"
+    return "untrained" if as_trained else "too little"
+
+
+def _inspected(path, dataset, bound):
+    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed in."""
+    model = LeNet300()
+    try:
+        load_sparse(path, model)
+    except FileNotFoundError:
+        return None, "missing", "no file"
+    except ValueError as error:
+        another = "from another model" in str(error)
+        return None, "network" if another else "format", f"a file of {'another network' if another else 'another kind'}"
+    if not any(int(p.count_nonzero()) for p in model.parameters() if p.ndim > 1):
+        return None, "nothing", "a file without a weight"
+    entry = records.evaluate(path, "lenet300", dataset)
+    there = f"{entry.nonzeros:,} weights, {entry.compression:.2f}x, {entry.error:.2f} % error"
+    return entry, _cause(model, entry, bound), there
+
+
+def _place(entry):
+    """Return the published marks and the file that was handed in as a table, by compression."""
+    marks, won = records.MARKS["lenet300"], records.beaten("lenet300", entry.compression, entry.error)
+    rows = [(m.compression, f"{m.name:28}{m.compression:10.1f}x{m.error:>11} %{'  beaten' if m in won else ''}") for m in marks]
+    rows += [(entry.compression, f"{'your file':28}{entry.compression:10.1f}x     ~{entry.error:5.2f} %")]
+    heading = f"{'LeNet-300-100':28}{'compression':>11}{'test error':>13}"
+    lines = [heading, *(text for _, text in sorted(rows, key=lambda row: row[0]))]
+    lines += [f"Your file keeps {entry.nonzeros:,} weights and has ~{entry.bytes:,} bytes."]
+    return "\n".join([*lines, f"It beats {len(won)} of the {len(marks)} published marks."])
+
+
+def ex_8_5(function):
+    """Check ``challenge(dataset, path)``: a sparse file of a LeNet300, 12x or more at 2.2 % test error or less; notebook 08."""
+    seen = {}  # of the file that was judged last: what the function returned, the entry, the cause
+
+    def case(about, dataset, path, judged_on, bound):
+        def judge(size):
+            entry, cause, there = _inspected(path, judged_on, bound)
+            if cause is None and size != entry.bytes:
+                cause, there = "size", f"{size}, and the file has {entry.bytes:,} bytes"
+            seen.update(size=size, entry=entry, cause=cause)
+            wanted = f"a sparse file of a LeNet300, at least {ENOUGH}x, at most {bound} % error"
+            return cause and f"Expected: {'the bytes of the file' if cause == 'size' else wanted}\n  Got:      {there}"
+
+        return Case(about, (dataset, path), 1, judge=judge)
+
+    def cases(folder):
+        small, valid = _small()
+        about = f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
+        yield case(about, small, folder / "small.safetensors", valid, FIRST_BAR)
+        mnist = load_mnist()
+        about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
+        yield case(about, mnist.train, folder / "lenet300.safetensors", mnist.test, BAR)
+
+    def diagnosis(cause):
+        def mistake(dataset, path):
+            if seen.get("cause") != cause:
+                raise LookupError("another mistake")
+            return seen["size"]
+
+        return mistake
+
+    with tempfile.TemporaryDirectory() as folder:
+        verify(
+            "8.5",
+            "challenge(dataset, path)",
+            function,
+            cases(Path(folder)),
+            verified=f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set",
+            hint="Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse.",
+            mistakes=[(diagnosis(cause), hint) for cause, hint in HINTS_8_5.items()],
+        )
+    print(_place(seen["entry"]))
