@@ -33,13 +33,16 @@ RESULTS = DATA / "results" / "records.json"
 PARTS = RESULTS.with_suffix(".partial.jsonl")
 SEEDS = (0, 1, 2)
 MNIST = load_mnist()
-STAGES = {  # weights / nonzero weights at the end of each stage, and its passes over 55,000 images
-    "lenet300": ((30, 20), (150, 150), (200, 100)),
-    "lenet5_caffe": ((60, 5), (200, 10), (400, 50)),
+LENET300 = ((30, 20), (150, 150), (200, 100))
+STAGES = {  # by network and images: weights / nonzero weights at the end of each stage, and its passes over 55,000 images
+    ("lenet300", True): LENET300,
+    ("lenet300", False): LENET300,
+    ("lenet5_caffe", True): ((60, 5), (200, 10), (400, 50)),
+    ("lenet5_caffe", False): ((60, 3), (200, 5), (400, 10)),
 }
 RECORDED = {"lenet300": (150, 200), "lenet5_caffe": (400,)}
-DENSE = {"lenet300": 20, "lenet5_caffe": 10}  # passes of the dense network that is trained on with shifts
-BASELINES = {"lenet300": ("dense", "small dense", "random places"), "lenet5_caffe": ("dense", "small dense")}
+DENSE = {"lenet300": 20, "lenet5_caffe": 5}  # passes of the dense network that is trained on with shifts
+BASELINES = {"lenet300": ("dense", "small dense", "random places"), "lenet5_caffe": ("dense",)}
 LR, DECAY = 0.1, 5e-4
 EVERY, UNTIL = 50, 0.75  # steps between two looks, and the part of the steps after which the masks stay
 REGROWN = 0.3  # part of the weights that moves at the first look; it falls to 0 with a cosine
@@ -123,14 +126,6 @@ def put_back(small: nn.Module, alive: dict[str, torch.Tensor], network: str) -> 
     return full
 
 
-def small_dense(network: str) -> nn.Module:
-    """Return a dense network with at most as many weights as the record has nonzero ones."""
-    if network == "lenet300":
-        return nn.Sequential(nn.Flatten(), nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 10))  # 1,588 weights
-    return nn.Sequential(nn.Conv2d(1, 3, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(2),
-                         nn.Flatten(), nn.Linear(64, 10))  # 1,015 weights  # fmt: skip
-
-
 def shuffled(masks: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
     """Return masks with as many weights kept in each layer, at random places."""
     draw = torch.Generator().manual_seed(seed)
@@ -155,7 +150,7 @@ def record(network: str, seed: int, shifts: bool) -> dict:
     data, full, before = examples(shifts), load_pretrained(network, seed), 1
     weights = sum(weight.numel() for weight in prunable(full).values())
     dense, rows = errors(full), []
-    for stage, (ratio, passes) in enumerate(STAGES[network]):
+    for stage, (ratio, passes) in enumerate(STAGES[network, shifts]):
         alive = living(full)
         small = without_dead(full, alive)
         until = UNTIL if ratio in RECORDED[network] else 0.9
@@ -177,11 +172,11 @@ def baseline(network: str, seed: int, kind: str) -> dict:
     "random places", the record's masks shuffled within each layer, from a new initialisation.
     """
     torch.manual_seed(seed)
-    passes, masks = sum(passes for ratio, passes in STAGES[network] if ratio <= RECORDED[network][0]), {}
+    passes, masks = sum(passes for ratio, passes in STAGES[network, True] if ratio <= RECORDED[network][0]), {}
     if kind == "dense":
         model, passes = load_pretrained(network, seed), DENSE[network]
     elif kind == "small dense":
-        model = small_dense(network)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 10))  # 1,588 weights
     else:
         full = MODELS[network]()
         load_sparse(RECORDS / f"{network}-{RECORDED[network][0]}x-shifts-seed{seed}.safetensors", full)
@@ -198,7 +193,7 @@ def measure(part: str, **configuration) -> dict:
 
 def main(networks: list[str]) -> None:
     RECORDS.mkdir(exist_ok=True)
-    networks = networks or list(STAGES)
+    networks = networks or list(RECORDED)
     grid = [
         {"part": "record", "network": network, "seed": seed, "shifts": shifts}
         for network in networks for shifts in (True, False) for seed in SEEDS
@@ -210,15 +205,15 @@ def main(networks: list[str]) -> None:
     runs = sweep.rows(sweep.run(measure, grid, PARTS, n_jobs=1))
     rows = [{key: run[key] for key in ("network", "seed", "shifts")} | row for run in runs for row in run["rows"]]
     baselines = sweep.rows(sweep.run(measure, more, PARTS, n_jobs=1))  # they read the records' files
-    if len(networks) < len(STAGES):
+    if len(networks) < len(RECORDED):
         return
     provenance = {
         "script": "scripts/records.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"data/checkpoints, seeds {SEEDS}",
-        "recipe": f"stages (compression, passes over 55,000 images) {STAGES}; SGD, momentum 0.9, batch 128, weight decay {DECAY}, "
-        f"cosine rate from {LR} in each stage; looks every {EVERY} steps, until 0.9 of a stage, {UNTIL} of a recorded one; "
-        f"{REGROWN} of the weights move at the first look of a stage, falling to 0; shifts: also all one-pixel shifts",
+        "recipe": f"stages by network and shifts (compression, passes over 55,000 images): {STAGES}; SGD, momentum 0.9, batch 128, "
+        f"weight decay {DECAY}, cosine rate from {LR} in each stage; looks every {EVERY} steps, until 0.9 of a stage, {UNTIL} of a "
+        f"recorded one; {REGROWN} of the weights move at the first look of a stage, falling to 0; shifts: all one-pixel shifts too",
     }
     sweep.store(RESULTS, provenance, {"rows": rows, "baselines": baselines})
     PARTS.unlink()

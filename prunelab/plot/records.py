@@ -41,14 +41,14 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
     """
     arguments.one_of("network", network, MARKS)
     figure, axis = plt.subplots(figsize=(9.0, 3.8))
-    for mark in MARKS[network]:
-        if mark.error <= highest:
-            axis.plot(mark.compression, mark.error, "o", color=_style.BLUE)
-            axis.annotate(mark.name, (mark.compression, mark.error), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    shown = [mark for mark in MARKS[network] if mark.error <= highest]
+    for number, mark in enumerate(shown, 1):
+        label = f"{number}  {mark.name}, {mark.compression:g}x"
+        axis.plot(mark.compression, mark.error, "o", color=_style.BLUE, markersize=5, label=label)
+        axis.annotate(str(number), (mark.compression, mark.error), xytext=(3, 4), textcoords="offset points", fontsize=9)
     for i, (label, (compressions, errors)) in enumerate(ours.items()):
         axis.plot(compressions, errors, label=label, linestyle="", marker=_style.MARKERS[i + 1], color=OURS[i % 4], markersize=7)
     axis.set(xscale="log", xlabel="weights / nonzero weights", ylabel="test error (%)", ylim=(None, highest))
-    axis.set_xlim(0.8, 1.6 * max(max(c) for c, _ in ours.values()))
     axis.xaxis.set_major_formatter("{x:g}x")
-    axis.legend(loc="upper left", fontsize=9)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     return figure
