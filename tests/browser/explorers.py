@@ -133,6 +133,5 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "granularity.granularity_explorer": _by_filter,
     "criteria.scale_trick": _rescaled,
     "activations.drop_units": _dropped,
-    "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": _by_ratio,
 }
