@@ -18,7 +18,7 @@ def compression_curves(densities: Sequence[float], curves: Mapping[str, Sequence
 
     Raises ValueError if a line has not one value per density. Source: notebook 08.
     """
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.4))
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.9))
     percent = [100 * density for density in densities]
     for i, (name, values) in enumerate(curves.items()):
         if len(values) != len(densities):
