@@ -53,13 +53,13 @@ diagrams: setup-test
 	$(BIN)/python scripts/diagrams.py
 
 checkpoints: setup-test
-	$(BIN)/python scripts/checkpoints.py $(NAME)
+	$(BIN)/python experiments/checkpoints.py $(NAME)
 
-# the long run stored in data/results/NAME.json is scripts/NAME.py
+# the long run stored in data/results/NAME.json is experiments/NAME.py
 RESULTS := $(filter-out %.partial,$(sort $(basename $(notdir $(wildcard data/results/*.json data/results/*.jsonl)))))
 
 results: setup-test
-	@for name in $(or $(NAME),$(RESULTS)); do echo "scripts/$$name.py"; $(BIN)/python scripts/$$name.py || exit 1; done
+	@for name in $(or $(NAME),$(RESULTS)); do echo "experiments/$$name.py"; $(BIN)/python experiments/$$name.py || exit 1; done
 
 contents: setup-test
 	$(BIN)/python -m scripts.contents

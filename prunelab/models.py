@@ -124,7 +124,7 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     beside each checkpoint says how it was trained and what it scores.
 
     Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
-    missing one; the file and its checksum are named. Source: ``scripts/checkpoints.py``; notebook 00.
+    missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py``; notebook 00.
     """
     one_of("name", name, MODELS)
     one_of("seed", seed, SEEDS)

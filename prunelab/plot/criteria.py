@@ -124,7 +124,7 @@ def loss_rise(curves: Mapping[str, tuple[Sequence[float], Sequence[Sequence[floa
 
 
 def weights_left(runs: Sequence[Mapping], published: Mapping[int, int]) -> Figure:
-    """Draw how many weights each run of ``scripts/monk.py`` left, one panel per problem, one dot per network.
+    """Draw how many weights each run of ``experiments/monk.py`` left, one panel per problem, one dot per network.
 
     ``runs`` have the keys problem, criterion, seed and left; ``published`` (problem -> weights) is drawn as a line.
     Raises ValueError if there is no run. Source: notebook 03.2.

@@ -49,7 +49,7 @@ def test_cards(name, seed):
     assert (card["model"], card["seed"], card["parameters"]) == (name, seed, PARAMETERS[name])
     assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert card["test_accuracy"] >= AT_LEAST[name]
-    assert card["recipe"] and card["script"] == "scripts/checkpoints.py"
+    assert card["recipe"] and card["script"] == "experiments/checkpoints.py"
 
 
 @pytest.mark.parametrize("name", MODELS)

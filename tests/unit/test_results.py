@@ -8,7 +8,7 @@ import pytest
 from prunelab.data import DATA
 
 RESULTS = [path for path in sorted((DATA / "results").glob("*")) if ".partial" not in path.name]
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[2] / "experiments"
 
 
 def provenance(path):
@@ -24,6 +24,6 @@ def test_results_name_the_script_that_is_here(path):
     assert (SCRIPTS / f"{path.stem}.py").is_file()
     said = provenance(path)
     assert said, "the entry 'provenance' is missing"
-    assert said["script"] == f"scripts/{path.stem}.py"
+    assert said["script"] == f"experiments/{path.stem}.py"
     assert said["torch"]
     assert path.stat().st_size < 2_000_000

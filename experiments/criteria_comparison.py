@@ -1,6 +1,6 @@
 """Every criterion on one board -> ``data/results/criteria_comparison.json`` (notebook 03.5).
 
-    python scripts/criteria_comparison.py [JOBS]      about twenty minutes on one core; an interrupted run goes on where it stopped
+    python experiments/criteria_comparison.py [JOBS]      about twenty minutes on one core; an interrupted run goes on where it stopped
 
 Five trained LeNet5. Scores are computed on 1,000 training images; the same fraction of every layer goes; one epoch of fine-tuning
 on 10,000 training images follows. Nothing is chosen on the way, so the test split is read for every number and for no decision.
@@ -228,7 +228,7 @@ def grid() -> list[dict]:
 if __name__ == "__main__":
     records = sweep.run(configuration, grid(), PARTS_DONE, n_jobs=int(sys.argv[1]) if len(sys.argv) > 1 else -1)
     provenance = {
-        "script": "scripts/criteria_comparison.py",
+        "script": "experiments/criteria_comparison.py",
         "torch": torch.__version__.split("+")[0],
         "networks": "lenet5 seeds 0 to 4 (lenet5_bn for batchnorm); digits: a residual network, seeds 0 to 2",
         "scores": f"on the first {SCORED} training images; sparsity layer by layer; the output layer keeps its units",

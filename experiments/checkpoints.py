@@ -1,6 +1,6 @@
 """Train the networks in ``data/checkpoints``: four kinds, five seeds each, every one from its own initialisation.
 
-    python scripts/checkpoints.py [NAME ...]      all kinds, or the ones named (make checkpoints)
+    python experiments/checkpoints.py [NAME ...]      all kinds, or the ones named (make checkpoints)
 
 Two single-threaded workers share two cores; all of it takes about a quarter of an hour. Beside each checkpoint lies a JSON file
 with the recipe, the scores and the checksum that ``prunelab.models.load_pretrained`` compares.
@@ -33,7 +33,7 @@ def checkpoint(name: str, seed: int) -> str:
         "model": name,
         "seed": seed,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "script": "scripts/checkpoints.py",
+        "script": "experiments/checkpoints.py",
         "data": "MNIST, the 55,000 images of load_mnist().train, no augmentation",
         "recipe": f"SGD momentum {MOMENTUM}, batch {BATCH}, cosine rate from {LR} to 0, {EPOCHS[name]} epochs, last one kept",
         "torch": torch.__version__.split("+")[0],

@@ -1,6 +1,6 @@
 """Run the experiments of notebook 07.2 and store them in ``data/results/sparse_lenet300.json``.
 
-    python scripts/sparse_lenet300.py        about 5 minutes on one core; interrupted, it goes on where it stopped
+    python experiments/sparse_lenet300.py        about 5 minutes on one core; interrupted, it goes on where it stopped
 
 LeNet300, five independently trained networks, pruned in three ways: single weights by a gradual schedule (to 95 % and to 98 %),
 whole neurons, and 2:4. Accuracies are in percent, on the validation split and (for the reported number) on the test split.
@@ -79,7 +79,7 @@ if __name__ == "__main__":
     mnist = load_mnist()
     stored = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"runs": {}}
     stored["provenance"] = {
-        "script": "scripts/sparse_lenet300.py",
+        "script": "experiments/sparse_lenet300.py",
         "torch": torch.__version__.split("+")[0],
         "networks": [f"data/checkpoints/lenet300-seed{seed}.safetensors" for seed in SEEDS],
         "recipe": f"SGD momentum 0.9, batch 128, cosine; gradual: lr {LR}, cubic over 60 % of {GRADUAL}, global magnitude; "

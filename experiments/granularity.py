@@ -1,6 +1,6 @@
 """Accuracy by granularity at equal sparsity -> ``data/results/granularity.json`` (notebook 02).
 
-    python scripts/granularity.py      about 8 minutes on one core; an interrupted run goes on where it stopped
+    python experiments/granularity.py      about 8 minutes on one core; an interrupted run goes on where it stopped
 
 The second convolution of LeNet-5-Caffe, (50, 20, 5, 5), is pruned in groups of every granularity, by L2 norm and at random, in
 three trained networks; every other layer stays dense. What is pruned by norm is also fine-tuned for a moment. All scores are on the
@@ -65,7 +65,7 @@ def main() -> None:
         dense = load_pretrained(NETWORK, seed)
         dense_accuracy[str(seed)] = round(accuracy(dense, mnist.test), 2)
         provenance = {
-            "script": "scripts/granularity.py",
+            "script": "experiments/granularity.py",
             "torch": torch.__version__.split("+")[0],
             "networks": f"{NETWORK}, seeds {SEEDS}",
             "layer": LAYER,

@@ -1,6 +1,6 @@
 """One shot or many, and which ratio in which layer -> ``data/results/how_much.json`` (notebook 04.1).
 
-    python scripts/how_much.py      about five minutes on one core; an interrupted run goes on where it stopped
+    python experiments/how_much.py      about five minutes on one core; an interrupted run goes on where it stopped
 
 Three questions, each asked of five trained networks (of three where training is long): ``frequency`` prunes to the same sparsity in
 one round or in three, with the same number of epochs; ``ratios`` shares the same total sparsity among the layers in four ways;
@@ -120,7 +120,7 @@ def main() -> None:
     records = sweep.run(measure, configurations(), PARTS, n_jobs=1)
     rows = sweep.rows(records)
     provenance = {
-        "script": "scripts/how_much.py",
+        "script": "experiments/how_much.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"lenet300 and lenet5, seeds {SEEDS}",
         "recipe": "magnitude pruning (global scope in 'frequency', filters by L1 norm in 'order'), then SGD, momentum 0.9, batch "

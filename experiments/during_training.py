@@ -1,6 +1,6 @@
 """Sparsity while a network learns -> ``data/results/during_training.json`` (notebook 04.3).
 
-    python scripts/during_training.py      about five minutes on one core; an interrupted run goes on where it stopped
+    python experiments/during_training.py      about five minutes on one core; an interrupted run goes on where it stopped
 
 ``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense for half of the steps,
 pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic schedule; under a random mask that stays (ratios
@@ -108,7 +108,7 @@ def main() -> None:
     records = sweep.run(measure, grid, PARTS, n_jobs=1)
     rows = sweep.rows(records)
     provenance = {
-        "script": "scripts/during_training.py",
+        "script": "experiments/during_training.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"LeNet300 and LeNet5, torch.manual_seed(seed) and PyTorch's initialisation, seeds {SEEDS}",
         "recipe": f"sparse: {EPOCHS} epochs of {IMAGES} images in every arm; filters: {FILTER_EPOCHS} of {FILTER_IMAGES}; "

@@ -1,6 +1,6 @@
 """Run the experiments of notebook 01 and store them in ``data/results/concepts.json``.
 
-    python scripts/concepts.py        about 12 minutes on one core; interrupted, it goes on where it stopped
+    python experiments/concepts.py        about 12 minutes on one core; interrupted, it goes on where it stopped
 
 Four questions, each over independently trained networks: magnitude against random pruning, L1 against L2 penalties,
 "pruning generalises better", and "train with dropout, then prune". All accuracies are on the validation split, in percent,
@@ -126,7 +126,7 @@ if __name__ == "__main__":
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results["provenance"] = {
-        "script": "scripts/concepts.py",
+        "script": "experiments/concepts.py",
         "torch": torch.__version__.split("+")[0],
         "data": "MNIST; accuracy in percent on the 5,000 validation images, 'train' on images of the training split",
         "networks": "data/checkpoints, and networks trained by the script with SGD, momentum 0.9, batch 128, cosine rate from 0.05",

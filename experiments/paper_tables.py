@@ -1,6 +1,6 @@
 """Prune the two classic networks as Han et al. did -> ``data/results/paper_tables.json`` (notebook 08).
 
-    python scripts/paper_tables.py      about ten minutes on one core; an interrupted run goes on where it stopped
+    python experiments/paper_tables.py      about ten minutes on one core; an interrupted run goes on where it stopped
 
 Each layer keeps the percentage that the paper reports for it, by magnitude: LeNet300 in one shot and in three rounds, LeNet5Caffe
 in one shot, then trained on with the masks. Five trained networks of each kind. Errors in percent, on the validation and the test
@@ -50,7 +50,7 @@ def main() -> None:
     grid = [{"network": network, "seed": seed, "rounds": rounds} for network, rounds in kinds for seed in SEEDS]
     rows = sweep.rows(sweep.run(measure, grid, PARTS, n_jobs=1))
     provenance = {
-        "script": "scripts/paper_tables.py",
+        "script": "experiments/paper_tables.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"data/checkpoints, seeds {SEEDS}",
         "recipe": f"weights kept per layer in percent: {HAN}, by magnitude; {EPOCHS} epochs in all, in equal shares after each "

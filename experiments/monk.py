@@ -1,6 +1,6 @@
 """Prune networks for the three MONK's problems with OBS, OBD and magnitude: data/results/monk.json (notebook 03.2).
 
-python scripts/monk.py          five networks for each problem, one thread, about a minute
+python experiments/monk.py          five networks for each problem, one thread, about a minute
 """
 
 import json
@@ -31,7 +31,7 @@ if __name__ == "__main__":
                 )
                 print(runs[-1], flush=True)
     provenance = {
-        "script": "scripts/monk.py",
+        "script": "experiments/monk.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"tanh, hidden units {HIDDEN}, Levenberg-Marquardt, weight decay {DECAY}, all training examples right",
         "data": f"random training sets of {EXAMPLES} of the 432 robots by problem, no label noise",

@@ -1,6 +1,6 @@
 """Prune the stored networks to 2:4 and, for comparison, to 50 % unstructured; fine-tune with the masks; store the accuracies.
 
-    python scripts/nm_training.py      writes data/results/nm_training.json (two minutes; make results NAME=nm_training)
+    python experiments/nm_training.py      writes data/results/nm_training.json (two minutes; make results NAME=nm_training)
 
 Notebook 06 shows the result and repeats one of its rows. Nothing is chosen here, so every accuracy is that of the test split.
 """
@@ -58,7 +58,7 @@ if __name__ == "__main__":
                 rows.append(row(network, seed, pattern, half(mnist.train), mnist.test))
                 print(rows[-1], flush=True)
     provenance = {
-        "script": "scripts/nm_training.py",
+        "script": "experiments/nm_training.py",
         "networks": "data/checkpoints, seeds as listed",
         "recipe": f"layers whose input count 4 divides; {EPOCHS} epoch on {EXAMPLES:,} images, lr {LR}, masks fixed",
         "torch": torch.__version__.split("+")[0],

@@ -1,6 +1,6 @@
 """Pruned and fine-tuned against trained small from scratch -> ``data/results/after_training.json`` (notebook 04.2).
 
-    python scripts/after_training.py      about five minutes on one core; an interrupted run goes on where it stopped
+    python experiments/after_training.py      about five minutes on one core; an interrupted run goes on where it stopped
 
 Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks; the best epoch is chosen on the validation split.
 Beside each stands a network of exactly the size that is left, trained from a new initialisation for as long as the fine-tune took,
@@ -69,7 +69,7 @@ def main() -> None:
     records = sweep.run(measure, {"seed": SEEDS}, PARTS, n_jobs=1)
     rows = sweep.rows(records)
     provenance = {
-        "script": "scripts/after_training.py",
+        "script": "experiments/after_training.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"lenet5, seeds {SEEDS}",
         "ratios": RATIOS,

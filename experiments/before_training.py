@@ -1,6 +1,6 @@
 """Lottery tickets, and pruning an untrained network -> ``data/results/before_training.json`` (notebook 04.4).
 
-    python scripts/before_training.py      about five minutes on one core; an interrupted run goes on where it stopped
+    python experiments/before_training.py      about five minutes on one core; an interrupted run goes on where it stopped
 
 ``ticket`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each hidden layer and 10 % of
 the output layer's, rewinds the survivors to where they began, and repeats. At four densities two controls are trained as long: the
@@ -114,7 +114,7 @@ def main() -> None:
     rows = sweep.rows(records)
     tickets = [{"seed": row["seed"]} | step for row in rows if row["experiment"] == "ticket" for step in row["rows"]]
     provenance = {
-        "script": "scripts/before_training.py",
+        "script": "experiments/before_training.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"LeNet300, torch.manual_seed(seed) and PyTorch's initialisation (untrained: Glorot normal), seeds {SEEDS}",
         "recipe": f"{EPOCHS} epochs of {IMAGES} images, SGD, momentum 0.9, batch 128, cosine learning rate from 0.05; tickets: "

@@ -1,7 +1,7 @@
 """Make the two classic networks as small as they get -> ``data/results/records.json`` and ``data/records/`` (notebook 08).
 
-    python scripts/records.py               about two hours on one core; an interrupted run goes on where it stopped
-    python scripts/records.py lenet300      one network only, for a process beside; the first line then stores all
+    python experiments/records.py               about two hours on one core; an interrupted run goes on where it stopped
+    python experiments/records.py lenet300      one network only, for a process beside; the first line then stores all
 
 Three trained networks of each kind, once on MNIST as it is and once with all its one-pixel shifts. A network is pruned while it
 learns, in stages; after each stage what is dead is removed, so that the last and longest one is cheap. Scores are those of Optimal
@@ -208,7 +208,7 @@ def main(networks: list[str]) -> None:
     if len(networks) < len(RECORDED):
         return
     provenance = {
-        "script": "scripts/records.py",
+        "script": "experiments/records.py",
         "torch": torch.__version__.split("+")[0],
         "networks": f"data/checkpoints, seeds {SEEDS}",
         "recipe": f"stages by network and shifts (compression, passes over 55,000 images): {STAGES}; SGD, momentum 0.9, batch 128, "
