@@ -11,6 +11,7 @@ from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
@@ -51,6 +52,7 @@ __all__ = [
     "responses",
     "roofline",
     "scales",
+    "scoreboard",
     "search_progress",
     "sensitivity",
     "shared_weights",
