@@ -2,7 +2,7 @@
 
     python -m experiments scoreboard        a second; run it when a chapter was executed again
 
-Every chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later chapters show the rows of the earlier ones,
+Every chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later chapters show the rows of earlier ones,
 which are read from the file that this collects from the stored outputs.
 """
 

@@ -42,7 +42,7 @@ def alternative_text(cells: list[nbformat.NotebookNode], number: int) -> str:
 
 
 def for_reading(path: Path) -> nbformat.NotebookNode:
-    """Return the notebook as the site shows it: a note in place of a live widget, folded outputs and checks folded, figures with words.
+    """Return the notebook as the site shows it: a note in place of a live widget, checks folded, figures with words.
 
     Raises ValueError if a code cell of a chapter has not been executed.
     """

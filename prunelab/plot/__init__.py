@@ -12,8 +12,8 @@ from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, su
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
-from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
+from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves

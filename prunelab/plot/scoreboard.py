@@ -18,7 +18,7 @@ def scoreboard(rows: Sequence[Mapping]) -> Figure:
     """Draw the rows of ``prunelab.scoreboard``, the dense network first: a panel for each quantity, a line for each row.
 
     The first panel shows the error on the validation split, the others the share of the dense network's number, both on a
-    logarithmic axis. What did not move is a grey dot on the dotted line of the dense network, what moved a bar that ends in a square.
+    logarithmic axis. What did not move is a grey dot on the dense network's dotted line, what moved a bar that ends in a square.
 
     Raises TypeError or ValueError if ``rows`` holds no rows of the scoreboard. Source: notebook 00.
     """
