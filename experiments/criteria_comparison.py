@@ -1,6 +1,6 @@
 """Every criterion on one board -> ``data/results/criteria_comparison.json`` (notebook 03.5).
 
-    python experiments/criteria_comparison.py [JOBS]      about twenty minutes on one core; an interrupted run goes on where it stopped
+    python experiments/criteria_comparison.py [JOBS]    about twenty minutes on one core; it resumes where it stopped
 
 Five trained LeNet5. Scores are computed on 1,000 training images; the same fraction of every layer goes; one epoch of fine-tuning
 on 10,000 training images follows. Nothing is chosen on the way, so the test split is read for every number and for no decision.
