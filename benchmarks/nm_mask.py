@@ -4,7 +4,7 @@
 
 Medians of several runs, taken in turns: 2:4 of a 4096 x 4096 float32 matrix, then groups of 8 to 128 in a 1024 x 1024 one, where
 the search has too many patterns. Aims: 2:4 five times as fast as the search in float32; no group size slower than topk. The limits
-printed below them are what no mask can avoid: one look for NaN, and one pass that reads the matrix and writes a byte for each weight.
+beside them are what no mask can avoid: one look for NaN, and one pass that reads the matrix and writes a byte for each weight.
 """
 
 import statistics
