@@ -113,3 +113,6 @@ def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Non
             axis.vlines(x, y.min(0), y.max(0), color=look["color"], alpha=0.5, transform=look["transform"])
         for network in y if len(y) > 1 else ():
             axis.plot(x, network, linestyle="", markersize=2.5, alpha=0.6, **look)
+        # a transform of its own keeps a line out of the limits: name the points
+        axis.update_datalim(np.column_stack([np.tile(x, len(y)), y.ravel()]))
+    axis.autoscale_view()
