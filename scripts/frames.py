@@ -1,0 +1,98 @@
+"""Stored frames of the explorers, so that a reader of the website can move a slider without a kernel.
+
+``scripts/notebooks.py`` calls ``store`` in a chapter's kernel once the chapter has run: every explorer the chapter shows is moved along its
+first slider, and what it draws is written to ``docs/explorers/NOTEBOOK-N.html``. The slider is matplotlib's (``HTMLWriter``).
+"""
+
+import base64
+import html
+import io
+import re
+import tempfile
+import textwrap
+from pathlib import Path
+
+import ipywidgets as w
+from matplotlib import pyplot as plt
+from matplotlib.animation import HTMLWriter
+from PIL import Image
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "explorers"
+MOST = 9  # frames of one explorer
+COLOURS = 64  # of one frame; figures have few, and the files stay small
+DPI = 100
+TEXT = 0.55  # inches above the picture for the explorer's line of text
+FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s\\]+?)"')
+REMOTE = re.compile(r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*")  # icons of buttons that are not shown
+NARROW = "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons, .anim-state {display: none}"
+
+
+def positions(control: w.Widget) -> list:
+    """Return at most MOST values of a control, spread evenly, its ends included; none for a control that has no order."""
+    if isinstance(control, w.IntSlider | w.FloatSlider):
+        count = round((control.max - control.min) / control.step) + 1
+        values = [control.min + i * control.step for i in range(count)]
+    elif isinstance(control, w.SelectionSlider):
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+    else:
+        return []
+    if len(values) <= MOST:
+        return values
+    return [values[round(i * (len(values) - 1) / (MOST - 1))] for i in range(MOST)]
+
+
+def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
+    """Move the first slider of an explorer along; return its name and, for each position, the picture (PNG) and the text."""
+    name, control = next((name, control) for name, control in box.controls.items() if positions(control))
+    start, shots = control.value, []
+    for value in positions(control):
+        control.value = value
+        said = html.unescape(re.sub(r"<[^>]+>", "", box.text.value))
+        label = getattr(control, "description", "") or name
+        shown = control.label if isinstance(control, w.SelectionSlider) else f"{value:g}"
+        shots.append((bytes(box.picture.value), f"{label} {shown}: {said}"))
+    control.value = start
+    return getattr(control, "description", "") or name, shots
+
+
+def page(label: str, shots: list[tuple[bytes, str]]) -> str:
+    """Return the HTML of a slider over pictures, each with its text above it."""
+    pictures = [Image.open(io.BytesIO(picture)) for picture, _ in shots]
+    width, height = (max(picture.size[i] for picture in pictures) / DPI for i in (0, 1))
+    figure = plt.figure(figsize=(width, height + TEXT), dpi=DPI, layout="none")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.html"
+        writer = HTMLWriter(fps=2, embed_frames=True, default_mode="once")
+        with writer.saving(figure, path, DPI):
+            for picture, (_, said) in zip(pictures, shots, strict=True):
+                figure.clear()
+                share = (picture.size[0] / DPI / width, picture.size[1] / DPI / (height + TEXT))
+                axis = figure.add_axes((0, 1 - TEXT / (height + TEXT) - share[1], *share))
+                axis.imshow(picture, aspect="auto")
+                axis.axis("off")
+                figure.text(0.01, 0.99, textwrap.fill(said, int(13 * width)), va="top", fontsize=9)
+                writer.grab_frame()
+        text = path.read_text(encoding="utf-8")
+    plt.close(figure)
+    text = FRAME.sub(lambda found: f'data:image/png;base64,{_fewer_colours(found[1])}"', REMOTE.sub("", text))
+    text = text.replace('type="range"', f'type="range" aria-label="{html.escape(label)}"', 1)
+    text = text.replace("<img id=", f'<img alt="The explorer at the position of its slider: {html.escape(label)}" id=', 1)
+    return f"{text}{NARROW}</style>\n"
+
+
+def _fewer_colours(encoded: str) -> str:
+    picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"[\s\\]", "", encoded)))).convert("RGB")
+    buffer = io.BytesIO()
+    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(buffer, format="png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def store(values: dict, notebook: str, folder: Path = FOLDER) -> int:
+    """Write the explorers among the ``values`` that a notebook's cells have shown; return how many. Older files of it go."""
+    for old in folder.glob(f"{notebook}-*.html"):
+        old.unlink()
+    folder.mkdir(exist_ok=True)
+    explorers = [value for _, value in sorted(values.items()) if isinstance(value, w.VBox) and hasattr(value, "picture")]
+    for number, box in enumerate(explorers, 1):
+        (folder / f"{notebook}-{number}.html").write_text(page(*record(box)), encoding="utf-8")
+    return len(explorers)
