@@ -11,6 +11,7 @@ from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
@@ -21,11 +22,13 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
+    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
     "comings_and_goings",
     "compression_curves",
+    "costs",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -48,6 +51,7 @@ __all__ = [
     "paired_networks",
     "predicted_and_true",
     "race",
+    "report",
     "responses",
     "roofline",
     "scales",
