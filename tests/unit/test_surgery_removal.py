@@ -1,4 +1,4 @@
-"""Removal against the masked network, against a hand-made small one and against torch_pruning; what must be refused."""
+"""Removal from chains against the masked network, against a hand-made small one and against torch_pruning; padding."""
 
 import copy
 from collections import OrderedDict
@@ -7,58 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_pruning
+from surgery_models import HIDDEN, assert_same, filter_masks, masked, net, randomise, size
 from torch import nn
 
-from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.masks import mask_model, prunable
 from prunelab.models import MODELS
-from prunelab.surgery import reestimate_batchnorm, remove_filters, resize
-
-HIDDEN = {
-    "lenet5": ("conv1", "conv2", "fc1", "fc2"),
-    "lenet5_bn": ("conv1", "conv2", "fc1", "fc2"),
-    "lenet300": ("fc1", "fc2"),
-    "lenet5_caffe": ("conv1", "conv2", "fc1"),
-}
-
-
-def net(name: str) -> nn.Module:
-    """A random network in float64 whose biases and BatchNorm statistics are far from their defaults."""
-    torch.manual_seed(3)
-    return randomise(MODELS[name]())
-
-
-def randomise(model: nn.Module) -> nn.Module:
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:
-                parameter.uniform_(-1, 1)
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.track_running_stats:
-                module.running_mean.uniform_(-1, 1)
-                module.running_var.uniform_(0.5, 2)
-    return model.double().eval()
-
-
-def filter_masks(model: nn.Module, layers, sparsity=0.5) -> dict[str, torch.Tensor]:
-    norms = {f"{n}.weight": model.get_submodule(n).weight.detach().abs().flatten(1).sum(1) for n in layers}
-    return {n: m.view(-1, *[1] * (model.get_parameter(n).ndim - 1)) for n, m in mask_model(norms, sparsity).items()}
-
-
-def masked(model: nn.Module, masks) -> nn.Module:
-    copied = copy.deepcopy(model)
-    apply_masks(copied, masks)
-    return copied
-
-
-@torch.no_grad()
-def assert_same(small: nn.Module, big: nn.Module, shape=(7, 1, 28, 28)) -> None:
-    x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(small(x), big(x), rtol=0, atol=1e-10)
-
-
-def size(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
-
+from prunelab.surgery import remove_filters
 
 # ---- equality with the masked network
 
@@ -267,137 +221,84 @@ def test_padding_that_repeats_the_constant_is_exact(mode):
     assert_same(remove_filters(model, masks), masked(model, masks))
 
 
-# ---- what must be refused
+# ---- what a chain may hold beside ReLU and flatten
 
 
-class Wrap(nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.a, self.b = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
-        self.fc = nn.Linear(4 * 64, 3)
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-        self._forward = forward
+def test_a_view_by_size_is_a_flatten():
+    class Viewed(OwnCNN):
+        def forward(self, x):
+            x = self.pool(F.relu(self.body(x)))
+            x = self.mean(self.conv(x))
+            return self.head(self.norm(self.fc(x.view(x.size(0), -1))))
 
-    def forward(self, x):
-        return self._forward(self, x)
-
-
-def flat(x):
-    return torch.flatten(x, 1)
+    model = randomise(Viewed())
+    masks = filter_masks(model, ["conv", "fc"])
+    small = remove_filters(model, masks)
+    assert small.fc.in_features == 54
+    assert_same(small, masked(model, masks))
 
 
-REFUSED = {
-    "residual sum": (lambda m, x: m.fc(flat((y := m.a(x)) + m.b(y))), "a", "add.*a, b"),
-    "concatenation": (lambda m, x: m.fc(flat(torch.cat([m.a(x), x, x, x], 1)[:, :4])), "a", "cat"),
-    "view": (lambda m, x: m.fc(m.b(m.a(x)).view(-1, 256)), "b", "view.*flatten"),
-    "view by size": (lambda m, x: m.fc((y := m.b(m.a(x))).view(y.size(0), -1)), "b", "flatten"),
-    "flatten of the batch": (lambda m, x: m.fc(torch.flatten(m.b(m.a(x))).view(-1, 256)), "b", "flatten"),
-    "softmax over channels": (lambda m, x: m.fc(flat(torch.softmax(m.a(x), 1))), "a", "softmax"),
-    "indexing": (lambda m, x: m.fc(flat(m.a(x)[:, :4])), "a", "getitem"),
-    "the output": (lambda m, x: m.fc(flat(m.a(x))), "fc", "fc makes the model's output"),
-    "called twice": (lambda m, x: m.fc(flat(m.b(m.b(m.a(x))))), "b", "b is called 2 times"),
-    "consumer called twice": (lambda m, x: m.fc(flat(m.b(m.b(m.a(x))))), "a", "b is called 2 times"),
-    "weight used as a tensor": (lambda m, x: m.fc(flat(F.conv2d(x, m.a.weight, padding=1))), "a", "a is not called as a layer"),
-    "linear on pixels": (lambda m, x: m.fc(m.a(x).reshape(-1, 256)), "a", "reshape"),
-    "control flow": (lambda m, x: m.fc(flat(m.a(x))) if x.sum() > 0 else x, "a", "traceable"),
-}
+def test_a_flatten_of_tokens():
+    """Behind (N, 3, 4) the features come last, so that the inputs of one channel are not in a row."""
+    model = randomise(nn.Sequential(OrderedDict(a=nn.Linear(4, 4), f=nn.Flatten(), b=nn.Linear(12, 2))))
+    masks = filter_masks(model, ["a"])
+    small = remove_filters(model, masks, torch.zeros(2, 3, 4))
+    assert small.b.in_features == 6
+    assert_same(small, masked(model, masks), (7, 3, 4))
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_couplings_are_refused_by_name(case):
-    forward, layer, words = REFUSED[case]
-    model = Wrap(forward)
-    model(torch.randn(2, 1, 8, 8))  # a valid network all the same
-    before = copy.deepcopy(model.state_dict())
-    with pytest.raises(ValueError, match=words):
-        remove_filters(model, filter_masks(model, [layer]))
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+def test_a_batchnorm_that_ends_its_channels_anywhere():
+    """Its scale is masked, so its channel is the shift, whatever stands between it and the filter."""
+    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), relu=nn.ReLU(), n=nn.BatchNorm2d(4), b=nn.Conv2d(4, 2, 3), f=nn.Flatten())
+    model = randomise(nn.Sequential(layers))
+    masks = {"n.weight": torch.arange(4) > 1}
+    small = remove_filters(model, masks)
+    assert small.a.out_channels == small.n.num_features == small.b.in_channels == 2
+    assert_same(small, masked(model, masks))
 
 
-def test_layers_that_cannot_shrink_are_refused():
-    depthwise = nn.Sequential(
-        OrderedDict(a=nn.Conv2d(1, 4, 3), deep=nn.Conv2d(4, 4, 3, groups=4), f=nn.Flatten(), out=nn.Linear(16, 2))
-    )
-    for layer in ("a", "deep"):
-        with pytest.raises(ValueError, match="deep is a grouped convolution"):
-            remove_filters(depthwise, filter_masks(depthwise, [layer]))
-    tied = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), b=nn.Linear(4, 4), c=nn.Linear(4, 2)))
-    tied.b.weight = tied.a.weight
-    with pytest.raises(ValueError, match="shares a parameter"):
-        remove_filters(tied, {"a.weight": torch.tensor([[True], [True], [False], [True]])})
-    norm = nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), n=nn.BatchNorm2d(4, track_running_stats=False), b=nn.Conv2d(4, 2, 3)))
-    with pytest.raises(ValueError, match="n keeps no running statistics"):
-        remove_filters(norm, filter_masks(norm, ["a"]))
-    late = nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), relu=nn.ReLU(), n=nn.BatchNorm2d(4), b=nn.Conv2d(4, 2, 3)))
-    with pytest.raises(ValueError, match="n must follow"):
-        remove_filters(late, {"n.weight": torch.arange(4) > 1})
-    tokens = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), f=nn.Flatten(), b=nn.Linear(12, 2)))  # (N, 3, 4): features come last
-    with pytest.raises(ValueError, match=r"b .*reshaped"):
-        remove_filters(tokens, filter_masks(tokens, ["a"]))
-    unflattened = nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), b=nn.Linear(4, 2)))
-    with pytest.raises(ValueError, match=r"b .*reshaped"):
-        remove_filters(unflattened, filter_masks(unflattened, ["a"]))
-    other = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), ln=nn.LayerNorm(4), b=nn.Linear(4, 2)))
-    with pytest.raises(ValueError, match=r"ln \(LayerNorm\)"):
-        remove_filters(other, filter_masks(other, ["a"]))
+def test_an_unpadded_depthwise_convolution_passes_a_constant_on():
+    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), deep=nn.Conv2d(4, 4, 3, groups=4), f=nn.Flatten(), out=nn.Linear(16, 2))
+    model = randomise(nn.Sequential(layers))
+    masks = filter_masks(model, ["a"])
+    small = remove_filters(model, masks)
+    assert small.deep.groups == small.deep.out_channels == 2 and small.out.in_features == 8
+    assert_same(small, masked(model, masks), (7, 1, 6, 6))
 
 
-def test_bad_masks_are_refused():
-    model = MODELS["lenet5"]()
-    with pytest.raises(TypeError, match="model"):
-        remove_filters("lenet5", {})
-    with pytest.raises(ValueError, match="a name in masks"):
-        remove_filters(model, {"conv9.weight": torch.ones(6, 1, 1, 1, dtype=torch.bool)})
-    with pytest.raises(TypeError, match="bool"):
-        remove_filters(model, {"conv1.weight": torch.ones(6, 1, 1, 1)})
-    with pytest.raises(ValueError, match="shape"):
-        remove_filters(model, {"conv1.weight": torch.ones(5, 1, 1, 1, dtype=torch.bool)})
-    with pytest.raises(ValueError, match="must name weights"):
-        remove_filters(model, {"conv1.bias": torch.zeros(6, dtype=torch.bool)})
+def test_an_average_that_counts_its_padding_is_no_constant():
+    for counts in (True, False):
+        average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=counts)
+        model = randomise(nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), p=average, b=nn.Conv2d(4, 2, 1), f=nn.Flatten())))
+        masks = filter_masks(model, ["a"])
+        if counts:
+            with pytest.raises(ValueError, match="b reads channels of a that are no constants"):
+                remove_filters(model, masks)
+        else:
+            assert_same(remove_filters(model, masks), masked(model, masks))
 
 
-# ---- BatchNorm statistics, and reading a smaller network back
+def test_the_last_lock_holds_where_the_outputs_show_nothing():
+    """The forward multiplies by the number of channels, unseen by the graph; the last layer is zero, as in vision transformers."""
+
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            x = self.b(self.a(x) * self.a.out_features)
+            return self.head(x)
+
+    model = randomise(Hidden())
+    model.head.weight.data.zero_()
+    with pytest.raises(ValueError, match="b gives other outputs"):
+        remove_filters(model, filter_masks(model, ["a"]))
 
 
-def test_reestimated_statistics_are_the_data_s():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.9), nn.BatchNorm1d(4)).eval()
-    model[0].train()
-    x = torch.randn(1500, 3) * 5 + 2
-    reestimate_batchnorm(model, x)
-    hidden = model[0](x).detach()
-    batches = hidden.split(500)
-    assert torch.allclose(model[1].running_mean, hidden.mean(0), atol=1e-4)
-    assert torch.allclose(model[1].running_var, torch.stack([b.var(0) for b in batches]).mean(0), rtol=1e-4)
-    assert model[1].momentum == 0.1 and [m.training for m in model] == [True, False, False, False]
-    assert torch.allclose(model[3].running_var, torch.ones(4), atol=0.02), "dropout must be off, or its noise is counted"
-
-
-def test_reestimate_refuses():
-    with pytest.raises(ValueError, match="BatchNorm"):
-        reestimate_batchnorm(MODELS["lenet5"](), torch.randn(4, 1, 28, 28))
-    with pytest.raises(ValueError, match="2 examples"):
-        reestimate_batchnorm(MODELS["lenet5_bn"](), torch.randn(1, 1, 28, 28))
-    with pytest.raises(TypeError, match="images"):
-        reestimate_batchnorm(MODELS["lenet5_bn"](), [1, 2])
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_resize_reads_a_smaller_network_back(name):
-    model = net(name)
-    small = remove_filters(model, filter_masks(model, HIDDEN[name], 0.7))
-    fresh = MODELS[name]().double().eval()
-    assert_same(resize(fresh, small.state_dict()), small)
-    assert size(fresh) == size(model), "the argument was changed"
-
-
-def test_resize_refuses():
-    model = MODELS["lenet5"]()
-    state = model.state_dict()
-    with pytest.raises(TypeError, match="state"):
-        resize(model, [1])
-    with pytest.raises(ValueError, match=r"conv2\.weight"):
-        resize(model, {n: v for n, v in state.items() if n != "conv2.weight"})
-    with pytest.raises(ValueError, match="extra"):
-        resize(model, state | {"extra": torch.ones(1)})
+def test_dtype_and_device_stay():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        model = net("lenet5_bn").to(dtype)
+        small = remove_filters(model, filter_masks(model, ["conv1"]))
+        assert {t.dtype for t in small.state_dict().values()} == {dtype, torch.long}
+        assert torch.equal(small.fc3.weight, model.fc3.weight)
