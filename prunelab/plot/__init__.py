@@ -5,13 +5,16 @@ In a notebook end the call with a semicolon: the figure appears once, below the 
 
 from prunelab.plot import _style
 from prunelab.plot.activations import against_oracle, dropped_board, histograms, neuron_pairs, responses, signed_changes, unit_maps
-from prunelab.plot.basics import density_bars, heatmap, tradeoff, weight_histograms
+from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares
-from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
+from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
@@ -21,11 +24,13 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
+    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
     "comings_and_goings",
     "compression_curves",
+    "costs",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -47,10 +52,13 @@ __all__ = [
     "paired",
     "paired_networks",
     "predicted_and_true",
+    "pruning_curves",
     "race",
+    "report",
     "responses",
     "roofline",
     "scales",
+    "scoreboard",
     "search_progress",
     "sensitivity",
     "shared_weights",
