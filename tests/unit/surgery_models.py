@@ -3,6 +3,7 @@
 import copy
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from prunelab.masks import apply_masks, mask_model
@@ -14,6 +15,27 @@ HIDDEN = {
     "lenet300": ("fc1", "fc2"),
     "lenet5_caffe": ("conv1", "conv2", "fc1"),
 }
+
+
+class OwnCNN(nn.Module):
+    """A network with a forward of its own, as a reader would write it: functional ReLU, a pool used twice, two heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8))
+        self.conv = nn.Conv2d(8, 12, 3, stride=2)
+        self.pool = nn.MaxPool2d(2)
+        self.mean = nn.AvgPool2d(2)
+        self.norm = nn.BatchNorm1d(20)
+        self.fc = nn.Linear(108, 20)
+        self.head, self.other = nn.Linear(20, 10), nn.Linear(20, 3)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.body(x)))
+        x = self.mean(F.leaky_relu(self.conv(x), 0.2))
+        x = F.dropout(torch.flatten(x, 1), training=self.training)
+        x = torch.tanh(self.norm(self.fc(x)))
+        return torch.cat([self.head(x), self.other(x)], 1)
 
 
 def net(name: str) -> nn.Module:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_pruning
-from surgery_models import HIDDEN, assert_same, filter_masks, masked, net, randomise, size
+from surgery_models import HIDDEN, OwnCNN, assert_same, filter_masks, masked, net, randomise, size
 from torch import nn
 
 from prunelab.masks import mask_model, prunable
@@ -113,27 +113,6 @@ def test_layers_without_bias_get_one_only_when_needed():
     assert_same(small, masked(model, masks), (5, 4))
     only_b = filter_masks(model, ["b"])
     assert remove_filters(model, only_b).c.bias is None, "ReLU(0) is nothing to fold"
-
-
-class OwnCNN(nn.Module):
-    """A network with a forward of its own, as a reader would write it: functional ReLU, a pool used twice, two heads."""
-
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8))
-        self.conv = nn.Conv2d(8, 12, 3, stride=2)
-        self.pool = nn.MaxPool2d(2)
-        self.mean = nn.AvgPool2d(2)
-        self.norm = nn.BatchNorm1d(20)
-        self.fc = nn.Linear(108, 20)
-        self.head, self.other = nn.Linear(20, 10), nn.Linear(20, 3)
-
-    def forward(self, x):
-        x = self.pool(F.relu(self.body(x)))
-        x = self.mean(F.leaky_relu(self.conv(x), 0.2))
-        x = F.dropout(torch.flatten(x, 1), training=self.training)
-        x = torch.tanh(self.norm(self.fc(x)))
-        return torch.cat([self.head(x), self.other(x)], 1)
 
 
 def test_a_module_with_its_own_forward():
