@@ -112,5 +112,5 @@ def provenance() -> dict:
         "networks": f"data/records, with shifts, seeds {records.SEEDS}",
         "recipe": f"by network (compression before and after, passes over 55,000 images): {GOAL}; as a stage of "
         f"experiments/records.py, on each image and {COPIES} copies: turned by up to {DEGREES} degrees, stretched by {STRETCH} in "
-        f"each direction, sheared by {SHEAR}, moved by {PIXELS} pixels; baselines from a new initialisation, the passes of lenet5_caffe",
+        f"each direction, sheared by {SHEAR}, moved by {PIXELS} pixels; baselines from a new initialisation, as many passes",
     }
