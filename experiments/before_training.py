@@ -78,7 +78,7 @@ def snip_masks(seed: int, sparsity: float) -> dict[str, torch.Tensor]:
 def longer(seed: int, sparsity: float) -> dict:
     model = glorot(seed)
     train(model, mnist().train, epochs=LONGER, masks=snip_masks(seed, sparsity), seed=seed)
-    return {"SNIP": round(accuracy(model, mnist().valid), 2)}
+    return {"SNIP": round(accuracy(model, mnist().valid), 2), "test": round(accuracy(model, mnist().test), 2)}
 
 
 def untrained(seed: int, sparsity: float) -> dict:
