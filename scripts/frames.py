@@ -1,7 +1,7 @@
 """Stored frames of the explorers, so that a reader of the website can move a slider without a kernel.
 
-``scripts/notebooks.py`` calls ``store`` in a chapter's kernel once the chapter has run: every explorer the chapter shows is moved along its
-first slider, and what it draws is written to ``docs/explorers/NOTEBOOK-N.html``. The slider is matplotlib's (``HTMLWriter``).
+``scripts/notebooks.py`` calls ``store`` in a chapter's kernel once the chapter has run: every explorer that it shows is moved along
+its first slider, and what it draws is written to ``docs/explorers/NOTEBOOK-N.html``. The slider is matplotlib's (``HTMLWriter``).
 """
 
 import base64
@@ -13,6 +13,7 @@ import textwrap
 from pathlib import Path
 
 import ipywidgets as w
+import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.animation import HTMLWriter
 from PIL import Image
@@ -24,15 +25,17 @@ DPI = 100
 TEXT = 0.55  # inches above the picture for the explorer's line of text
 FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s\\]+?)"')
 REMOTE = re.compile(r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*")  # icons of buttons that are not shown
-NARROW = "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons, .anim-state {display: none}"
+NARROW = (
+    "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons, .anim-state {display: none}"
+)
 
 
 def positions(control: w.Widget) -> list:
-    """Return at most MOST values of a control, spread evenly, its ends included; none for a control that has no order."""
+    """Return at most MOST values of a slider, spread evenly with its ends, or the options of a menu; [] for any other control."""
     if isinstance(control, w.IntSlider | w.FloatSlider):
         count = round((control.max - control.min) / control.step) + 1
         values = [control.min + i * control.step for i in range(count)]
-    elif isinstance(control, w.SelectionSlider):
+    elif isinstance(control, w.SelectionSlider | w.Dropdown | w.ToggleButtons | w.RadioButtons):
         values = [option[1] if isinstance(option, tuple) else option for option in control.options]
     else:
         return []
@@ -42,14 +45,16 @@ def positions(control: w.Widget) -> list:
 
 
 def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
-    """Move the first slider of an explorer along; return its name and, for each position, the picture (PNG) and the text."""
-    name, control = next((name, control) for name, control in box.controls.items() if positions(control))
+    """Move an explorer's first slider, or its first menu, along; return its name and the picture (PNG) and text of each position."""
+    sliders = (w.IntSlider, w.FloatSlider, w.SelectionSlider)
+    movable = [(name, control) for name, control in box.controls.items() if positions(control)]
+    name, control = next((pair for pair in movable if isinstance(pair[1], sliders)), movable[0])
     start, shots = control.value, []
     for value in positions(control):
         control.value = value
         said = html.unescape(re.sub(r"<[^>]+>", "", box.text.value))
         label = getattr(control, "description", "") or name
-        shown = control.label if isinstance(control, w.SelectionSlider) else f"{value:g}"
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
         shots.append((bytes(box.picture.value), f"{label} {shown}: {said}"))
     control.value = start
     return getattr(control, "description", "") or name, shots
@@ -59,7 +64,8 @@ def page(label: str, shots: list[tuple[bytes, str]]) -> str:
     """Return the HTML of a slider over pictures, each with its text above it."""
     pictures = [Image.open(io.BytesIO(picture)) for picture, _ in shots]
     width, height = (max(picture.size[i] for picture in pictures) / DPI for i in (0, 1))
-    figure = plt.figure(figsize=(width, height + TEXT), dpi=DPI, layout="none")
+    with mpl.rc_context({"figure.constrained_layout.use": False}):  # axes are placed by hand
+        figure = plt.figure(figsize=(width, height + TEXT), dpi=DPI)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.html"
         writer = HTMLWriter(fps=2, embed_frames=True, default_mode="once")
