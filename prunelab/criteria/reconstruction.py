@@ -131,10 +131,11 @@ def moments(
 
     ``(features, features)`` and ``(features, out)``, float64. Source: notebook 03.4.
     """
-    hessian = cross = 0
+    dataset = check_data(dataset, labels=False)
+    hessian = cross = torch.zeros((), dtype=torch.float64)
     with unchanged(pruned), unchanged(dense), torch.no_grad():
         old = prunable(dense)[name].double().flatten(1)
-        for images, *_ in batches(check_data(dataset, labels=False), batch_size):
+        for images, *_ in batches(dataset, batch_size):
             x, reference = (
                 patches(flow.layer, flow.inputs).transpose(1, 2).flatten(0, 1)
                 for flow in (forward(model, images)[1][name] for model in (pruned, dense))
