@@ -53,7 +53,7 @@ def activation_correlation(
         weights = prunable(model)
         result = {}
         for name, entry in sums.items():
-            r = _correlations(*entry["terms"], len(dataset))
+            r = _correlations(*entry["terms"], n=len(dataset))
             if not torch.isfinite(r).all():
                 raise FloatingPointError(f"the activations around {name} are not finite; look for NaN or overflow in the weights")
             score = r.abs().mean(0)

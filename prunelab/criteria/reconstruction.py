@@ -35,12 +35,14 @@ def reconstruction_error(
     activations of another through pooling or flattening alone; FloatingPointError for activations that are not finite.
     Source: He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", arXiv 1707.06168; notebook 03.3.
     """
+    dataset = check_data(dataset, labels=False)
     hessians = layer_hessians(model, dataset, batch_size=batch_size)
     with unchanged(model), torch.no_grad():
         sources = {name: flow.source for name, flow in forward(model, dataset.tensors[0][:2])[1].items() if flow.source}
     if not sources:
         raise ValueError(f"model must have a layer that reads the activations of another, got {type(model).__name__} without one")
-    weights, scores = prunable(model), {}
+    weights = prunable(model)
+    scores: dict[str, torch.Tensor] = {}
     for reader, source in sources.items():
         hessian, units = hessians[reader], len(weights[source])
         if not torch.isfinite(hessian).all():
