@@ -37,5 +37,6 @@ def measure(network: str, seed: int, pattern: str) -> dict:
 def provenance() -> dict:
     return {
         "networks": "data/checkpoints, seeds as listed",
-        "recipe": f"layers whose input count 4 divides; {EPOCHS} epoch on {EXAMPLES:,} images, lr {LR}, masks fixed; accuracy in percent on the validation split",
+        "recipe": f"layers whose input count 4 divides; {EPOCHS} epoch on {EXAMPLES:,} images, lr {LR}, masks fixed; "
+        "accuracy in percent on the validation split",
     }

@@ -45,7 +45,7 @@ def positions(control: w.Widget) -> list:
 
 
 def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
-    """Move an explorer's first slider, or its first menu, along; return its name and the picture (PNG) and text of each position."""
+    """Move an explorer's first slider, or first menu, along; return its name and the picture (PNG) and text of each position."""
     sliders = (w.IntSlider, w.FloatSlider, w.SelectionSlider)
     movable = [(name, control) for name, control in box.controls.items() if positions(control)]
     name, control = next((pair for pair in movable if isinstance(pair[1], sliders)), movable[0])

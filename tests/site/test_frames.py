@@ -1,6 +1,5 @@
 """The stored frames of the explorers: a file for each explorer of a chapter, a slider over all frames, nothing from elsewhere."""
 
-import base64
 import io
 
 import ipywidgets as w
