@@ -9,7 +9,7 @@ from prunelab import sweep
 
 MODULES = {name: experiments.load(name) for name in experiments.NAMES}
 STORED = [name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()]
-OLD = {"concepts": 5, "criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
+OLD = {"criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
 
 
 @pytest.mark.parametrize("name", MODULES)
