@@ -10,7 +10,7 @@ from prunelab.plot.comparison import best_of, dot_board, forest, search_progress
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
-from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
@@ -43,6 +43,7 @@ __all__ = [
     "histograms",
     "kept_by_layer",
     "kept_share",
+    "kernel_grid",
     "layer_densities",
     "loss_rise",
     "neuron_pairs",

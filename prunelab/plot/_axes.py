@@ -22,8 +22,8 @@ def error(accuracies: Iterable) -> np.ndarray:
     return np.where(percent < TOO_SMALL, 0.0, percent)
 
 
-def percents(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
-    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic for percentages that it shows, all of which are in ``values``.
+def logarithmic(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
+    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic, for the ``values`` that it shows, none of them negative.
 
     Its limits and ticks follow from them. With ``falling`` it runs from much to little. A value of 0, which has no logarithm, is
     drawn half a power of ten below the smallest one, under a tick "0".

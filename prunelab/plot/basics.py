@@ -24,13 +24,13 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
 
     Raises ValueError if a matrix is not 2-D or a mask does not fit it. Source: notebook 01.
     """
-    matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
-    masks = masks or {}
+    matrices = arguments.mapping("matrices", matrices if isinstance(matrices, Mapping) else {"": matrices})
+    masks = {} if masks is None else arguments.mapping("masks", masks, at_least=0)
     for title, matrix in matrices.items():
         if arguments.tensor(f"matrices[{title!r}]", matrix).ndim != 2:
             raise ValueError(f"matrices[{title!r}] must be 2-D, got shape {tuple(matrix.shape)}")
-        if title in masks and masks[title].shape != matrix.shape:
-            raise ValueError(f"masks[{title!r}] must have shape {tuple(matrix.shape)}, got {tuple(masks[title].shape)}")
+    for title, mask in masks.items():
+        arguments.mask(f"masks[{arguments.one_of('a title in masks', title, matrices)!r}]", mask, matrices[title].shape)
     arrays = {title: matrix.detach().double().numpy() + 0.0 for title, matrix in matrices.items()}  # + 0.0 turns -0 into 0
     limit = max(float(np.abs(a).max()) for a in arrays.values()) or 1.0
     rows, columns = (max(a.shape[i] for a in arrays.values()) for i in (0, 1))
@@ -53,19 +53,40 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
     return figure
 
 
-def weight_histograms(model: nn.Module, zeros: bool = True) -> Figure:
+def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool = True, log: bool = False) -> Figure:
     """Draw a histogram of each prunable weight's values, one panel per layer; ``zeros=False`` leaves the zeros out.
 
-    After pruning the zeros are one tall bar; without them the hole around zero shows. Source: notebook 01.
+    After pruning the zeros are one tall bar; without them the hole around zero shows. Several models by label, of one
+    architecture (dense and pruned, initial and trained), are laid over each other on the same bins. ``log=True`` counts on a
+    logarithmic axis, which shows the few large weights. Raises TypeError or ValueError for what is no model, for a weight that is
+    not finite and for models with different layers. Source: notebook 01.
     """
-    weights = {name: w.detach().flatten() for name, w in prunable(model).items()}
-    figure, axes = plt.subplots(1, len(weights), figsize=(max(_style.WIDTH, 1.9 * len(weights)), 2.4), squeeze=False)
-    for axis, (name, values) in zip(axes[0], weights.items(), strict=True):
-        shown = values if zeros else values[values != 0]
-        axis.hist(shown.numpy(), bins=60, color=_style.KEPT)
-        axis.set(title=f"{name}: {len(shown):,} values", xlabel="weight")
-        axis.title.set_fontsize(9)
-    axes[0, 0].set_ylabel("number of weights")
+    models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
+    layers = {label: {name: w.detach().flatten() for name, w in prunable(model).items()} for label, model in models.items()}
+    names = list(next(iter(layers.values())))
+    for label, weights in layers.items():
+        if list(weights) != names:
+            raise ValueError(f"models[{label!r}] must have the layers {', '.join(names)}, got {', '.join(weights)}")
+        for name, values in weights.items():
+            arguments.tensor(f"{name} of models[{label!r}]", values)
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(_style.WIDTH, 0.3 + 2.0 * rows), squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        together = torch.cat([weights[name] for weights in layers.values()])
+        bins = np.linspace(float(together.min()), float(together.max()) + 1e-9, 61)
+        for i, (label, weights) in enumerate(layers.items()):
+            shown = weights[name] if zeros else weights[name][weights[name] != 0]
+            style = {"color": _style.COLOURS[i % 7], "alpha": 1 if len(layers) == 1 else 0.55, "log": log, "label": label or None}
+            axis.hist(shown.numpy(), bins=bins, **style)
+        count = f"{len(shown):,} values" if len(layers) == 1 else f"{len(weights[name]):,} weights"
+        axis.set_title(f"{name.removesuffix('.weight')}: {count}", fontsize=9)
+    figure.supxlabel("weight", fontsize=10)
+    figure.supylabel("number of weights", fontsize=10)
+    if len(layers) > 1:
+        _style.legend_below(figure)
     return figure
 
 
@@ -82,5 +103,5 @@ def density_bars(model: nn.Module) -> Figure:
     for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
         axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
     axis.set(ylabel="weights (%)", ylim=(0, 115))
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure

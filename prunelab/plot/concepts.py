@@ -25,6 +25,7 @@ def feature_maps(model: nn.Sequential, image: torch.Tensor) -> Figure:
     if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
         raise ValueError(f"model must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
     layers = list(model.named_children())
+    _fits(model, image)
     x, stages = image[None], {"input": image}
     for (_, layer), (before, previous) in zip(layers, [("", None), *layers], strict=False):
         x = layer(x)
@@ -39,6 +40,13 @@ def feature_maps(model: nn.Sequential, image: torch.Tensor) -> Figure:
     axes[-1].bar([str(i) for i in range(x.shape[1])], x[0].softmax(0).numpy(), color=_style.KEPT)
     axes[-1].set(title="probability of each class", ylim=(0, 1.05))
     return figure
+
+
+def _fits(model: nn.Sequential, image: torch.Tensor) -> None:
+    """Raise ValueError unless ``image`` has as many channels as the first convolution of ``model`` reads."""
+    channels = next(layer for layer in model if isinstance(layer, nn.Conv2d)).in_channels
+    if image.shape[0] != channels:
+        raise ValueError(f"image must have shape ({channels}, height, width), got {tuple(image.shape)}")
 
 
 def _tiles(maps: np.ndarray) -> np.ndarray:
@@ -65,17 +73,19 @@ def cut(weight: torch.Tensor, mask: torch.Tensor, title: str = "") -> Figure:
     values = arguments.tensor("weight", weight).detach()
     if values.ndim < 2:
         raise ValueError(f"weight must be at least 2-D, got shape {tuple(values.shape)}")
-    if mask.shape != values.shape:
-        raise ValueError(f"mask must have shape {tuple(values.shape)}, got {tuple(mask.shape)}")
+    arguments.mask("mask", mask, values.shape)
+    arguments.text("title", title)
     kept, pruned = values[mask].numpy(), values[~mask].numpy()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 2.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 3.1))
     bins = np.linspace(float(values.min()), float(values.max()) + 1e-9, 61)
     _, _, bars = left.hist([kept, pruned], bins=bins, stacked=True, color=[_style.KEPT, _style.PRUNED])
     for bar in bars[1]:
         bar.set(hatch=_style.HATCH, edgecolor="#8C8C8C", linewidth=0)
     for threshold in (-np.abs(pruned).max(), np.abs(pruned).max()) if len(pruned) else ():
-        left.axvline(threshold, color=_style.VERMILLION, linewidth=1.5)
-    left.legend([bars[0], bars[1]], [f"kept: {len(kept):,}", f"pruned: {len(pruned):,}"], loc="upper right", fontsize=8)
+        left.axvline(threshold, color=_style.RED, linewidth=1.5, marker="")
+    for part, label in zip(bars, (f"kept: {len(kept):,}", f"pruned: {len(pruned):,}"), strict=True):
+        part.set_label(label)
+    _style.legend_below(figure)
     left.set(xlabel="weight", ylabel="number of weights", title=title)
     right.imshow(mask.flatten(1).numpy(), cmap=ListedColormap([_style.PRUNED, _style.KEPT]), vmin=0, vmax=1, aspect="auto",
                  interpolation="nearest")  # fmt: skip
@@ -89,6 +99,10 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
 
     One horizontal bar per quantity, each 100 % long. Raises ValueError if a quantity adds up to nothing. Source: notebook 01.
     """
+    for quantity, amounts in arguments.mapping("counts", counts).items():
+        arguments.labels(f"the layers of counts[{quantity!r}]", list(arguments.mapping(f"counts[{quantity!r}]", amounts)))
+        arguments.numbers(f"counts[{quantity!r}]", list(amounts.values()), low=0, length=len(amounts))
+    arguments.text("title", title)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.7 + 0.6 * len(counts)))
     for row, (quantity, amounts) in enumerate(counts.items()):
         total, left = sum(amounts.values()), 0.0
@@ -96,9 +110,8 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
             raise ValueError(f"counts[{quantity!r}] must add up to more than 0, got {total!r}")
         for i, (layer, amount) in enumerate(amounts.items()):
             share = 100 * amount / total
-            hatch = _style.HATCH if layer.startswith("conv") else ""
             colour = _style.COLOURS[i % len(_style.COLOURS)]
-            axis.barh(row, share, left=left, color=colour, hatch=hatch, edgecolor="white", label=layer if row == 0 else None)
+            axis.barh(row, share, left=left, color=colour, edgecolor="white", label=layer if row == 0 else None)
             if share > 6:
                 axis.text(left + share / 2, row, f"{layer}\n{share:.0f} %", ha="center", va="center", fontsize=8,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
@@ -106,5 +119,5 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
     axis.set(yticks=range(len(counts)), yticklabels=list(counts), xlim=(0, 100), xlabel="share (%)", title=title)
     axis.invert_yaxis()
     axis.grid(False)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    _style.legend_beside(axis)
     return figure

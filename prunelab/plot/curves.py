@@ -32,8 +32,8 @@ def pruning_curves(
     }  # fmt: skip
     figure, axis = plt.subplots()
     _draw(axis, lines)
-    _axes.percents(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
-    _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
+    _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
+    _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     _style.legend_beside(axis)
     return figure
@@ -61,9 +61,9 @@ def tradeoff(
     figure, axis = plt.subplots()
     _draw(axis, lines)
     if log:
-        _axes.percents(axis.xaxis, np.concatenate([x for x, _ in lines.values()]))
+        _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]))
     if error:
-        _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
+        _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if ylim is not None:
         axis.set_ylim(arguments.numbers("ylim", ylim, length=2))

@@ -17,13 +17,18 @@ def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
 
     Source: notebook 06.
     """
+    for title, shares in arguments.mapping("families", families).items():
+        arguments.numbers(
+            f"families[{title!r}]", list(arguments.mapping(f"families[{title!r}]", shares).values()), 0, 1, len(shares)
+        )
     figure, axes = plt.subplots(1, len(families), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (title, shares) in zip(axes[0], families.items(), strict=True):
-        bars = axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
-        axis.bar_label(bars, fmt="%.1f", fontsize=8)
+        axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
         axis.bar(list(shares), [100 * (1 - share) for share in shares.values()], bottom=[100 * share for share in shares.values()],
                  color=_style.PRUNED, hatch=_style.HATCH)  # fmt: skip
-        axis.set(title=title, ylim=(0, 108))
+        for i, share in enumerate(shares.values()):
+            axis.text(i, 102, f"{100 * share:.1f}", ha="center", fontsize=_style.SMALL)
+        axis.set(title=title, ylim=(0, 115))
         axis.tick_params(axis="x", labelsize=8)
     axes[0, 0].set_ylabel("magnitude kept (%)")
     return figure
@@ -34,8 +39,7 @@ def sparse_core(weight: torch.Tensor) -> Figure:
 
     Raises ValueError if ``weight`` is not one 2:4-sparse row of at most 16 entries. Source: notebook 06.
     """
-    arguments.tensor("weight", weight)
-    if weight.shape[0] != 1 or weight.shape[1] > 16:
+    if arguments.tensor("weight", weight).ndim != 2 or weight.shape[0] != 1 or weight.shape[1] > 16:
         raise ValueError(f"weight must be one row of at most 16 entries, got shape {tuple(weight.shape)}")
     values, metadata = compress_24(weight)
     positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][: values.shape[1]]
