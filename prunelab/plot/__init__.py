@@ -11,10 +11,11 @@ from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
+from prunelab.plot.networks import feeding, filmstrip, pixel_map
 from prunelab.plot.records import compression_curves, race
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
-from prunelab.plot.semi_structured import kept_share, sparse_core
+from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.tensors import draw_tensor, tensor_view
@@ -37,6 +38,8 @@ __all__ = [
     "draw_tensor",
     "dropped_board",
     "feature_maps",
+    "feeding",
+    "filmstrip",
     "forest",
     "gap_tape",
     "heatmap",
@@ -47,8 +50,10 @@ __all__ = [
     "layer_densities",
     "loss_rise",
     "neuron_pairs",
+    "nm_groups",
     "paired",
     "paired_networks",
+    "pixel_map",
     "predicted_and_true",
     "pruning_curves",
     "race",

@@ -20,43 +20,49 @@ def feature_maps(model: nn.Sequential, image: torch.Tensor) -> Figure:
     The maps are shown after the layer that follows the convolution (its ReLU), each on its own grey scale.
     Raises ValueError if ``image`` has another rank or ``model`` is no ``nn.Sequential`` with a Conv2d. Source: notebook 00.
     """
-    if arguments.tensor("image", image).ndim != 3:
-        raise ValueError(f"image must have shape (1, height, width), got {tuple(image.shape)}")
-    if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
-        raise ValueError(f"model must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
-    layers = list(model.named_children())
-    _fits(model, image)
-    x, stages = image[None], {"input": image}
-    for (_, layer), (before, previous) in zip(layers, [("", None), *layers], strict=False):
-        x = layer(x)
-        if isinstance(previous, nn.Conv2d):
-            stages[f"{before}: {x.shape[1]} maps"] = x[0]
-    widths = [1.0] + [1.6] * (len(stages) - 1) + [1.8]
+    maps, scores = stages("model", model, image)
+    widths = [1.0] + [1.6] * (len(maps) - 1) + [1.8]
     figure, axes = plt.subplots(1, len(widths), figsize=(_style.WIDTH, 2.2), width_ratios=widths)
-    for axis, (title, maps) in zip(axes, stages.items(), strict=False):
-        axis.imshow(_tiles(maps.numpy()), cmap="gray_r")
-        axis.set(title=title, xticks=[], yticks=[])
+    for axis, (title, values) in zip(axes, maps.items(), strict=False):
+        axis.imshow(tiles(values.numpy()), cmap="gray_r")
+        axis.set(title=title if title == "input" else f"{title}: {len(values)} maps", xticks=[], yticks=[])
         axis.grid(False)
-    axes[-1].bar([str(i) for i in range(x.shape[1])], x[0].softmax(0).numpy(), color=_style.KEPT)
+    axes[-1].bar([str(i) for i in range(len(scores))], scores.softmax(0).numpy(), color=_style.KEPT)
     axes[-1].set(title="probability of each class", ylim=(0, 1.05))
     return figure
 
 
-def _fits(model: nn.Sequential, image: torch.Tensor) -> None:
-    """Raise ValueError unless ``image`` has as many channels as the first convolution of ``model`` reads."""
+def stages(name: str, model: nn.Sequential, image: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Run ``image`` through ``model``, the argument ``name``; return the input and the maps by layer, and the class scores."""
+    if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
+        raise ValueError(f"{name} must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
     channels = next(layer for layer in model if isinstance(layer, nn.Conv2d)).in_channels
-    if image.shape[0] != channels:
-        raise ValueError(f"image must have shape ({channels}, height, width), got {tuple(image.shape)}")
+    if arguments.tensor("image", image).ndim != 3 or image.shape[0] != channels or not image.is_floating_point():
+        raise ValueError(
+            f"image must have shape ({channels}, height, width) and a float dtype, got {tuple(image.shape)}, {image.dtype}"
+        )
+    x, maps = image[None], {"input": image}
+    before, previous = "", None
+    for key, layer in model.named_children():
+        if isinstance(layer, nn.Linear) and x.shape[-1] != layer.in_features:
+            raise ValueError(f"image must give layer {key} {layer.in_features} inputs, got {tuple(image.shape)} with {x.shape[-1]}")
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and min(x.shape[-2:]) < np.max(layer.kernel_size):
+            raise ValueError(f"image must be large enough for layer {key}, got {tuple(image.shape)}")
+        x = layer(x)
+        if isinstance(previous, nn.Conv2d):
+            maps[before] = x[0]
+        before, previous = key, layer
+    return maps, x[0]
 
 
-def _tiles(maps: np.ndarray) -> np.ndarray:
-    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them, each scaled to [0, 1]."""
+def tiles(maps: np.ndarray, ends: tuple[float, float] | None = None) -> np.ndarray:
+    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them, each scaled to [0, 1], or all of them from ``ends``."""
     columns = int(np.ceil(np.sqrt(len(maps))))
     rows = int(np.ceil(len(maps) / columns))
     h, w = maps.shape[1:]
-    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
+    low, high = ends or (maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True))
     grid = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1), 0.2)
-    for i, tile in enumerate((maps - low) / np.maximum(high - low, 1e-9)):
+    for i, tile in enumerate(np.clip((maps - low) / np.maximum(high - low, 1e-9), 0, 1)):
         top, left = (i // columns) * (h + 1), (i % columns) * (w + 1)
         grid[top : top + h, left : left + w] = tile
     return grid

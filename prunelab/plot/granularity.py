@@ -32,9 +32,17 @@ def kernel_grid(weight: torch.Tensor, mask: torch.Tensor | None = None, title: s
             raise ValueError(f"mask must have shape {tuple(values.shape)}, or 1 in some dimensions, got {tuple(mask.shape)}")
         kept = mask.expand(values.shape)
     arguments.text("title", title)
-    out, channels, height, width = values.shape
+    out, channels = values.shape[:2]
     cell = min(0.5, (_style.WIDTH - 1) / out, 4.0 / channels)
     figure, axis = plt.subplots(figsize=(max(3.0, out * cell + 1), channels * cell + 0.9))
+    draw_kernels(axis, values, kept)
+    axis.set_title(title)
+    return figure
+
+
+def draw_kernels(axis: Axes, weight: torch.Tensor, kept: torch.Tensor) -> None:
+    """Draw the kernels of ``weight`` ``(out, in, kh, kw)`` on ``axis``: in colour where the bool tensor ``kept`` says."""
+    values, (height, width) = weight.detach().double(), weight.shape[2:]
     limit = float(values.abs().max()) or 1.0
     shown = np.ma.masked_array(_sheet(values.numpy()), mask=~_sheet(kept.numpy().astype(float), 0.0).astype(bool))
     axis.imshow(shown, cmap=_style.DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
@@ -47,8 +55,6 @@ def kernel_grid(weight: torch.Tensor, mask: torch.Tensor | None = None, title: s
         corner = (o * (width + 1) - 0.5, i * (height + 1) - 0.5)
         axis.add_patch(Rectangle(corner, width, height, facecolor=_style.PRUNED, edgecolor="none", zorder=0))
     _number(axis, values.shape)
-    axis.set_title(title)
-    return figure
 
 
 def tensor_and_accuracy(kept: torch.Tensor, accuracies: Mapping[str, float], chosen: str, dense: float) -> Figure:

@@ -94,6 +94,8 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     "draw_tensor": ((plt.figure().subplots(), torch.rand(4, 3, 3, 3) > 0.5), {}),
     "dropped_board": (({c: torch.rand(16) > 0.5 for c in CRITERIA}, "filter of conv2"), {}),
     "feature_maps": ((lenet5, torch.randn(1, 28, 28)), {}),
+    "feeding": ((lenet5.conv1.weight, conv2, 2), {}),
+    "filmstrip": (({"dense": lenet5, "50 % pruned": lenet5, "90 % pruned": lenet5}, torch.randn(1, 28, 28)), {}),
     "forest": (
         (
             {c: (RANDOM.normal(0, 1, 5), -1.0, 1.5) for c in CRITERIA} | {"OBD": ([1.0, 2.0], 0.5, 2.5)},
@@ -113,6 +115,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     "layer_densities": (({m: dict.fromkeys(LAYERS, s) for m, s in {"uniform": 0.9, "global": 0.9537, "ERK": 1.0}.items()},), {}),
     "loss_rise": (({"OBD": ([10, 50, 90], [0.01, 0.1, 2.0])}, "weights pruned (%)", "rise of the loss"), {}),
     "neuron_pairs": (({"r = +0.99": (torch.rand(500), torch.rand(500)), "r = -0.01": (torch.rand(500), torch.rand(500))},), {}),
+    "nm_groups": ((torch.randn(4, 16), 2, 4), {}),
     "paired": (
         (
             {
@@ -124,6 +127,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {"error": True},
     ),
     "paired_networks": (({k: networks() for k in ("dense", "2:4", "weights 95 %", "neurons")}, "test accuracy (%)"), {}),
+    "pixel_map": ((torch.rand(300, 784) > 0.9, torch.randn(50, 1, 28, 28)), {}),
     "predicted_and_true": (
         (
             {t: (RANDOM.uniform(1e-9, 1e-4, 80), RANDOM.uniform(1e-9, 1e-4, 80)) for t in ("a new network", "a trained network")},
