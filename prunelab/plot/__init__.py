@@ -11,8 +11,9 @@ from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
-from prunelab.plot.networks import feeding, filmstrip, pixel_map
+from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
@@ -24,11 +25,13 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
+    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
     "comings_and_goings",
     "compression_curves",
+    "costs",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -39,7 +42,6 @@ __all__ = [
     "dropped_board",
     "feature_maps",
     "feeding",
-    "filmstrip",
     "forest",
     "gap_tape",
     "heatmap",
@@ -57,6 +59,7 @@ __all__ = [
     "predicted_and_true",
     "pruning_curves",
     "race",
+    "report",
     "responses",
     "roofline",
     "scales",

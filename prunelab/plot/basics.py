@@ -55,39 +55,36 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
     return figure
 
 
-def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool = True, log: bool = False) -> Figure:
-    """Draw a histogram of each prunable weight's values, one panel per layer; ``zeros=False`` leaves the zeros out.
+def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool = True) -> Figure:
+    """Draw a histogram of each prunable weight's values, one panel per layer; several models by name are laid over one another.
 
-    After pruning the zeros are one tall bar; without them the hole around zero shows. Several models by label, of one
-    architecture (dense and pruned, initial and trained), are laid over each other on the same bins. ``log=True`` counts on a
-    logarithmic axis, which shows the few large weights. Raises TypeError or ValueError for what is no model, for a weight that is
-    not finite and for models with different layers. Source: notebook 01.
+    All panels have the same bins, and the number of weights is logarithmic, so that the few large ones show beside the many small
+    ones. ``zeros=False`` leaves the zeros out: after pruning the hole around zero shows. Raises ValueError if the models differ in
+    their layers. Source: notebooks 00 and 01.
     """
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
-    layers = {label: {name: w.detach().flatten() for name, w in prunable(model).items()} for label, model in models.items()}
-    names = list(next(iter(layers.values())))
-    for label, weights in layers.items():
-        if list(weights) != names:
-            raise ValueError(f"models[{label!r}] must have the layers {', '.join(names)}, got {', '.join(weights)}")
-        for name, values in weights.items():
-            arguments.tensor(f"{name} of models[{label!r}]", values)
-    columns = min(len(names), 3)
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(_style.WIDTH, 0.3 + 2.0 * rows), squeeze=False)
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
-    for axis, name in zip(axes.flat, names, strict=False):
-        together = torch.cat([weights[name] for weights in layers.values()])
-        bins = np.linspace(float(together.min()), float(together.max()) + 1e-9, 61)
-        for i, (label, weights) in enumerate(layers.items()):
-            shown = weights[name] if zeros else weights[name][weights[name] != 0]
-            style = {"color": _style.COLOURS[i % 7], "alpha": 1 if len(layers) == 1 else 0.55, "log": log, "label": label or None}
-            axis.hist(shown.numpy(), bins=bins, **style)
-        count = f"{len(shown):,} values" if len(layers) == 1 else f"{len(weights[name]):,} weights"
-        axis.set_title(f"{name.removesuffix('.weight')}: {count}", fontsize=9)
-    figure.supxlabel("weight", fontsize=10)
-    figure.supylabel("number of weights", fontsize=10)
-    if len(layers) > 1:
+    values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
+    names = list(prunable(next(iter(models.values()))))
+    for label, model in models.items():
+        if list(prunable(model)) != names:
+            raise ValueError(
+                f"models must have the same layers, got {', '.join(names)} and, in {label!r}, {', '.join(prunable(model))}"
+            )
+        for name, weight in zip(names, values[label], strict=True):
+            arguments.tensor(f"{name} of models[{label!r}]", weight)
+    limit = max(float(w.abs().max()) for layers in values.values() for w in layers) or 1.0
+    bins = np.linspace(-limit, limit, 62)  # one bin has zero in its middle
+    size = (max(_style.WIDTH, 1.9 * len(names)), 2.4)
+    figure, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
+    for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
+        for colour, (label, layers) in zip((_style.SKY, _style.RED, _style.GREEN), values.items(), strict=False):
+            shown = layers[i] if zeros else layers[i][layers[i] != 0]
+            look = {"histtype": "stepfilled", "alpha": 0.8} if colour == _style.SKY else {"histtype": "step", "linewidth": 1.5}
+            axis.hist(shown.numpy(), bins=bins, color=colour, label=label, **look)
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="weight", yscale="log")
+    axes[0, 0].set_ylabel("number of weights")
+    if len(models) > 1:
         _style.legend_below(figure)
     return figure
 

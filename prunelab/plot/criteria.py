@@ -8,8 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from prunelab import arguments
-from prunelab.plot import _style
-from prunelab.plot.curves import series
+from prunelab.plot import _axes, _style
 
 
 def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
@@ -47,7 +46,7 @@ def predicted_and_true(
     Raises ValueError if an x and a y have other lengths or, with ``log``, a value is not positive. Source: notebooks 03.1, 03.2.
     """
     ends = (1e-300, np.inf) if log else (-np.inf, np.inf)
-    pairs = series("points", points, ends, ends)
+    pairs = _axes.series("points", points, ends, ends)
     arguments.text("xlabel", xlabel), arguments.text("ylabel", ylabel)
     figure, axes = plt.subplots(1, len(points), figsize=(_style.WIDTH, 3.4), squeeze=False)
     for axis, (title, (x, y)) in zip(axes[0], pairs.items(), strict=True):

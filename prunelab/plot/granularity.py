@@ -5,13 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from prunelab import arguments
-from prunelab.plot import _axes, _style
+from prunelab.plot import _axes, _kernels, _style
 
 CELLS = 20_000  # of one weight
 
@@ -35,26 +33,9 @@ def kernel_grid(weight: torch.Tensor, mask: torch.Tensor | None = None, title: s
     out, channels = values.shape[:2]
     cell = min(0.5, (_style.WIDTH - 1) / out, 4.0 / channels)
     figure, axis = plt.subplots(figsize=(max(3.0, out * cell + 1), channels * cell + 0.9))
-    draw_kernels(axis, values, kept)
+    _kernels.draw(axis, values, kept)
     axis.set_title(title)
     return figure
-
-
-def draw_kernels(axis: Axes, weight: torch.Tensor, kept: torch.Tensor) -> None:
-    """Draw the kernels of ``weight`` ``(out, in, kh, kw)`` on ``axis``: in colour where the bool tensor ``kept`` says."""
-    values, (height, width) = weight.detach().double(), weight.shape[2:]
-    limit = float(values.abs().max()) or 1.0
-    shown = np.ma.masked_array(_sheet(values.numpy()), mask=~_sheet(kept.numpy().astype(float), 0.0).astype(bool))
-    axis.imshow(shown, cmap=_style.DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    for o, i in np.argwhere(~kept.flatten(2).any(2).numpy()):
-        corner = (o * (width + 1) - 0.5, i * (height + 1) - 0.5)
-        axis.add_patch(
-            Rectangle(corner, width, height, facecolor=_style.PRUNED, hatch=_style.HATCH, edgecolor="#8C8C8C", linewidth=0)
-        )
-    for o, i in np.argwhere(kept.flatten(2).any(2).numpy() & ~kept.flatten(2).all(2).numpy()):
-        corner = (o * (width + 1) - 0.5, i * (height + 1) - 0.5)
-        axis.add_patch(Rectangle(corner, width, height, facecolor=_style.PRUNED, edgecolor="none", zorder=0))
-    _number(axis, values.shape)
 
 
 def tensor_and_accuracy(kept: torch.Tensor, accuracies: Mapping[str, float], chosen: str, dense: float) -> Figure:
@@ -69,9 +50,9 @@ def tensor_and_accuracy(kept: torch.Tensor, accuracies: Mapping[str, float], cho
     arguments.one_of("chosen", chosen, labels)
     errors, line = _axes.error(values), _axes.error(arguments.numbers("dense", [dense], 0, 100, length=1))
     figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 3.2), width_ratios=[2, 1])
-    sheet = _sheet(kept.numpy().astype(float))
+    sheet = _kernels.sheet(kept.numpy().astype(float))
     left.imshow(sheet, cmap=ListedColormap([_style.PRUNED, _style.KEPT]), vmin=0, vmax=1, interpolation="nearest")
-    _number(left, kept.shape)
+    _kernels.number(left, kept.shape)
     left.set_title(f"{chosen}: blue = kept, grey = pruned")
     for position, (label, value) in enumerate(zip(labels, errors, strict=True)):
         here = label == chosen
@@ -90,23 +71,3 @@ def _convolution(name: str, weight: torch.Tensor) -> torch.Tensor:
     if arguments.tensor(name, weight).ndim != 4 or weight.numel() > CELLS:
         raise ValueError(f"{name} must be (out, in, kh, kw) with at most {CELLS:,} elements, got shape {tuple(weight.shape)}")
     return weight
-
-
-def _sheet(cells: np.ndarray, between: float = np.nan) -> np.ndarray:
-    """Lay ``(out, in, kh, kw)`` out on one sheet, a column per filter and a row per channel, with a gap between two kernels."""
-    out, channels, height, width = cells.shape
-    sheet = np.full((channels * (height + 1) - 1, out * (width + 1) - 1), between)
-    for o in range(out):
-        for i in range(channels):
-            sheet[i * (height + 1) : i * (height + 1) + height, o * (width + 1) : o * (width + 1) + width] = cells[o, i]
-    return sheet
-
-
-def _number(axis: Axes, shape: tuple[int, ...]) -> None:
-    out, channels, height, width = shape
-    axis.set_xticks([o * (width + 1) + (width - 1) / 2 for o in range(0, out, -(-out // 32))], range(0, out, -(-out // 32)))
-    axis.set_yticks([i * (height + 1) + (height - 1) / 2 for i in range(channels)], range(channels))
-    axis.tick_params(length=0, labelsize=_style.SMALL)
-    axis.set(xlabel="filter", ylabel="channel")
-    axis.grid(False)
-    axis.spines[:].set_visible(False)

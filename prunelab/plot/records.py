@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-from prunelab.plot.curves import series
 from prunelab.records import MARKS
 
 OURS = (_style.VERMILLION, _style.GREEN, _style.ORANGE, _style.PURPLE)
@@ -42,7 +41,7 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
     """
     arguments.one_of("network", network, MARKS)
     highest = arguments.positive("highest", highest)
-    points = series("ours", ours, (1e-9, np.inf), (0, 100))
+    points = _axes.series("ours", ours, (1e-9, np.inf), (0, 100))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 4.2))
     shown = [mark for mark in MARKS[network] if mark.error <= highest]
     for number, mark in enumerate(shown, 1):

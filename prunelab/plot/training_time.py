@@ -9,7 +9,6 @@ from matplotlib.patches import Rectangle
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-from prunelab.plot.curves import series
 
 Curve = tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]
 
@@ -36,7 +35,7 @@ def curve_panels(
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
     for axis, ylabel, (title, curves) in zip(axes[0], ylabels, panels.items(), strict=True):
         x_ends, y_ends = (0, 100) if density else (-np.inf, np.inf), (0, 100) if title in errors else (-np.inf, np.inf)
-        checked = series(f"panels[{title!r}]", curves, x_ends, y_ends)
+        checked = _axes.series(f"panels[{title!r}]", curves, x_ends, y_ends)
         if title in errors:
             checked = {label: (x, _axes.error(y)) for label, (x, y) in checked.items()}
             _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in checked.values()]))

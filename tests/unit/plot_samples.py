@@ -38,6 +38,11 @@ filters = torch.rand(16) > 0.5
 row24 = torch.tensor([[0.0, 0.7, 0.0, -0.2, 0.5, 0.0, 0.3, 0.0, 0.0, 0.0, 0.9, 0.4]])
 W = torch.rand(4, 3, 3, 3)
 kept_masks = {name: torch.rand(30, 40) > 0.5 for name in LAYERS}
+board = {"accuracy": 98.4, "nonzeros": 266_610, "bytes": 1_066_896, "macs": 266_200, "time": None}
+board_rows = [
+    board | {"chapter": "dense", "what": ""},
+    board | {"chapter": "00", "what": "90 %", "accuracy": 95.0, "nonzeros": 27_000},
+]
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
     "against_oracle": ((torch.rand(16), {c: torch.rand(16) for c in CRITERIA}, dict.fromkeys(CRITERIA, 0.5)), {"columns": 6}),
@@ -93,9 +98,8 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     "dot_board": (({t: {c: networks() for c in CRITERIA} for t in ("as pruned", "fine-tuned")}, "test error (%)"), {"error": True}),
     "draw_tensor": ((plt.figure().subplots(), torch.rand(4, 3, 3, 3) > 0.5), {}),
     "dropped_board": (({c: torch.rand(16) > 0.5 for c in CRITERIA}, "filter of conv2"), {}),
-    "feature_maps": ((lenet5, torch.randn(1, 28, 28)), {}),
+    "feature_maps": (({"dense": lenet5, "50 % pruned": lenet5, "90 % pruned": lenet5}, torch.randn(1, 28, 28)), {}),
     "feeding": ((lenet5.conv1.weight, conv2, 2), {}),
-    "filmstrip": (({"dense": lenet5, "50 % pruned": lenet5, "90 % pruned": lenet5}, torch.randn(1, 28, 28)), {}),
     "forest": (
         (
             {c: (RANDOM.normal(0, 1, 5), -1.0, 1.5) for c in CRITERIA} | {"OBD": ([1.0, 2.0], 0.5, 2.5)},
@@ -156,6 +160,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {},
     ),
+    "scoreboard": ((board_rows,), {}),
     "search_progress": (({"random": RANDOM.normal(2, 0.5, 50), "evolution": RANDOM.normal(2, 0.5, 50)},), {}),
     "sensitivity": (({n: {0.0: 98.7, 0.5: 98.0, 0.9: 80.0} for n in LAYERS[:4]}, {LAYERS[0]: 0.3, LAYERS[2]: 0.5}, 1.0), {}),
     "shared_weights": ((torch.randn(5000), torch.linspace(-2, 2, 32)), {}),
@@ -216,7 +221,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {"error": True, "log": True},
     ),
     "unit_maps": ((torch.rand(16, 8, 8), [f"filter {k}" for k in range(16)], filters), {}),
-    "weight_histograms": ((lenet5,), {}),
+    "weight_histograms": (({"initial": lenet5, "trained": LeNet5()},), {}),
     "weights_left": ((runs, {1: 14, 2: 15, 3: 4}), {}),
 }
 plt.close("all")
