@@ -3,11 +3,14 @@
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
+
+Value = TypeVar("Value")
 
 
 def fraction(name: str, value: float) -> float:
@@ -39,7 +42,7 @@ def positive(name: str, value: float) -> float:
     return value
 
 
-def one_of(name: str, value: object, allowed: Iterable) -> object:
+def one_of(name: str, value: Value, allowed: Iterable) -> Value:
     """Return ``value`` if it is among ``allowed``, else raise ValueError listing them."""
     allowed = list(allowed)
     if not isinstance(value, Hashable) or isinstance(value, torch.Tensor) or value not in allowed:
