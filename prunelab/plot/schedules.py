@@ -48,8 +48,8 @@ def sensitivity(
     if chosen:
         bottom.set(ylim=(len(chosen) - 0.5, -0.5), ylabel="chosen")
         bottom.set_yticks(range(len(chosen)), [name.removesuffix(".weight") for name in chosen], fontsize=_style.SMALL)
-    _axes.percents(axis.yaxis, errors)
-    _axes.percents(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
+    _axes.logarithmic(axis.yaxis, errors)
+    _axes.logarithmic(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
     bottom.set_xlabel("kept of this layer alone (%)")
     axis.set_ylabel("validation error (%)")
     _style.legend_beside(axis)
@@ -109,7 +109,7 @@ def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, err
         _style.name_ticks(axis, list(table), (width - 0.9) / slots)
         axis.grid(axis="x", visible=False)
     if error:
-        _axes.percents(axes[0, 0].yaxis, np.concatenate([row for table in tables.values() for row in table.values()]))
+        _axes.logarithmic(axes[0, 0].yaxis, np.concatenate([row for table in tables.values() for row in table.values()]))
     axes[0, 0].set_ylabel(ylabel)
     _style.legend_below(figure)
     return figure
