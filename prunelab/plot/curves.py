@@ -26,9 +26,8 @@ def pruning_curves(
     Raises ValueError if an x and a y do not fit, a sparsity is outside [0, 1] or an accuracy outside [0, 100]. Source: notebook 01.
     """
     ends = (0, np.inf) if loss else (0, 100)
-    lines = {
-        label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in _axes.series("curves", curves, (0, 1), ends).items()
-    }  # fmt: skip
+    checked = _axes.series("curves", curves, (0, 1), ends)
+    lines = {label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in checked.items()}
     figure, axis = plt.subplots()
     _draw(axis, lines)
     _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
