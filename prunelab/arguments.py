@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -123,3 +124,60 @@ def module(name: str, value: nn.Module) -> nn.Module:
     if not isinstance(value, nn.Module):
         raise TypeError(f"{name} must be a torch.nn.Module, got {type(value).__name__}")
     return value
+
+
+def path(name: str, value: Path | str) -> Path:
+    """Return ``value`` as a ``Path``, else raise TypeError."""
+    if not isinstance(value, str | Path):
+        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, got {value!r:.80}")
+    return Path(value)
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return ``value`` if it is True or False, else raise TypeError."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r:.80}")
+    return value
+
+
+def shaped(name: str, value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return ``value`` if it is a finite tensor of ``shape``, else raise TypeError or ValueError."""
+    if tensor(name, value).shape != shape:
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(value.shape)}")
+    return value
+
+
+def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
+    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers themselves know."""
+    training = [(part, part.training) for part in model.modules()]
+    try:
+        with torch.no_grad():
+            model.eval()(value)
+    except (RuntimeError, IndexError) as cause:
+        raise ValueError(
+            f"{name} must fit the model, got shape {tuple(value.shape)}, {value.dtype}: {str(cause)!r:.120}"
+        ) from cause
+    finally:
+        for part, mode in training:
+            part.training = mode
+
+
+def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:
+    """Return ``value`` if it is a vector, of whole numbers if asked for, else raise TypeError or ValueError."""
+    if not isinstance(value, torch.Tensor) or value.is_complex():
+        raise TypeError(f"{name} must be a tensor of real numbers, got {getattr(value, 'dtype', type(value).__name__)}")
+    if whole and (value.is_floating_point() or value.dtype == torch.bool):
+        raise TypeError(f"{name} must hold whole numbers, got {value.dtype}")
+    if value.ndim != 1:
+        raise ValueError(f"{name} must be a vector, got shape {tuple(value.shape)}")
+    return value
+
+
+def sizes(name: str, shape: tuple[int, ...], dimensions: int | None = None) -> tuple[int, ...]:
+    """Return ``shape`` as a tuple of sizes of which a tensor can be made, else raise TypeError or ValueError."""
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise TypeError(f"{name} must be a tuple of sizes, got {shape!r:.80}")
+    sizes = tuple(count(f"a size in {name}", size, at_least=0, at_most=2**31) for size in shape)
+    if not sizes or (dimensions is not None and len(sizes) != dimensions) or math.prod(sizes) > 2**31:
+        raise ValueError(f"{name} must have {dimensions or 'one or more'} sizes and at most 2**31 elements, got {sizes}")
+    return sizes

@@ -1,4 +1,4 @@
-"""Series that are checked, and logarithmic axes in percent: weights kept, from all to few, and errors; what is 0 stands apart, under the tick "0"."""
+"""Series that are checked, and logarithmic axes in percent, for weights kept and errors; 0 stands apart, under a tick "0"."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

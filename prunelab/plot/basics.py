@@ -63,6 +63,9 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
     their layers. Source: notebooks 00 and 01.
     """
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
+    for label, model in models.items():
+        arguments.module(f"models[{label!r}]", model)
+    arguments.flag("zeros", zeros)
     values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
     names = list(prunable(next(iter(models.values()))))
     for label, model in models.items():

@@ -98,8 +98,8 @@ def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, 
     differ.
     Source: notebook 03.5.
     """
-    rows = list(arguments.mapping("the first panel", next(iter(arguments.mapping("panels", panels).values()))))
-    ends = (0, 100) if error else (-np.inf, np.inf)
+    rows = list(arguments.mapping("the first of panels", next(iter(arguments.mapping("panels", panels).values()))))
+    ends = (0, 100) if arguments.flag("error", error) else (-np.inf, np.inf)
     boards = {}
     for title, panel in panels.items():
         if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:

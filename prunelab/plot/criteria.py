@@ -45,7 +45,7 @@ def predicted_and_true(
 
     Raises ValueError if an x and a y have other lengths or, with ``log``, a value is not positive. Source: notebooks 03.1, 03.2.
     """
-    ends = (1e-300, np.inf) if log else (-np.inf, np.inf)
+    ends = (1e-300, np.inf) if arguments.flag("log", log) else (-np.inf, np.inf)
     pairs = _axes.series("points", points, ends, ends)
     arguments.text("xlabel", xlabel), arguments.text("ylabel", ylabel)
     figure, axes = plt.subplots(1, len(points), figsize=(_style.WIDTH, 3.4), squeeze=False)
@@ -93,8 +93,7 @@ def surgery(weights: torch.Tensor, hessian: torch.Tensor) -> Figure:
 
     Raises ValueError if there are not two weights or ``hessian`` ``(2, 2)`` is not positive definite. Source: notebook 03.2.
     """
-    if arguments.tensor("weights", weights).shape != (2,) or arguments.tensor("hessian", hessian).shape != (2, 2):
-        raise ValueError(f"weights and hessian must be (2,) and (2, 2), got {tuple(weights.shape)} and {tuple(hessian.shape)}")
+    arguments.shaped("weights", weights, (2,)), arguments.shaped("hessian", hessian, (2, 2))
     weights, hessian = weights.detach().double(), hessian.detach().double()
     if not (torch.linalg.eigvalsh(hessian) > 0).all():
         raise ValueError(f"hessian must be positive definite, got eigenvalues {torch.linalg.eigvalsh(hessian).tolist()}")

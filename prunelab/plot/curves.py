@@ -25,10 +25,9 @@ def pruning_curves(
 
     Raises ValueError if an x and a y do not fit, a sparsity is outside [0, 1] or an accuracy outside [0, 100]. Source: notebook 01.
     """
-    ends = (0, np.inf) if loss else (0, 100)
-    lines = {
-        label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in _axes.series("curves", curves, (0, 1), ends).items()
-    }  # fmt: skip
+    ends = (0, np.inf) if arguments.flag("loss", loss) else (0, 100)
+    checked = _axes.series("curves", curves, (0, 1), ends)
+    lines = {label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in checked.items()}
     figure, axis = plt.subplots()
     _draw(axis, lines)
     _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
@@ -54,6 +53,7 @@ def tradeoff(
     For sparsities use ``pruning_curves``. Raises ValueError if an x and a y do not fit. Source: notebooks 01 and 02.
     """
     ends = (-np.inf, np.inf)
+    arguments.flag("error", error), arguments.flag("log", log)
     lines = _axes.series("curves", curves, (1e-12, np.inf) if log else ends, (0, 100) if error else ends)
     if error:
         lines = {label: (x, _axes.error(y)) for label, (x, y) in lines.items()}
@@ -75,7 +75,7 @@ def loss_rise(curves: Curves, xlabel: str, ylabel: str) -> Figure:
 
     Raises ValueError for a value that is not positive, which such an axis cannot show. Source: notebook 03.2.
     """
-    lowest = min(np.min(y) for _, y in curves.values())
+    lowest = min(np.min(y) for _, y in _axes.series("curves", curves, (-np.inf, np.inf), (-np.inf, np.inf)).values())
     if not lowest > 0:
         raise ValueError(f"curves must hold positive values only, got a lowest of {lowest}")
     figure = tradeoff(curves, xlabel, ylabel)

@@ -19,6 +19,7 @@ def crossover(panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[
     A line is the median, its band the middle half of the runs. Both axes of a panel are logarithmic; the weights kept run from
     much to little. The label ``dense`` is drawn in black. All panels have one range. Source: notebook 07.2.
     """
+    arguments.text("dense", dense)
     for title, panel in arguments.mapping("panels", panels).items():
         if not isinstance(panel, Sequence) or isinstance(panel, str) or len(panel) != 2:
             raise TypeError(f"panels[{title!r}] must be a pair of sparsities and times, got {panel!r:.80}")
@@ -81,7 +82,7 @@ def answer_bars(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Fig
 
     Raises ValueError if the models do not have the same measures. Source: notebook 07.2.
     """
-    measures = list(arguments.mapping("the first row", next(iter(arguments.mapping("rows", rows).values()))))
+    measures = list(arguments.mapping("the first of rows", next(iter(arguments.mapping("rows", rows).values()))))
     for name, row in rows.items():
         if list(arguments.mapping(f"rows[{name!r}]", row)) != measures:
             raise ValueError(f"rows[{name!r}] must have {', '.join(map(str, measures))}, got {', '.join(map(str, row))}")
@@ -108,7 +109,8 @@ def paired_networks(values: Mapping[str, Sequence[float]], ylabel: str) -> Figur
     The black bars are the means. Raises ValueError if the kinds have different numbers of networks. Source: notebook 07.2.
     """
     for kind, row in arguments.mapping("values", values).items():
-        arguments.numbers(f"values[{kind!r}]", row)
+        if arguments.numbers(f"values[{kind!r}]", row).ndim != 1:
+            raise ValueError(f"values[{kind!r}] must be one number per network, got {row!r:.80}")
     if len({len(numbers) for numbers in values.values()}) != 1:
         raise ValueError(f"values must have as many numbers for every kind, got {[len(numbers) for numbers in values.values()]}")
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3))

@@ -99,6 +99,7 @@ def storage_curves(
     dense matrix: where a rising line crosses it a circle marks that format's break-even. Raises ValueError if lengths differ.
     Source: notebook 07.1.
     """
+    measured = {} if measured is None else arguments.mapping("measured", measured, at_least=0)
     percent = 100 * arguments.numbers("densities", densities, 1e-9, 1).ravel()
     lines = {
         name: arguments.numbers(f"curves[{name!r}]", bits, 0, length=len(percent))
@@ -110,7 +111,7 @@ def storage_curves(
         bits = arguments.numbers("bound", bound, 0, length=len(percent))
         axis.fill_between(percent, np.maximum(bits, low), low, color=_style.PRUNED, label="out of reach (entropy)")
     for i, (name, bits) in enumerate(lines.items()):
-        look, points = _style.look(i), (measured or {}).get(name)
+        look, points = _style.look(i), measured.get(name)
         axis.plot(percent, bits, color=look["color"], linestyle=_style.LINES[i % 4], marker="", label=None if points else name)
         if points:
             axis.plot(100 * np.asarray(points[0]), points[1], linestyle="", label=name, **look)

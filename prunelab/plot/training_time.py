@@ -1,6 +1,6 @@
 """Figures of chapters 04.3 and 04.4: curves over training, filters that come back, tickets."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -18,7 +18,7 @@ def curve_panels(
     xlabel: str,
     ylabels: Sequence[str],
     density: bool = False,
-    errors: Collection[str] = (),
+    errors: Sequence[str] = (),
 ) -> Figure:
     """Draw curves in panels: ``panels`` maps a title to {label: (x, y)}, y of shape ``(points,)`` or ``(networks, points)``.
 
@@ -27,9 +27,11 @@ def curve_panels(
     ``errors`` hold accuracies in percent, drawn as errors on a logarithmic axis.
     Raises ValueError if an x and a y do not fit or a label is missing. Source: notebooks 04.3 and 04.4.
     """
-    if isinstance(ylabels, str) or len(ylabels) != len(arguments.mapping("panels", panels)):
+    ylabels = arguments.labels("ylabels", ylabels)
+    if len(ylabels) != len(arguments.mapping("panels", panels)):
         raise ValueError(f"ylabels must have one label for each of the {len(panels)} panels, got {ylabels!r}")
-    for title in errors:
+    arguments.flag("density", density)
+    for title in arguments.labels("errors", errors):
         arguments.one_of("a title in errors", title, panels)
     figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.3), squeeze=False)
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))

@@ -26,6 +26,8 @@ def removal_explorer(model: nn.Module, dataset: TensorDataset, scores: Mapping[s
 
     Raises TypeError or ValueError for scores that do not fit and if ``dataset`` is none. Source: notebook 04.2.
     """
+    mask_model(scores, 0)  # refuses what are no scores
+    accuracy(model, dataset)
     rows = {"dense": _measures(model, dataset)}
 
     def draw(share: float) -> tuple[Figure, str]:

@@ -23,8 +23,8 @@ def file_explorer(model: nn.Module, dataset: TensorDataset) -> w.VBox:
 
     Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 00.
     """
-    dense = _sizes(model, dataset)
     scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
+    dense = _sizes(model, dataset)
 
     def draw(sparsity_asked: float, scope: str) -> tuple[Figure, str]:
         small = copy.deepcopy(model)

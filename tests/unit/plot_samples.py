@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from torch import nn
 
 from prunelab.masks import keep_top
-from prunelab.measure import Latency
+from prunelab.measure import Latency, profile, report
 from prunelab.models import LeNet5, LeNet300
 from prunelab.storage import gap_code
 
@@ -43,8 +44,11 @@ board_rows = [
     board | {"chapter": "dense", "what": ""},
     board | {"chapter": "00", "what": "90 %", "accuracy": 95.0, "nonzeros": 27_000},
 ]
+pair = [nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, n)) for n in (3, 3)]
+page, layers = report(*pair, torch.randn(1, 6), evaluate=lambda _: 97.0), profile(pair[0], torch.randn(1, 6))
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
+    "accuracy_by_size": (({"dense, small": [(50, 96.0), (100, 98.0)], "pruned": [(50, 97.5)]}, 97.0, "KiB", "accuracy (%)"), {}),
     "against_oracle": ((torch.rand(16), {c: torch.rand(16) for c in CRITERIA}, dict.fromkeys(CRITERIA, 0.5)), {"columns": 6}),
     "answer_bars": (
         (
@@ -77,6 +81,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {"at": 0.05},
     ),
+    "costs": ((layers,), {}),
     "crossover": (
         ({f"300 x 784, batch {b}": ([0.5, 0.8, 0.9, 0.99], {"dense": latency[:1] * 4, "CSR": latency}) for b in (1, 2, 3, 4)},),
         {},
@@ -151,6 +156,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ("lenet300", {"dense, with shifts": ([1.0, 1.0], [0.9, 1.0]), "ours, with shifts": ([150, 151], [1.5, 1.6])}, 3.4),
         {},
     ),
+    "report": ((page,), {}),
     "responses": (({f"filter {k}: ICC 0.53": (torch.rand(200), torch.arange(200) % 10) for k in (1, 2)}, "maximum of the map"), {}),
     "roofline": (({t: (x, y) for t, x, y in (("dense, batch 1", 0.5, 4e10), ("CSR 95 %, batch 1", 0.2, 4e9))}, 5e10, 3e11), {}),
     "scales": (
