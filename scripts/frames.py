@@ -13,7 +13,6 @@ import textwrap
 from pathlib import Path
 
 import ipywidgets as w
-import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.animation import HTMLWriter
 from PIL import Image
@@ -22,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "explorers"
 MOST = 9  # frames of one explorer
 COLOURS = 64  # of one frame; figures have few, and the files stay small
 DPI = 100
-TEXT = 0.55  # inches above the picture for the explorer's line of text
+TEXT = 0.65  # inches above the picture for the explorer's line of text
 FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s\\]+?)"')
 REMOTE = re.compile(r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*")  # icons of buttons that are not shown
 NARROW = (
@@ -46,26 +45,46 @@ def positions(control: w.Widget) -> list:
 
 def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
     """Move an explorer's first slider, or first menu, along; return its name and the picture (PNG) and text of each position."""
+    if hasattr(box, "buttons"):
+        return _pressed(box)
     sliders = (w.IntSlider, w.FloatSlider, w.SelectionSlider)
     movable = [(name, control) for name, control in box.controls.items() if positions(control)]
     name, control = next((pair for pair in movable if isinstance(pair[1], sliders)), movable[0])
     start, shots = control.value, []
     for value in positions(control):
         control.value = value
-        said = html.unescape(re.sub(r"<[^>]+>", "", box.text.value))
         label = getattr(control, "description", "") or name
         shown = f"{value:g}" if isinstance(value, float) else str(value)
-        shots.append((bytes(box.picture.value), f"{label} {shown}: {said}"))
+        shots.append((bytes(box.picture.value), f"{label} {shown}: {_said(box)}"))
     control.value = start
     return getattr(control, "description", "") or name, shots
+
+
+def _pressed(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
+    """Record an explorer with buttons (chapter 05): each method applied to a new layer, and the last of them removed."""
+    shots = [(bytes(box.picture.value), f"as made: {_said(box)}")]
+    for method in positions(box.method):
+        box.buttons["start anew"].click()
+        box.method.value = method
+        box.buttons["apply"].click()
+        shots.append((bytes(box.picture.value), f"{method} applied: {_said(box)}"))
+    box.buttons["remove"].click()
+    shots.append((bytes(box.picture.value), f"{box.method.value} removed: {_said(box)}"))
+    box.buttons["start anew"].click()
+    return "method", shots
+
+
+def _said(box: w.VBox) -> str:
+    """Return the explorer's line of text without its marks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", box.text.value)).split())
 
 
 def page(label: str, shots: list[tuple[bytes, str]]) -> str:
     """Return the HTML of a slider over pictures, each with its text above it."""
     pictures = [Image.open(io.BytesIO(picture)) for picture, _ in shots]
     width, height = (max(picture.size[i] for picture in pictures) / DPI for i in (0, 1))
-    with mpl.rc_context({"figure.constrained_layout.use": False}):  # axes are placed by hand
-        figure = plt.figure(figsize=(width, height + TEXT), dpi=DPI)
+    figure = plt.figure(figsize=(width, height + TEXT), dpi=DPI)
+    figure.set_layout_engine("none")  # axes are placed by hand
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.html"
         writer = HTMLWriter(fps=2, embed_frames=True, default_mode="once")
