@@ -20,6 +20,7 @@ def layer_hessians(model: nn.Module, dataset: TensorDataset | None = None, *, ba
     """
     dataset = check_data(dataset, labels=False)
     totals: dict[str, torch.Tensor] = {}
+    arguments.fits("dataset", dataset.tensors[0][:1], arguments.module("model", model))
     with unchanged(model):
         seen = watch(model)
         for images, *_ in batches(dataset, batch_size):
