@@ -20,8 +20,8 @@ help: ## list the targets
 	@echo "make diagrams               draw images/*.svg"
 	@echo "make format                 format and lint the package, the tests and the notebooks"
 	@echo "make site                   build the website in docs/_build/html"
-	@echo "make checkpoints [NAME=...] train the networks in data/checkpoints again (a quarter of an hour)"
-	@echo "make results [NAME=...]     repeat the long runs stored in data/results (hours)"
+	@echo "make checkpoints            train the networks in data/checkpoints again (a quarter of an hour)"
+	@echo "make results [NAME=...]     repeat one of the experiments behind data/results, or list them (minutes to hours)"
 	@echo "make screenshots            take the screenshots in README.md (needs Chromium)"
 	@echo "make contents               bring the table of chapters in README.md up to date"
 	@echo "make pins                   write the versions in .venv to requirements.txt"
@@ -53,13 +53,10 @@ diagrams: setup-test
 	$(BIN)/python scripts/diagrams.py
 
 checkpoints: setup-test
-	$(BIN)/python experiments/checkpoints.py $(NAME)
-
-# the long run stored in data/results/NAME.json is experiments/NAME.py
-RESULTS := $(filter-out %.partial,$(sort $(basename $(notdir $(wildcard data/results/*.json data/results/*.jsonl)))))
+	$(BIN)/python -m experiments checkpoints --jobs 2
 
 results: setup-test
-	@for name in $(or $(NAME),$(RESULTS)); do echo "experiments/$$name.py"; $(BIN)/python experiments/$$name.py || exit 1; done
+	$(BIN)/python -m experiments $(NAME)
 
 contents: setup-test
 	$(BIN)/python -m scripts.contents

@@ -5,17 +5,19 @@
 
 An experiment is a module of this folder with a docstring (the question, the notebook, the time it takes) and
 
-    configurations() -> list of dicts         the grid
-    measure(**configuration) -> dict          one row of the results; JSON values only
-    provenance() -> dict                      networks, recipe and whatever else a reader needs; script and torch are added here
-    parts(rows) -> dict of lists              optional: how the rows are grouped in the file; without it they are its "rows"
+    configurations() -> list of dicts    the grid
+    measure(**configuration) -> dict     the row of this configuration, or a list of dicts for several; JSON values only
+    provenance() -> dict                 networks, recipe and whatever else a reader needs; script and torch are added here
 
-The rows are stored in ``data/results/NAME.json``.
+The rows, each with its configuration in front, are stored in ``data/results/NAME.json`` as "rows". A configuration or a row with a
+"part" goes to the list of that name instead. ``checkpoints`` has no ``provenance``: it leaves files that carry their own, and no
+results. What ``measure`` writes beside its rows (``data/records``, ``data/checkpoints``) is named in the docstring.
 """
 
 import argparse
 import importlib
 import pkgutil
+from types import ModuleType
 
 import torch
 
@@ -23,31 +25,45 @@ import experiments
 from prunelab import sweep
 from prunelab.data import DATA
 
+NAMES = [module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_")]
+
+
+def load(name: str) -> ModuleType:
+    """Return the module of the experiment ``name``."""
+    return importlib.import_module(f"experiments.{name}")
+
+
+def grouped(rows: list[dict]) -> dict[str, list[dict]]:
+    """Return the rows by their "part", which they lose; those without one are the "rows"."""
+    parts: dict[str, list[dict]] = {}
+    for row in rows:
+        parts.setdefault(row.get("part", "rows"), []).append({key: value for key, value in row.items() if key != "part"})
+    return parts
+
 
 def run(name: str, jobs: int = 1) -> None:
     """Run the experiment ``name`` and store it."""
-    module = importlib.import_module(f"experiments.{name}")
+    module = load(name)
     path = DATA / "results" / f"{name}.json"
     unfinished = path.with_suffix(".partial.jsonl")
     torch.set_num_threads(1)
-    rows = sweep.rows(sweep.run(module.measure, module.configurations(), unfinished, n_jobs=jobs))
-    made_with = {"script": f"experiments/{name}.py", "torch": torch.__version__.split("+")[0]}
-    grouped = module.parts(rows) if hasattr(module, "parts") else {"rows": rows}
-    sweep.store(path, made_with | module.provenance(), grouped)
+    rows = sweep.rows(sweep.run(module.measure, module.configurations(), unfinished, n_jobs=jobs, retry_failed=True))
+    if hasattr(module, "provenance"):
+        made_with = {"script": f"experiments/{name}.py", "torch": torch.__version__.split("+")[0]}
+        sweep.store(path, made_with | module.provenance(), grouped(rows))
     unfinished.unlink()
 
 
 def main() -> None:
-    names = [module.name for module in pkgutil.iter_modules(experiments.__path__) if module.name != "__main__"]
     parser = argparse.ArgumentParser(prog="python -m experiments", description="The experiments behind data/results.")
-    parser.add_argument("name", nargs="?", choices=names)
+    parser.add_argument("name", nargs="?", choices=NAMES)
     parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
     options = parser.parse_args()
     if options.name:
         run(options.name, options.jobs)
         return
-    for name in names:
-        print(f"{name:24}{importlib.import_module(f'experiments.{name}').__doc__.splitlines()[0]}")
+    for name in NAMES:
+        print(f"{name:24}{load(name).__doc__.splitlines()[0]}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
-"""Lottery tickets, and pruning an untrained network -> ``data/results/before_training.json`` (notebook 04.4).
+"""Lottery tickets, and pruning an untrained network: can one start small? (notebook 04.4; about five minutes on one core)
 
-    python experiments/before_training.py      about five minutes on one core; an interrupted run goes on where it stopped
-
-``ticket`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each hidden layer and 10 % of
+``tickets`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each hidden layer and 10 % of
 the output layer's, rewinds the survivors to where they began, and repeats. At four densities two controls are trained as long: the
 same mask on a new initialisation, and a random mask with the same number of weights in every layer on the old one. ``untrained``
 prunes at initialisation: SNIP, SNIP's mask shuffled within each layer, a uniform random mask, and a small dense network with as
@@ -14,23 +12,21 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import sweep
-from prunelab.criteria import weight_gradient
-from prunelab.data import DATA, load_mnist
+from experiments._common import first, mnist, shuffled
+from prunelab.criteria import magnitude, weight_gradient
 from prunelab.masks import apply_masks, mask_model, prunable, sparsity
 from prunelab.models import LeNet300
 from prunelab.training import accuracy, train
 
-RESULTS = DATA / "results" / "before_training.json"
-PARTS = RESULTS.with_suffix(".partial.jsonl")
 SEEDS = (0, 1, 2)
 IMAGES, EPOCHS, LONGER = 27_500, 4, 8
 ROUNDS, CONTROLS = 15, (3, 7, 12, 15)  # 0.8 ** 3 = 51 %, 21 %, 6.9 %, 3.5 % of the hidden layers' weights
 EVERY = 50
 HIDDEN = {0.95: (16, 16), 0.98: (6, 30)}  # the small dense network: at most 5 % or 2 % of the 266,200 weights
-MNIST = load_mnist()
-HALF = TensorDataset(*(t[:IMAGES] for t in MNIST.train.tensors))
-WATCH = TensorDataset(*(t[:2000] for t in MNIST.valid.tensors))
+
+
+def half() -> TensorDataset:
+    return first(mnist().train, IMAGES)
 
 
 def initial(seed: int) -> LeNet300:
@@ -38,26 +34,20 @@ def initial(seed: int) -> LeNet300:
     return LeNet300()
 
 
-def shuffled(masks: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
-    """Return random masks with as many weights in every layer."""
-    draw = torch.Generator().manual_seed(seed)
-    return {name: mask.flatten()[torch.randperm(mask.numel(), generator=draw)].view(mask.shape) for name, mask in masks.items()}
-
-
 def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict:
     """Train in place under masks; return the test accuracy and the validation accuracy every 50 steps."""
-    curve = []
+    curve, watched = [], first(mnist().valid, 2_000)
 
     def look(model: nn.Module, step: int) -> None:
         if step % EVERY == 0:
             apply_masks(model, masks)  # momentum has just moved what is masked
-            curve.append(round(accuracy(model, WATCH), 2))
+            curve.append(round(accuracy(model, watched), 2))
 
-    train(model, HALF, epochs=EPOCHS, masks=masks, on_step=look, seed=seed)
-    return {"left": round(1 - sparsity(model), 4), "test": round(accuracy(model, MNIST.test), 2), "valid": curve}
+    train(model, half(), epochs=EPOCHS, masks=masks, on_step=look, seed=seed)
+    return {"left": round(1 - sparsity(model), 4), "test": round(accuracy(model, mnist().test), 2), "valid": curve}
 
 
-def ticket(seed: int) -> dict:
+def tickets(seed: int) -> list[dict]:
     masks, rows = {}, []
     for number in range(ROUNDS + 1):
         if number in CONTROLS:
@@ -65,10 +55,10 @@ def ticket(seed: int) -> dict:
             rows.append({"round": number, "start": "random mask"} | trained(initial(seed), shuffled(masks, seed), seed))
         model = initial(seed)
         rows.append({"round": number, "start": "ticket"} | trained(model, masks, seed))
-        scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
+        scores = magnitude(model)
         gone = {name: 1 - (0.9 if name == "fc3.weight" else 0.8) ** (number + 1) for name in scores}
         masks = mask_model(scores, gone)
-    return {"rows": rows}
+    return rows
 
 
 def glorot(seed: int) -> LeNet300:
@@ -79,20 +69,20 @@ def glorot(seed: int) -> LeNet300:
 
 
 def snip_masks(seed: int, sparsity: float) -> dict[str, torch.Tensor]:
-    first = torch.randperm(len(HALF), generator=torch.Generator().manual_seed(seed))[:100]
-    batch = TensorDataset(*(t[first] for t in HALF.tensors))
+    drawn = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(seed))[:100]
+    batch = TensorDataset(*half()[drawn])
     return mask_model(weight_gradient(glorot(seed), batch), sparsity, scope="global")
 
 
 def longer(seed: int, sparsity: float) -> dict:
     model = glorot(seed)
-    train(model, MNIST.train, epochs=LONGER, masks=snip_masks(seed, sparsity), seed=seed)
-    return {"SNIP": round(accuracy(model, MNIST.test), 2)}
+    train(model, mnist().train, epochs=LONGER, masks=snip_masks(seed, sparsity), seed=seed)
+    return {"SNIP": round(accuracy(model, mnist().test), 2)}
 
 
 def untrained(seed: int, sparsity: float) -> dict:
     snip = snip_masks(seed, sparsity)
-    uniform = shuffled(mask_model({n: w.detach().abs() for n, w in prunable(glorot(seed)).items()}, sparsity), seed)
+    uniform = shuffled(mask_model(magnitude(glorot(seed)), sparsity), seed)
     starts = {"SNIP": snip, "SNIP, shuffled": shuffled(snip, seed), "uniform random": uniform}
     result = {start: trained(glorot(seed), masks, seed)["test"] for start, masks in starts.items()}
     a, b = HIDDEN[sparsity]
@@ -102,32 +92,19 @@ def untrained(seed: int, sparsity: float) -> dict:
     return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
 
 
-def measure(experiment: str, **configuration) -> dict:
-    return {"ticket": ticket, "untrained": untrained, "longer": longer}[experiment](**configuration)
+def configurations() -> list[dict]:
+    lottery = [{"part": "tickets", "seed": seed} for seed in SEEDS]
+    return lottery + [{"part": p, "seed": seed, "sparsity": s} for p in ("untrained", "longer") for seed in SEEDS for s in HIDDEN]
 
 
-def main() -> None:
-    grid = [{"experiment": e, "seed": seed, "sparsity": s} for e in ("untrained", "longer") for seed in SEEDS for s in HIDDEN]
-    grid = [{"experiment": "ticket", "seed": seed} for seed in SEEDS[:1]] + grid
-    grid += [{"experiment": "ticket", "seed": seed} for seed in SEEDS[1:]]
-    records = sweep.run(measure, grid, PARTS, n_jobs=1)
-    rows = sweep.rows(records)
-    tickets = [{"seed": row["seed"]} | step for row in rows if row["experiment"] == "ticket" for step in row["rows"]]
-    provenance = {
-        "script": "experiments/before_training.py",
-        "torch": torch.__version__.split("+")[0],
+def measure(part: str, **configuration) -> dict | list[dict]:
+    return {"tickets": tickets, "untrained": untrained, "longer": longer}[part](**configuration)
+
+
+def provenance() -> dict:
+    return {
         "networks": f"LeNet300, torch.manual_seed(seed) and PyTorch's initialisation (untrained: Glorot normal), seeds {SEEDS}",
         "recipe": f"{EPOCHS} epochs of {IMAGES} images, SGD, momentum 0.9, batch 128, cosine learning rate from 0.05; tickets: "
         "20 % of the remaining weights per round and layer, output layer 10 %, rewound to step 0; longer: "
         f"{LONGER} epochs of all 55,000",
     }
-    parts = {"tickets": tickets}
-    for experiment in ("untrained", "longer"):
-        parts[experiment] = [row for row in rows if row["experiment"] == experiment]
-    sweep.store(RESULTS, provenance, parts)
-    PARTS.unlink()
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main()

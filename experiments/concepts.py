@@ -1,26 +1,22 @@
-"""Run the experiments of notebook 01 and store them in ``data/results/concepts.json``.
+"""Four claims about why pruning works, each over independently trained networks (notebook 01; about twelve minutes on one core)
 
-    python experiments/concepts.py        about 12 minutes on one core; interrupted, it goes on where it stopped
-
-Four questions, each over independently trained networks: magnitude against random pruning, L1 against L2 penalties,
-"pruning generalises better", and "train with dropout, then prune". All accuracies are on the validation split, in percent,
-except those called ``train``, which are on the images the network was trained on (the first 10,000 of them, if there are more).
+Magnitude against random pruning, L1 against L2 penalties, "pruning generalises better", and "train with dropout, then prune". All
+accuracies are on the validation split, in percent, except those called ``train``, which are on the images the network was trained
+on (the first 10,000 of them, if there are more); ``_before`` is before the fine-tune. ``experiment`` says what a row holds.
 """
 
 import copy
-import json
-from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab.data import DATA, load_mnist
+from experiments._common import SGD, mnist
+from prunelab.criteria import magnitude
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import MODELS, SEEDS, LeNet300, load_pretrained
 from prunelab.training import accuracy, train
 
-RESULTS = DATA / "results" / "concepts.json"
 SPARSITIES = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0]
 FINE_TUNED = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]
 PENALTIES = [("none", 0.0), ("l1", 1e-4), ("l1", 3e-4), ("l2", 3e-4), ("l2", 1e-3)]
@@ -30,11 +26,10 @@ FEW = 1_000
 
 def pruned(model: nn.Module, sparsity: float, scope: str = "global", random: int | None = None) -> tuple[nn.Module, dict]:
     """Return a pruned copy and its masks; the scores are magnitudes, or random numbers from the seed ``random``."""
-    if random is None:
-        scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
-    else:
+    scores = magnitude(model)
+    if random is not None:
         generator = torch.Generator().manual_seed(random)
-        scores = {name: torch.rand(weight.shape, generator=generator) for name, weight in prunable(model).items()}
+        scores = {name: torch.rand(score.shape, generator=generator) for name, score in scores.items()}
     masks = mask_model(scores, sparsity, scope)
     small = copy.deepcopy(model)
     apply_masks(small, masks)
@@ -50,101 +45,90 @@ def with_dropout(seed: int) -> nn.Module:
     )
 
 
-def magnitude_or_random(name: str, seed: int, scope: str, criterion: str) -> dict:
-    model = load_pretrained(name, seed)
+def magnitude_or_random(network: str, seed: int, scope: str, criterion: str) -> list[dict]:
+    model = load_pretrained(network, seed)
     random = seed if criterion == "random" else None
-    return {"valid": [accuracy(pruned(model, s, scope, random)[0], MNIST.valid) for s in SPARSITIES]}
+    return [{"sparsity": s, "valid": accuracy(pruned(model, s, scope, random)[0], mnist().valid)} for s in SPARSITIES]
 
 
-def prune_then_tune(model: nn.Module, data: TensorDataset, epochs: int, seed: int) -> dict:
+def prune_then_tune(model: nn.Module, data: TensorDataset, epochs: int, seed: int) -> list[dict]:
     """Accuracy over FINE_TUNED sparsities: just pruned, and after ``epochs`` epochs of fine-tuning on ``data``."""
     seen = TensorDataset(*data[:10_000])
-    record = {"train_before": [], "valid_before": [], "train": [], "valid": []}
+    rows = []
     for s in FINE_TUNED:
         small, masks = pruned(model, s)
-        record["train_before"].append(accuracy(small, seen))
-        record["valid_before"].append(accuracy(small, MNIST.valid))
+        row = {"sparsity": s, "train_before": accuracy(small, seen), "valid_before": accuracy(small, mnist().valid)}
         train(small, data, epochs=epochs, masks=masks, seed=100 + seed)
-        record["train"].append(accuracy(small, seen))
-        record["valid"].append(accuracy(small, MNIST.valid))
-    return record
+        rows.append(row | {"train": accuracy(small, seen), "valid": accuracy(small, mnist().valid)})
+    return rows
 
 
-def few_images(name: str, seed: int) -> dict:
-    data = TensorDataset(*MNIST.train[FEW * seed : FEW * (seed + 1)])  # other images for every network
+def few_images(network: str, seed: int) -> list[dict]:
+    data = TensorDataset(*mnist().train[FEW * seed : FEW * (seed + 1)])  # other images for every network
     torch.manual_seed(seed)
-    model = MODELS[name]()
+    model = MODELS[network]()
     train(model, data, epochs=60, seed=seed)
     return prune_then_tune(model, data, 20, seed)
 
 
-def all_images(name: str, seed: int) -> dict:
-    return prune_then_tune(load_pretrained(name, seed), MNIST.train, 1, seed)
+def all_images(network: str, seed: int) -> list[dict]:
+    return prune_then_tune(load_pretrained(network, seed), mnist().train, 1, seed)
 
 
-def penalty(kind: str, strength: float, seed: int) -> dict:
+def penalty(kind: str, strength: float, seed: int) -> list[dict]:
     torch.manual_seed(seed)
     model = LeNet300()
     norms = {"none": lambda w: w.new_zeros(()), "l1": lambda w: w.abs().sum(), "l2": lambda w: w.square().sum()}
     term = None if kind == "none" else lambda net: strength * sum(norms[kind](w) for w in prunable(net).values())
-    train(model, MNIST.train, epochs=EPOCHS, penalty=term, seed=seed)
+    train(model, mnist().train, epochs=EPOCHS, penalty=term, seed=seed)
     weights = torch.cat([w.detach().flatten() for w in prunable(model).values()])
-    record = {"near_zero": float((weights.abs() < 1e-3).double().mean())}
-    record["valid"] = [accuracy(pruned(model, s)[0], MNIST.valid) for s in SPARSITIES]
-    record["tuned"] = {}
-    for s in (0.95, 0.98):
+    near_zero = float((weights.abs() < 1e-3).double().mean())
+    rows = []
+    for s in SPARSITIES:
         small, masks = pruned(model, s)
-        train(small, MNIST.train, epochs=1, masks=masks, seed=100 + seed)
-        record["tuned"][str(s)] = accuracy(small, MNIST.valid)
-    return record
+        row = {"sparsity": s, "near_zero": near_zero, "valid": accuracy(small, mnist().valid)}
+        if s in (0.95, 0.98):
+            train(small, mnist().train, epochs=1, masks=masks, seed=100 + seed)
+            row["tuned"] = accuracy(small, mnist().valid)
+        rows.append(row)
+    return rows
 
 
-def dropout(rate: float, seed: int) -> dict:
+def dropout(rate: float, seed: int) -> list[dict]:
     torch.manual_seed(seed)
     model = with_dropout(seed) if rate else LeNet300()
-    train(model, MNIST.train, epochs=2 * EPOCHS, seed=seed)
-    return {"valid": [accuracy(pruned(model, s)[0], MNIST.valid) for s in SPARSITIES]}
+    train(model, mnist().train, epochs=2 * EPOCHS, seed=seed)
+    return [{"sparsity": s, "valid": accuracy(pruned(model, s)[0], mnist().valid)} for s in SPARSITIES]
 
 
-def jobs() -> Iterator[tuple[str, Callable, tuple]]:
-    for seed in SEEDS:
-        for name in ("lenet300", "lenet5"):
-            for scope in ("layer", "global"):
-                for criterion in ("magnitude", "random"):
-                    yield "magnitude_or_random", magnitude_or_random, (name, seed, scope, criterion)
-            yield "few_images", few_images, (name, seed)
-        yield "all_images", all_images, ("lenet300", seed)
-        for kind, strength in PENALTIES:
-            yield "penalty", penalty, (kind, strength, seed)
-        for rate in (0.0, 0.5):
-            yield "dropout", dropout, (rate, seed)
+def configurations() -> list[dict]:
+    networks, scopes, criteria = ("lenet300", "lenet5"), ("layer", "global"), ("magnitude", "random")
+    return [
+        *(
+            {"experiment": "magnitude_or_random", "network": network, "seed": seed, "scope": scope, "criterion": criterion}
+            for seed in SEEDS for network in networks for scope in scopes for criterion in criteria
+        ),
+        *({"experiment": "few_images", "network": network, "seed": seed} for seed in SEEDS for network in networks),
+        *({"experiment": "all_images", "network": "lenet300", "seed": seed} for seed in SEEDS),
+        *({"experiment": "penalty", "kind": kind, "strength": w, "seed": seed} for seed in SEEDS for kind, w in PENALTIES),
+        *({"experiment": "dropout", "rate": rate, "seed": seed} for seed in SEEDS for rate in (0.0, 0.5)),
+    ]  # fmt: skip
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    MNIST = load_mnist()
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results["provenance"] = {
-        "script": "experiments/concepts.py",
-        "torch": torch.__version__.split("+")[0],
+def measure(experiment: str, **configuration) -> list[dict]:
+    functions = (magnitude_or_random, few_images, all_images, penalty, dropout)
+    return {function.__name__: function for function in functions}[experiment](**configuration)
+
+
+def provenance() -> dict:
+    return {
         "data": "MNIST; accuracy in percent on the 5,000 validation images, 'train' on images of the training split",
-        "networks": "data/checkpoints, and networks trained by the script with SGD, momentum 0.9, batch 128, cosine rate from 0.05",
-        "keys": {
-            "magnitude_or_random": "network, seed, scope, criterion: one-shot, no fine-tuning, over sparsities",
-            "few_images": "network, seed: trained 60 epochs on 1,000 images, pruned over fine_tuned, 20 epochs more",
-            "all_images": "network, seed: the checkpoint, pruned over fine_tuned, 1 epoch more",
-            "penalty": f"kind, strength, seed: LeNet300 trained {EPOCHS} epochs with the penalty, pruned over sparsities",
-            "dropout": f"rate, seed: LeNet300 trained {2 * EPOCHS} epochs with dropout, pruned over sparsities",
+        "networks": f"data/checkpoints, and networks trained by the script with {SGD} 0.05",
+        "experiments": {
+            "magnitude_or_random": "one-shot, no fine-tuning",
+            "few_images": "trained 60 epochs on 1,000 images, pruned, 20 epochs more",
+            "all_images": "the checkpoint, pruned, 1 epoch more",
+            "penalty": f"LeNet300 trained {EPOCHS} epochs with the penalty, pruned; 'tuned' is 1 epoch more",
+            "dropout": f"LeNet300 trained {2 * EPOCHS} epochs with dropout, pruned",
         },
-        "sparsities": SPARSITIES,
-        "fine_tuned": FINE_TUNED,
     }
-    for experiment, function, arguments in jobs():
-        key = " ".join(map(str, arguments))
-        done = results.setdefault(experiment, {})
-        if key in done:
-            continue
-        done[key] = function(*arguments)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        print(experiment, key, flush=True)

@@ -1,10 +1,7 @@
-"""Every criterion on one board -> ``data/results/criteria_comparison.json`` (notebook 03.5).
-
-    python experiments/criteria_comparison.py [JOBS]      about twenty minutes on one core; an interrupted run goes on where it stopped
+"""Which criterion wins, by how much, and is the difference real? (notebook 03.5; about twenty minutes on one core)
 
 Five trained LeNet5. Scores are computed on 1,000 training images; the same fraction of every layer goes; one epoch of fine-tuning
 on 10,000 training images follows. Nothing is chosen on the way, so the test split is read for every number and for no decision.
-``part`` says what a record holds:
 
 - ``agreement``: Spearman correlation of every unit criterion with the oracle, layer by layer, and the seconds it took to score
 - ``weights``: the same for single weights, on 40 random weights of each layer and 500 images
@@ -15,7 +12,6 @@ on 10,000 training images follows. Nothing is chosen on the way, so the test spl
 """
 
 import functools
-import sys
 import time
 
 import torch
@@ -25,15 +21,13 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import criteria, sweep
-from prunelab.data import DATA, load_mnist
+from experiments._common import first, mnist
+from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import SEEDS, LeNet5, load_pretrained
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy, train
 
-RESULTS = DATA / "results" / "criteria_comparison.json"
-PARTS_DONE = RESULTS.with_suffix(".partial.jsonl")  # what an interrupted run goes on from
 SCORED, TUNED, SAMPLED = 1_000, 10_000, 40
 LR = 0.02
 FILTER_SPARSITIES, FILTER_TUNED = (0.25, 0.5, 0.75), (0.5, 0.75)
@@ -51,15 +45,6 @@ SEARCHES = {
 }
 
 
-@functools.cache
-def mnist():
-    return load_mnist()
-
-
-def first(dataset: TensorDataset, examples: int) -> TensorDataset:
-    return TensorDataset(*(tensor[:examples] for tensor in dataset.tensors))
-
-
 def scores_of(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> dict[str, torch.Tensor]:
     """Return a criterion's scores; the random control draws anew for every network."""
     if name in RANDOM:
@@ -67,20 +52,25 @@ def scores_of(name: str, model: nn.Module, dataset: TensorDataset, seed: int) ->
     return criteria.CRITERIA[name.removesuffix(" + refit")].function(model, dataset)
 
 
-def agreement(seed: int) -> dict:
+def against(truth: dict, name: str, model: nn.Module, dataset: TensorDataset, seed: int, chosen: dict | None = None) -> dict:
+    """Return a row: rank correlation of a criterion's scores with ``truth`` by layer, at the positions ``chosen``, and seconds."""
+    began = time.process_time()
+    scores = scores_of(name, model, dataset, seed)
+    seconds = time.process_time() - began
+    at = {layer: scores[layer].flatten()[... if chosen is None else chosen[layer]] for layer in truth}
+    rho = {layer: float(spearmanr(at[layer], truth[layer].abs().flatten())[0]) for layer in truth}
+    return {"criterion": name, "rho": rho, "seconds": round(seconds, 4)}
+
+
+def agreement(seed: int) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
     truth = criteria.loss_changes(model, dataset)
-    result = {"helpful": {layer: float((t < 0).double().mean()) for layer, t in truth.items()}}
-    for name in DIGITS:
-        began = time.process_time()
-        scores = scores_of(name, model, dataset, seed)
-        seconds = time.process_time() - began
-        rho = {layer: float(spearmanr(s.flatten(), truth[layer].abs().flatten())[0]) for layer, s in scores.items()}
-        result[name] = {"rho": rho, "seconds": round(seconds, 4)}
-    return result
+    rows = [against(truth, name, model, dataset, seed) for name in DIGITS]
+    rows[DIGITS.index("oracle")]["helpful"] = {layer: float((t < 0).double().mean()) for layer, t in truth.items()}
+    return rows
 
 
-def weights(seed: int) -> dict:
+def weights(seed: int) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
     images, labels = first(dataset, 500).tensors
     generator = torch.Generator().manual_seed(seed)
@@ -96,15 +86,8 @@ def weights(seed: int) -> dict:
                 flat[index] = 0
                 changes.append(F.cross_entropy(model(images), labels, reduction="sum").double() - before)
                 flat[index] = value
-            truth[name] = torch.stack(changes).abs()
-    result = {}
-    for name in WEIGHTS[:8]:
-        began = time.process_time()
-        scores = scores_of(name, model, dataset, seed)
-        seconds = time.process_time() - began
-        rho = {layer: float(spearmanr(s.flatten()[chosen[layer]], truth[layer])[0]) for layer, s in scores.items()}
-        result[name] = {"rho": rho, "seconds": round(seconds, 4)}
-    return result
+            truth[name] = torch.stack(changes)
+    return [against(truth, name, model, dataset, seed, chosen) for name in WEIGHTS[:8]]
 
 
 def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> dict:
@@ -117,24 +100,25 @@ def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> di
     return result
 
 
-def filters(seed: int, criterion: str) -> dict:
+def filters(seed: int, criterion: str) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
     scores = None if criterion in SEARCHES else scores_of(criterion, model, dataset, seed)
-    result = {}
+    rows = []
     for sparsity in FILTER_SPARSITIES:
         if criterion in SEARCHES:
             masks = SEARCHES[criterion](model, first(dataset, 500), sparsity, seed=seed).masks
         else:
             masks = mask_model(scores, sparsity)
         full = criteria.unit_masks(model, masks)
-        result[str(sparsity)] = pruned_and_tuned(load_pretrained("lenet5", seed), full, sparsity in FILTER_TUNED, seed)
-    return result
+        reached = pruned_and_tuned(load_pretrained("lenet5", seed), full, sparsity in FILTER_TUNED, seed)
+        rows.append({"sparsity": sparsity} | reached)
+    return rows
 
 
-def pruned_weights(seed: int, criterion: str) -> dict:
+def pruned_weights(seed: int, criterion: str) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
     scores = None if criterion == "energy-aware" else scores_of(criterion, model, dataset, seed)
-    result = {}
+    rows = []
     for sparsity in WEIGHT_SPARSITIES:
         if criterion == "energy-aware":
             done = criteria.energy_aware(model, dataset, sparsity)
@@ -143,15 +127,15 @@ def pruned_weights(seed: int, criterion: str) -> dict:
             masks = mask_model(scores, sparsity)
             fitted = criterion.endswith("+ refit")
             pruned = criteria.refit_model(model, masks, dataset) if fitted else load_pretrained("lenet5", seed)
-        result[str(sparsity)] = pruned_and_tuned(pruned, masks, sparsity in WEIGHT_TUNED, seed)
-    return result
+        rows.append({"sparsity": sparsity} | pruned_and_tuned(pruned, masks, sparsity in WEIGHT_TUNED, seed))
+    return rows
 
 
 def batchnorm(seed: int, criterion: str) -> dict:
     model, dataset = load_pretrained("lenet5_bn", seed), first(mnist().train, SCORED)
     scores = {name: s for name, s in scores_of(criterion, model, dataset, seed).items() if name.startswith("conv")}
     full = criteria.unit_masks(model, mask_model(scores, 0.5))
-    return {"0.5": pruned_and_tuned(model, full, True, seed)}
+    return {"sparsity": 0.5} | pruned_and_tuned(model, full, True, seed)
 
 
 def scratch(seed: int, sparsity: float) -> dict:
@@ -181,7 +165,7 @@ def residual_network() -> nn.Sequential:
     )
 
 
-def digits(seed: int) -> dict:
+def digits(seed: int) -> list[dict]:
     data = load_digits()
     images, labels = torch.tensor(data.images, dtype=torch.float32).unsqueeze(1) / 8 - 1, torch.tensor(data.target)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(20_000))
@@ -191,29 +175,21 @@ def digits(seed: int) -> dict:
     train(model, known, epochs=60, seed=seed)
     truth = {name: t for name, t in criteria.loss_changes(model, known).items() if name.endswith("conv1.weight")}
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    result = {"dense": accuracy(model, test)}
+    dense, rows = accuracy(model, test), []
     for criterion in DIGITS:
         scores = {name: s for name, s in scores_of(criterion, model, known, seed).items() if name in truth}
         rho = {layer: float(spearmanr(s.flatten(), truth[layer].abs().flatten())[0]) for layer, s in scores.items()}
-        result[criterion] = {"rho": rho}
         for sparsity in (0.5, 0.75):
             masks = criteria.unit_masks(model, mask_model(scores, sparsity))
             apply_masks(model, masks)
-            result[criterion][str(sparsity)] = {"before": accuracy(model, test)}
+            row = {"criterion": criterion, "sparsity": sparsity, "rho": rho, "dense": dense, "before": accuracy(model, test)}
             train(model, known, epochs=3, lr=LR, masks=masks, seed=seed)
-            result[criterion][str(sparsity)]["after"] = accuracy(model, test)
+            rows.append(row | {"after": accuracy(model, test)})
             model.load_state_dict(state)
-    return result
+    return rows
 
 
-PARTS = {f.__name__: f for f in (agreement, weights, filters, pruned_weights, batchnorm, scratch, digits)}
-
-
-def configuration(part: str, **options) -> dict:
-    return PARTS[part](**options)
-
-
-def grid() -> list[dict]:
+def configurations() -> list[dict]:
     return [
         *({"part": "agreement", "seed": seed} for seed in SEEDS),
         *({"part": "digits", "seed": seed} for seed in SEEDS[:3]),
@@ -225,21 +201,15 @@ def grid() -> list[dict]:
     ]
 
 
-if __name__ == "__main__":
-    records = sweep.run(configuration, grid(), PARTS_DONE, n_jobs=int(sys.argv[1]) if len(sys.argv) > 1 else -1)
-    provenance = {
-        "script": "experiments/criteria_comparison.py",
-        "torch": torch.__version__.split("+")[0],
+def measure(part: str, **configuration) -> dict | list[dict]:
+    functions = (agreement, weights, filters, pruned_weights, batchnorm, scratch, digits)
+    return {function.__name__: function for function in functions}[part](**configuration)
+
+
+def provenance() -> dict:
+    return {
         "networks": "lenet5 seeds 0 to 4 (lenet5_bn for batchnorm); digits: a residual network, seeds 0 to 2",
         "scores": f"on the first {SCORED} training images; sparsity layer by layer; the output layer keeps its units",
         "fine-tune": f"1 epoch on {TUNED} training images, SGD momentum 0.9, batch 128, cosine rate from {LR}; last epoch",
         "accuracy": "percent, on the test split, which decides nothing; before and after the fine-tune",
-        "configurations": len(records),
-        "failed": sum("error" in record for record in records),
     }
-    sweep.store(RESULTS, provenance, {"rows": records})
-    failed = [record for record in records if "error" in record]
-    for record in failed:
-        print(record["config"], record["error"])
-    if not failed:
-        PARTS_DONE.unlink()

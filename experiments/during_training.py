@@ -1,6 +1,4 @@
-"""Sparsity while a network learns -> ``data/results/during_training.json`` (notebook 04.3).
-
-    python experiments/during_training.py      about five minutes on one core; an interrupted run goes on where it stopped
+"""Can a network prune itself while it learns? (notebook 04.3; about five minutes on one core)
 
 ``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense for half of the steps,
 pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic schedule; under a random mask that stays (ratios
@@ -13,43 +11,33 @@ initialisation and the order of the examples.
 import math
 
 import torch
-from torch.utils.data import TensorDataset
 
-from prunelab import sweep
-from prunelab.data import DATA, load_mnist
+from experiments._common import accuracies, first, mnist
+from prunelab.criteria import filter_l2, magnitude
 from prunelab.dynamic import gradual, regrow
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import LeNet5, LeNet300
 from prunelab.schedules import cubic, erk
-from prunelab.training import accuracy, steps_per_epoch, train
+from prunelab.training import BATCH, steps_per_epoch, train
 
-RESULTS = DATA / "results" / "during_training.json"
-PARTS = RESULTS.with_suffix(".partial.jsonl")
 SEEDS = (0, 1, 2)
 SPARSITIES = (0.95, 0.98)
 ARMS = ("pruned after", "gradual", "static", "dynamic, gradient", "dynamic, random")
 IMAGES, EPOCHS = 27_500, 6
 FILTER_IMAGES, FILTER_EPOCHS, HELD_FROM = 20_480, 4, 3
-MNIST = load_mnist()
-HALF = TensorDataset(*(t[:IMAGES] for t in MNIST.train.tensors))
-FEW = TensorDataset(*(t[:FILTER_IMAGES] for t in MNIST.train.tensors))
-STEPS = EPOCHS * steps_per_epoch(HALF)
-
-
-def magnitudes(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().abs() for name, weight in prunable(model).items()}
+STEPS = EPOCHS * math.ceil(IMAGES / BATCH)
 
 
 def sparse(seed: int, arm: str, sparsity: float) -> dict:
     torch.manual_seed(seed)
-    model, masks = LeNet300(), {}
+    model, masks, half = LeNet300(), {}, first(mnist().train, IMAGES)
     if arm == "pruned after":
-        train(model, HALF, epochs=EPOCHS // 2, seed=seed)
-        masks = mask_model(magnitudes(model), sparsity, scope="global")
-        train(model, HALF, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + seed)
+        train(model, half, epochs=EPOCHS // 2, seed=seed)
+        masks = mask_model(magnitude(model), sparsity, scope="global")
+        train(model, half, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + seed)
     elif arm == "gradual":
         masks, on_step = gradual(lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20)
-        train(model, HALF, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
     elif arm != "dense":
         draw = torch.Generator().manual_seed(seed)
         noise = {name: torch.rand(weight.shape, generator=draw) for name, weight in prunable(model).items()}
@@ -63,61 +51,49 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
                     growth = weight.grad.abs() if arm == "dynamic, gradient" else torch.rand(weight.shape, generator=draw)
                     masks[name] = regrow(weight, masks[name], growth, share)
 
-        train(model, HALF, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
     else:
-        train(model, HALF, epochs=EPOCHS, seed=seed)
+        train(model, half, epochs=EPOCHS, seed=seed)
     left = sum(int(w.count_nonzero()) for w in prunable(model).values())
-    return {"left": left, "valid": round(accuracy(model, MNIST.valid), 2), "test": round(accuracy(model, MNIST.test), 2)}
+    return {"left": left} | accuracies(model)
 
 
 def filters(seed: int, arm: str) -> dict:
     """Zero the half of each hidden layer's filters or neurons with the smallest L2 norms, every half epoch or once for good."""
     torch.manual_seed(seed)
     model, masks, chosen = LeNet5(), {}, []
-    hidden = list(prunable(model))[:-1]
-    every = steps_per_epoch(FEW) // 2
+    few = first(mnist().train, FILTER_IMAGES)
+    every = steps_per_epoch(few) // 2
 
     def on_step(model: torch.nn.Module, step: int) -> None:
         if step % every or masks:
             return
-        norms = {name: model.get_parameter(name).detach().flatten(1).norm(dim=1) for name in hidden}
-        picked = mask_model(norms, 0.5)
-        chosen.append({name: (~picked[name]).nonzero().flatten().tolist() for name in hidden[:2]})
-        wide = {name: mask.view(-1, *[1] * (model.get_parameter(name).ndim - 1)) for name, mask in picked.items()}
-        apply_masks(model, wide)
-        if arm == "hard" or step == HELD_FROM * steps_per_epoch(FEW):
-            masks.update(wide)
+        picked = mask_model(filter_l2(model), 0.5)
+        chosen.append({name: (~picked[name]).flatten().nonzero().flatten().tolist() for name in ("conv1.weight", "conv2.weight")})
+        apply_masks(model, picked)
+        if arm == "hard" or step == HELD_FROM * steps_per_epoch(few):
+            masks.update(picked)
 
-    train(model, FEW, epochs=FILTER_EPOCHS, masks=masks, on_step=on_step, seed=seed)
-    kept = {name: int(model.get_parameter(name).flatten(1).any(1).sum()) for name in hidden}
-    return {"kept": kept, "valid": round(accuracy(model, MNIST.valid), 2), "test": round(accuracy(model, MNIST.test), 2)} | {
-        "zeroed": chosen
-    }
+    train(model, few, epochs=FILTER_EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    kept = {name: int(model.get_parameter(name).flatten(1).any(1).sum()) for name in masks}
+    return {"kept": kept} | accuracies(model) | {"zeroed": chosen}
+
+
+def configurations() -> list[dict]:
+    grid = []
+    for seed in SEEDS:
+        grid += [{"experiment": "sparse", "seed": seed, "arm": "dense", "sparsity": 0.0}]
+        grid += [{"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s} for s in SPARSITIES for arm in ARMS]
+    return grid + [{"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")]
 
 
 def measure(experiment: str, **configuration) -> dict:
     return {"sparse": sparse, "filters": filters}[experiment](**configuration)
 
 
-def main() -> None:
-    grid = []
-    for seed in SEEDS:
-        grid += [{"experiment": "sparse", "seed": seed, "arm": "dense", "sparsity": 0.0}]
-        grid += [{"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s} for s in SPARSITIES for arm in ARMS]
-    grid += [{"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")]
-    records = sweep.run(measure, grid, PARTS, n_jobs=1)
-    rows = sweep.rows(records)
-    provenance = {
-        "script": "experiments/during_training.py",
-        "torch": torch.__version__.split("+")[0],
+def provenance() -> dict:
+    return {
         "networks": f"LeNet300 and LeNet5, torch.manual_seed(seed) and PyTorch's initialisation, seeds {SEEDS}",
         "recipe": f"sparse: {EPOCHS} epochs of {IMAGES} images in every arm; filters: {FILTER_EPOCHS} of {FILTER_IMAGES}; "
         "SGD, momentum 0.9, batch 128, cosine learning rate from 0.05 (pruned after: twice, once for each half)",
     }
-    sweep.store(RESULTS, provenance, {"rows": rows})
-    PARTS.unlink()
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main()

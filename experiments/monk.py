@@ -1,43 +1,33 @@
-"""Prune networks for the three MONK's problems with OBS, OBD and magnitude: data/results/monk.json (notebook 03.2).
+"""How many weights do OBS, OBD and magnitude remove from networks for the MONK's problems? (notebook 03.2; about a minute)
 
-python experiments/monk.py          five networks for each problem, one thread, about a minute
+Five networks for each of the three problems lose one weight at a time for as long as all training examples stay right.
 """
 
-import json
-
-import torch
-
-from prunelab.data import DATA
 from prunelab.models import SEEDS
 from prunelab.monks import CRITERIA, DECAY, EXAMPLES, HIDDEN, correct, monk, prune, trained
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = []
-    for problem in HIDDEN:
-        for seed in SEEDS:
-            weights, inputs, targets = trained(problem, seed)
-            for criterion in CRITERIA:
-                path = prune(weights, inputs, targets, criterion)
-                runs.append(
-                    {
-                        "problem": problem,
-                        "seed": seed,
-                        "criterion": criterion,
-                        "before": len(weights),
-                        "left": int(path[-1].count_nonzero()),
-                        "all_432": [round(100 * correct(step, *monk(problem)), 2) for step in (path[0], path[-1])],
-                    }
-                )
-                print(runs[-1], flush=True)
-    provenance = {
-        "script": "experiments/monk.py",
-        "torch": torch.__version__.split("+")[0],
+
+def configurations() -> list[dict]:
+    return [{"problem": problem, "seed": seed} for problem in HIDDEN for seed in SEEDS]
+
+
+def measure(problem: int, seed: int) -> list[dict]:
+    """Return a row for each criterion, all from the same trained network."""
+    weights, inputs, targets = trained(problem, seed)
+    rows = []
+    for criterion in CRITERIA:
+        path = prune(weights, inputs, targets, criterion)
+        right = [round(100 * correct(step, *monk(problem)), 2) for step in (path[0], path[-1])]
+        rows.append(
+            {"criterion": criterion, "before": len(weights), "left": int(path[-1].count_nonzero()), "all_432": right},
+        )
+    return rows
+
+
+def provenance() -> dict:
+    return {
         "networks": f"tanh, hidden units {HIDDEN}, Levenberg-Marquardt, weight decay {DECAY}, all training examples right",
         "data": f"random training sets of {EXAMPLES} of the 432 robots by problem, no label noise",
         "recipe": "remove one weight at a time; 30 training steps when an example is lost; stop when they do not help",
         "all_432": "percent right of all 432 robots, before and after pruning",
     }
-    path = DATA / "results" / "monk.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"provenance": provenance, "runs": runs}, indent=1) + "\n")

@@ -1,38 +1,33 @@
-"""Make the two classic networks as small as they get -> ``data/results/records.json`` and ``data/records/`` (notebook 08).
-
-    python experiments/records.py               about two hours on one core; an interrupted run goes on where it stopped
-    python experiments/records.py lenet300      one network only, for a process beside; the first line then stores all
+"""How small can the two classic networks get? (notebook 08; about two hours on one core)
 
 Three trained networks of each kind, once on MNIST as it is and once with all its one-pixel shifts. A network is pruned while it
 learns, in stages; after each stage what is dead is removed, so that the last and longest one is cheap. Scores are those of Optimal
 Brain Damage, w^2 h, with a moving mean of the squared gradients for h. At every look the weakest weights give their places to
 connections with a large gradient. Every choice was made on the validation split; this script reads the test split, once for each
-network. The baselines train as long and on the same images. Errors in percent.
+network. The baselines train as long and on the same images. Errors in percent. The records are kept as sparse files in
+``data/records``.
 """
 
 import itertools
 import math
-import sys
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import sweep
-from prunelab.data import DATA, MEAN, STD, load_mnist
+from experiments._common import errors, mnist, shuffled
+from prunelab.criteria.registry import per_unit
+from prunelab.data import MEAN, STD
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import MODELS, load_pretrained
 from prunelab.records import RECORDS
 from prunelab.schedules import cubic
 from prunelab.storage import load_sparse, save_sparse
 from prunelab.surgery import remove_filters
-from prunelab.training import accuracy, steps_per_epoch, train
+from prunelab.training import steps_per_epoch, train
 
-RESULTS = DATA / "results" / "records.json"
-PARTS = RESULTS.with_suffix(".partial.jsonl")
 SEEDS = (0, 1, 2)
-MNIST = load_mnist()
 LENET300 = ((30, 20), (150, 150), (200, 100))
 STAGES = {  # by network and images: weights / nonzero weights at the end of each stage, and its passes over 55,000 images
     ("lenet300", True): LENET300,
@@ -102,8 +97,7 @@ def living(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def without_dead(model: nn.Module, alive: dict[str, torch.Tensor]) -> nn.Module:
-    masks = {name: mask.view(-1, *[1] * (model.get_parameter(name).ndim - 1)) for name, mask in alive.items()}
-    return remove_filters(model, masks)
+    return remove_filters(model, {name: per_unit(mask, model.get_parameter(name)) for name, mask in alive.items()})
 
 
 @torch.no_grad()
@@ -126,26 +120,16 @@ def put_back(small: nn.Module, alive: dict[str, torch.Tensor], network: str) -> 
     return full
 
 
-def shuffled(masks: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
-    """Return masks with as many weights kept in each layer, at random places."""
-    draw = torch.Generator().manual_seed(seed)
-    return {name: mask.flatten()[torch.randperm(mask.numel(), generator=draw)].view_as(mask) for name, mask in masks.items()}
-
-
-def errors(model: nn.Module) -> dict[str, float]:
-    return {split: round(100 - accuracy(model, getattr(MNIST, split)), 2) for split in ("valid", "test")}
-
-
 def examples(shifts: bool) -> TensorDataset:
-    images, labels = MNIST.train.tensors
-    return TensorDataset(shifted(images), labels.repeat(len(SHIFTS))) if shifts else MNIST.train
+    images, labels = mnist().train.tensors
+    return TensorDataset(shifted(images), labels.repeat(len(SHIFTS))) if shifts else mnist().train
 
 
 def epochs_of(passes: int, shifts: bool) -> int:
     return passes // len(SHIFTS) if shifts else passes
 
 
-def record(network: str, seed: int, shifts: bool) -> dict:
+def records(network: str, seed: int, shifts: bool) -> list[dict]:
     """Prune in stages; after each one go on with a network from which the dead parts are removed. One row for each record."""
     data, full, before = examples(shifts), load_pretrained(network, seed), 1
     weights = sum(weight.numel() for weight in prunable(full).values())
@@ -162,7 +146,7 @@ def record(network: str, seed: int, shifts: bool) -> dict:
             kept = {name: int(weight.count_nonzero()) for name, weight in prunable(full).items()}
             size = save_sparse(full, RECORDS / name)
             rows.append({"compression": ratio, "file": name, "bytes": size, "kept": kept, "dense": dense} | errors(full))
-    return {"rows": rows}
+    return rows
 
 
 def baseline(network: str, seed: int, kind: str) -> dict:
@@ -184,41 +168,27 @@ def baseline(network: str, seed: int, kind: str) -> dict:
         masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(without_dead(full, alive)).items()}, seed)
         model = without_dead(MODELS[network](), alive)
     train(model, examples(shifts=True), epochs=epochs_of(passes, True), lr=LR, masks=masks, penalty=decay, seed=seed)
-    return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(model)
+    left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
+    return {"part": "baselines", "kind": kind, "left": left} | errors(model)
 
 
-def measure(part: str, **configuration) -> dict:
-    return {"record": record, "baseline": baseline}[part](**configuration)
-
-
-def main(networks: list[str]) -> None:
-    RECORDS.mkdir(exist_ok=True)
-    networks = networks or list(RECORDED)
-    grid = [
-        {"part": "record", "network": network, "seed": seed, "shifts": shifts}
-        for network in networks for shifts in (True, False) for seed in SEEDS
+def configurations() -> list[dict]:
+    return [
+        {"network": network, "seed": seed, "shifts": shifts}
+        for network in RECORDED for shifts in (True, False) for seed in SEEDS
     ]  # fmt: skip
-    more = [
-        {"part": "baseline", "network": network, "seed": seed, "kind": kind}
-        for network in networks for kind in BASELINES[network] for seed in SEEDS
-    ]  # fmt: skip
-    runs = sweep.rows(sweep.run(measure, grid, PARTS, n_jobs=1))
-    rows = [{key: run[key] for key in ("network", "seed", "shifts")} | row for run in runs for row in run["rows"]]
-    baselines = sweep.rows(sweep.run(measure, more, PARTS, n_jobs=1))  # they read the records' files
-    if len(networks) < len(RECORDED):
-        return
-    provenance = {
-        "script": "experiments/records.py",
-        "torch": torch.__version__.split("+")[0],
+
+
+def measure(network: str, seed: int, shifts: bool) -> list[dict]:
+    """Return the records' rows; with shifts also those of the baselines, which take the records' masks."""
+    kinds = BASELINES[network] if shifts else ()
+    return [*records(network, seed, shifts), *(baseline(network, seed, kind) for kind in kinds)]
+
+
+def provenance() -> dict:
+    return {
         "networks": f"data/checkpoints, seeds {SEEDS}",
         "recipe": f"stages by network and shifts (compression, passes over 55,000 images): {STAGES}; SGD, momentum 0.9, batch 128, "
         f"weight decay {DECAY}, cosine rate from {LR} in each stage; looks every {EVERY} steps, until 0.9 of a stage, {UNTIL} of a "
         f"recorded one; {REGROWN} of the weights move at the first look of a stage, falling to 0; shifts: all one-pixel shifts too",
     }
-    sweep.store(RESULTS, provenance, {"rows": rows, "baselines": baselines})
-    PARTS.unlink()
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(sys.argv[1:])

@@ -1,10 +1,12 @@
 """Checks of arguments that several modules share: each error names the argument, the value and what is allowed."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 
 def fraction(name: str, value: float) -> float:
@@ -52,4 +54,41 @@ def tensor(name: str, value: torch.Tensor) -> torch.Tensor:
         raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
     if value.is_floating_point() and not all(map(math.isfinite, value.detach().aminmax())):  # 10 x faster than isfinite(value)
         raise ValueError(f"{name} must be finite, got {int((~torch.isfinite(value)).sum())} NaN or infinite entries")
+    return value
+
+
+def mapping(name: str, value: Mapping, at_least: int = 1) -> Mapping:
+    """Return ``value`` if it is a mapping with at least ``at_least`` entries, else raise TypeError or ValueError."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
+    if len(value) < at_least:
+        raise ValueError(f"{name} must have at least {at_least} entries, got {len(value)}")
+    return value
+
+
+def numbers(name: str, value: ArrayLike, low: float = -math.inf, high: float = math.inf, length: int | None = None) -> np.ndarray:
+    """Return ``value``, numbers in a sequence, an array or a tensor, as a float64 array of finite numbers in [``low``, ``high``].
+
+    Raises TypeError for anything else, ValueError if it is empty, not finite, out of range or not ``length`` numbers in a row.
+    """
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().double().numpy()
+    if isinstance(value, str | bytes | Mapping | set) or value is None:
+        raise TypeError(f"{name} must hold numbers, got {value!r:.80}")
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as cause:
+        raise TypeError(f"{name} must hold numbers, in rows of one length, got {value!r:.80}") from cause
+    if array.size == 0 or (length is not None and array.shape != (length,)):
+        wanted = "must not be empty" if length is None else f"must be {length} numbers"
+        raise ValueError(f"{name} {wanted}, got shape {array.shape}")
+    if not np.isfinite(array).all() or array.min() < low or array.max() > high:
+        raise ValueError(f"{name} must hold finite numbers in [{low:g}, {high:g}], got {array.min():g} to {array.max():g}")
+    return array
+
+
+def text(name: str, value: str) -> str:
+    """Return ``value`` if it is a string, else raise TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {value!r:.80}")
     return value

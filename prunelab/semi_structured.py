@@ -2,11 +2,13 @@
 
 from itertools import combinations
 
+import numpy as np
 import torch
 
 from prunelab import arguments
 
-BLOCK = 1 << 18  # elements ranked at a time: a block and its ranks stay in the cache
+BLOCK = 1 << 16  # elements at a time: a block and its ranks stay in the cache
+MOST_RANKED = 8  # members of a group; in larger groups a partial sort is faster than comparing all pairs
 REMAINDERS = ("error", "pad")
 
 
@@ -30,27 +32,71 @@ def nm_mask(weight: torch.Tensor, n: int, m: int, remainder: str = "error") -> t
     inputs = weight.shape[1]
     if inputs % m and remainder == "error":
         raise ValueError(f"weight must have a number of inputs that m = {m} divides, got {inputs}; remainder='pad' allows it")
-    rows = weight.detach().movedim(1, -1)  # the groups' dimension last: (out, in) or (out, kh, kw, in)
-    if inputs % m:
-        rows = torch.nn.functional.pad(rows.double(), (0, -inputs % m), value=float("nan"))  # NaN loses every comparison
-    groups = rows.reshape(-1, m)
-    kept = torch.empty(groups.shape, dtype=torch.bool)
-    step = max(1, BLOCK // m)
-    for start in range(0, len(groups), step):
-        kept[start : start + step] = (_ranks(groups[start : start + step]) < n).t()
-    return kept.view(rows.shape)[..., :inputs].movedim(-1, 1).contiguous()
+    whole, rest = weight.detach().cpu().split([inputs - inputs % m, inputs % m], dim=1)
+    parts = [_keep(whole, n, m)] if whole.numel() else []
+    if rest.numel():  # one smaller group
+        parts.append(_keep(rest, min(n, inputs % m), inputs % m))
+    return (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]).to(weight.device)
 
 
-def _ranks(groups: torch.Tensor) -> torch.Tensor:
-    """Return, as ``(m, groups)`` int8, how many neighbours outrank each entry: m (m - 1) / 2 comparisons, no sorting, no branch."""
-    columns = groups.t().contiguous().abs_()
-    ranks = torch.arange(len(columns), dtype=torch.int8)[:, None].repeat(1, len(groups))  # as if every earlier one won
-    for later in range(len(columns)):
-        for earlier in range(later):
-            later_wins = (columns[later] >= columns[earlier]).view(torch.int8)
-            ranks[earlier] += later_wins
-            ranks[later] -= later_wins
-    return ranks
+def _keep(weight: torch.Tensor, n: int, m: int) -> torch.Tensor:
+    """Return the mask of ``nm_mask`` for whole groups.
+
+    NumPy does the work: torch's comparisons that return bool are not vectorised (7 times slower), its topk even less.
+    """
+    if not weight.is_floating_point():
+        weight = weight.long()
+    elif weight.dtype != torch.float64:
+        weight = weight.float()  # exact, and half precision has no fast comparison
+    if m > MOST_RANKED:
+        rows = weight.movedim(1, -1)
+        groups = rows.reshape(-1, m).numpy()
+        step = max(1, BLOCK // m)
+        kept = [_best(np.abs(groups[start : start + step]), n) for start in range(0, len(groups), step)]
+        return torch.from_numpy(np.concatenate(kept)).view(rows.shape).movedim(-1, 1).contiguous()
+    mask = torch.empty(weight.shape, dtype=torch.bool)
+    _rank(weight.contiguous().view(-1).numpy(), mask.view(-1).numpy(), n, m, apart=weight[0, 0].numel())
+    return mask
+
+
+def _best(groups: np.ndarray, n: int) -> np.ndarray:
+    """Return which entries of each row are among its ``n`` largest; of those that equal the last one, the later ones stay."""
+    m = groups.shape[1]
+    if n == 0:
+        return np.zeros(groups.shape, bool)
+    last = np.partition(groups, m - n, axis=1)[:, m - n, None]
+    kept = groups >= last
+    tied = np.count_nonzero(kept, axis=1) > n
+    if tied.any():
+        above, equal = groups[tied] > last[tied], groups[tied] == last[tied]
+        room = n - np.count_nonzero(above, axis=1)[:, None]
+        kept[tied] = above | equal & (equal[:, ::-1].cumsum(axis=1)[:, ::-1] <= room)
+    return kept
+
+
+def _rank(values: np.ndarray, kept: np.ndarray, n: int, m: int, apart: int) -> None:
+    """Write into ``kept`` which entries have fewer than ``n`` of their group above them; neighbours are ``apart`` entries apart.
+
+    Every entry is compared with the one 1, 2, ... m - 1 neighbours later, whole blocks at a time: contiguous comparisons run at the
+    full width of the vector unit, and the pairs that belong to two groups are masked out.
+    """
+    step = max(1, BLOCK // (m * apart)) * m * apart
+    position = (np.arange(min(step, len(values))) // apart % m).astype(np.int8)
+    same_group = [(position < m - k).view(np.int8) for k in range(m)]
+    magnitude, ranks = np.empty(len(position), values.dtype), np.empty_like(position)
+    won = np.empty_like(position)
+    for start in range(0, len(values), step):
+        size = min(step, len(values) - start)
+        np.abs(values[start : start + size], out=magnitude[:size])
+        ranks[:] = position  # as if every earlier neighbour were larger
+        for k in range(1, m):
+            pairs = size - k * apart
+            later_wins = won[:pairs]
+            np.greater_equal(magnitude[k * apart : size], magnitude[:pairs], out=later_wins.view(bool))
+            later_wins &= same_group[k][:pairs]
+            ranks[:pairs] += later_wins
+            ranks[k * apart : size] -= later_wins
+        np.less(ranks[:size], n, out=kept[start : start + size])
 
 
 def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:

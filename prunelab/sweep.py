@@ -14,7 +14,10 @@ from joblib import Parallel, delayed, parallel_config
 from scipy import stats
 
 from prunelab import arguments
+from prunelab.data import DATA
 from prunelab.progress import progress
+
+RESULTS = DATA / "results"
 
 
 def run(
@@ -74,7 +77,9 @@ def run(
 
 
 def rows(records: Iterable[Mapping]) -> list[dict]:
-    """Return each record of ``run`` as one flat dict, its configuration and its result (a dict) together.
+    """Return each record of ``run`` as one flat dict, its configuration and its result together.
+
+    A result is a dict, or a list of dicts, which gives as many rows.
 
     Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the stored runs.
     """
@@ -82,7 +87,11 @@ def rows(records: Iterable[Mapping]) -> list[dict]:
     failed = [record for record in records if "error" in record]
     if failed:
         raise RuntimeError(f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}")
-    return [record["config"] | record["result"] for record in records]
+    return [
+        record["config"] | result
+        for record in records
+        for result in (record["result"] if isinstance(record["result"], list) else [record["result"]])
+    ]
 
 
 def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Mapping]]) -> None:
@@ -94,6 +103,59 @@ def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Ma
     for name, part in parts.items():
         entries.append(f" {json.dumps(name)}: [\n" + ",\n".join("  " + json.dumps(row) for row in part) + "\n ]")
     Path(path).write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
+
+
+def load(name: str) -> dict:
+    """Return the stored run ``data/results/<name>.json``: its "provenance" (a dict) and its lists of rows, most often "rows".
+
+    Raises ValueError, naming those there are, if no run has this name. Source: notebook 01.
+    """
+    arguments.one_of("name", name, sorted(path.stem for path in RESULTS.glob("*.json")))
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def select(rows: Iterable[Mapping], **where: object) -> list[dict]:
+    """Return the rows whose entries are those named in ``where``: ``select(rows, network="lenet300", seed=0)``.
+
+    Raises TypeError if ``rows`` are not dicts, and ValueError if there is no such row, naming the entry that none has.
+    Source: notebook 01.
+    """
+    found = list(rows)
+    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in found):
+        raise TypeError(f"rows must be a list of dicts, got {rows!r:.80}")
+    for key, value in where.items():
+        there = sorted({repr(row[key]) for row in found if key in row})
+        found = [row for row in found if key in row and row[key] == value]
+        if not found:
+            raise ValueError(f"no row has {key}={value!r}; there is {', '.join(there) or f'no {key!r} at all'}")
+    return [dict(row) for row in found]
+
+
+def series(rows: Iterable[Mapping], x: str, y: str, *, over: str = "seed", **where: object) -> tuple[list, list[list]]:
+    """Return the curves of a stored run: the values of ``x``, and for each network (each value of ``over``) its values of ``y``.
+
+    Only the rows that ``select(rows, **where)`` finds are used, in their order; every network must have the same ``x``, each once.
+    The result is one curve of ``plot.tradeoff``. ``x``, ``y`` and ``over`` are names of entries.
+
+    Raises ValueError if there is no such row, an entry is missing, or the networks differ in ``x``. Source: notebook 01.
+    """
+    curves: dict[object, dict] = {}
+    for row in select(rows, **where):
+        for name, key in (("x", x), ("y", y), ("over", over)):
+            arguments.one_of(name, key, row)
+            if name != "y" and isinstance(row[key], (list, Mapping)):
+                raise ValueError(f"{name} must name an entry that is a number or a word, got {key!r}, which is {row[key]!r:.40}")
+        curve = curves.setdefault(row[over], {})
+        if row[x] in curve:
+            raise ValueError(f"{over}={row[over]!r} has more than one row with {x}={row[x]!r}: name more entries")
+        curve[row[x]] = row[y]
+    if not curves:
+        raise ValueError("rows must not be empty")
+    xs = list(next(iter(curves.values())))
+    for network, curve in curves.items():
+        if list(curve) != xs:
+            raise ValueError(f"every {over} must have the same {x}, got {xs} and, for {network!r}, {list(curve)}")
+    return xs, [list(curve.values()) for curve in curves.values()]
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:

@@ -42,7 +42,7 @@ def alternative_text(cells: list[nbformat.NotebookNode], number: int) -> str:
 
 
 def for_reading(path: Path) -> nbformat.NotebookNode:
-    """Return the notebook as the site shows it: a note in place of a live widget, folded outputs folded, figures with words.
+    """Return the notebook as the site shows it: a note in place of a live widget, checks folded, figures with words.
 
     Raises ValueError if a code cell of a chapter has not been executed.
     """
@@ -55,6 +55,8 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=WIDGET_NOTE + "\n")]
         if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
             cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "hide-output"})
+        if "check" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = sorted({*cell.metadata["tags"], "hide-input"})
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs):
             cell.metadata["mystnb"] = {"image": {"alt": alternative_text(notebook.cells, number)}}

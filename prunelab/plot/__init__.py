@@ -5,13 +5,15 @@ In a notebook end the call with a semicolon: the figure appears once, below the 
 
 from prunelab.plot import _style
 from prunelab.plot.activations import against_oracle, dropped_board, histograms, neuron_pairs, responses, signed_changes, unit_maps
-from prunelab.plot.basics import density_bars, heatmap, tradeoff, weight_histograms
+from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares
-from prunelab.plot.criteria import kept_by_layer, loss_rise, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
+from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
@@ -47,10 +49,12 @@ __all__ = [
     "paired",
     "paired_networks",
     "predicted_and_true",
+    "pruning_curves",
     "race",
     "responses",
     "roofline",
     "scales",
+    "scoreboard",
     "search_progress",
     "sensitivity",
     "shared_weights",

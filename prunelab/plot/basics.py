@@ -1,6 +1,6 @@
-"""Figures that every chapter uses: a matrix, the weights of a model, what is left of it, and accuracy against a cost."""
+"""Figures that every chapter uses: a matrix, the weights of a model, and what is left of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -82,31 +82,5 @@ def density_bars(model: nn.Module) -> Figure:
     for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
         axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
     axis.set(ylabel="weights (%)", ylim=(0, 115))
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
-
-
-def tradeoff(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]],
-    xlabel: str,
-    ylabel: str,
-    title: str = "",
-    ylim: tuple[float, float] | None = None,
-) -> Figure:
-    """Draw curves with their spread: ``curves`` maps a label to x ``(points,)`` and y ``(networks, points)``.
-
-    The line is the mean over the networks, the band reaches from the lowest to the highest, and every network's points are shown.
-    Raises ValueError if an x and a y do not fit. Source: notebook 01.
-    """
-    figure, axis = plt.subplots()
-    for (label, (x, y)), colour, marker in zip(curves.items(), _style.COLOURS, _style.MARKERS, strict=False):
-        y = np.atleast_2d(np.asarray(y, dtype=float))
-        if y.shape[1] != len(x):
-            raise ValueError(f"curves[{label!r}] must have as many y as x values per network, got {y.shape[1]} and {len(x)}")
-        axis.plot(x, y.mean(0), color=colour, marker=marker, label=label)
-        axis.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.2, linewidth=0)
-        for network in y if len(y) > 1 else ():
-            axis.plot(x, network, linestyle="", marker=marker, markersize=2.5, color=colour, alpha=0.6)
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=ylim)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from prunelab.plot import _style
+from prunelab import arguments
+from prunelab.plot import _axes, _style
 
 
 def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel: str) -> Figure:
@@ -87,23 +88,42 @@ def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> Figure:
+def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, error: bool = False) -> Figure:
     """Draw one row per criterion and one dot per network, a bar at the mean; one panel per title, rows in the order given.
 
-    Every panel has the same criteria. Raises ValueError if they differ. Source: notebook 03.5.
+    All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a logarithmic axis, so that
+    a table as pruned and one after fine-tuning stand side by side. Every panel has the same criteria. Raises ValueError if they
+    differ.
+    Source: notebook 03.5.
     """
-    rows = list(next(iter(panels.values())))
-    if any(list(panel) != rows for panel in panels.values()):
-        raise ValueError("panels must all have the same criteria in the same order")
-    figure, axes = plt.subplots(1, len(panels), figsize=(9.0, 0.9 + 0.26 * len(rows)), squeeze=False, sharey=True)
-    for axis, (title, panel) in zip(axes[0], panels.items(), strict=True):
-        for i, values in enumerate(panel.values()):
+    rows = list(arguments.mapping("the first panel", next(iter(arguments.mapping("panels", panels).values()))))
+    ends = (0, 100) if error else (-np.inf, np.inf)
+    boards = {}
+    for title, panel in panels.items():
+        if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:
+            raise ValueError(f"panels must all have the same criteria in the same order, got {list(panel)} and {rows}")
+        values = [np.atleast_1d(arguments.numbers(f"panels[{title!r}][{row!r}]", panel[row], *ends)) for row in rows]
+        boards[title] = [_axes.error(row) for row in values] if error else values
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(_style.WIDTH, 1.2 + 0.26 * len(rows)), squeeze=False, sharey=True, sharex=True
+    )
+    for axis, (title, board) in zip(axes[0], boards.items(), strict=True):
+        for i, values in enumerate(board):
             axis.plot(
-                values, [i] * len(values), "o", color=_style.SKY, markersize=4, markeredgecolor=_style.BLUE, markeredgewidth=0.5
+                values,
+                [i] * len(values),
+                "o",
+                color=_style.SKY,
+                markeredgecolor=_style.BLUE,
+                markeredgewidth=0.5,
+                label="one network",
             )
-            axis.plot([np.mean(values)] * 2, [i - 0.35, i + 0.35], color=_style.VERMILLION, linewidth=2.5, marker="")
+            axis.plot([np.mean(values)] * 2, [i - 0.35, i + 0.35], color=_style.RED, linewidth=2.5, marker="", label="mean")
         axis.set(title=title, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axes[0, 0].set_yticks(range(len(rows)), rows)
+    if error:
+        _axes.percents(axes[0, 0].xaxis, np.concatenate([values for board in boards.values() for values in board]))
+    _style.legend_below(figure)
     return figure
 
 

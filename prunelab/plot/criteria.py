@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments
 from prunelab.plot import _style
-from prunelab.plot.basics import tradeoff
 
 
 def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
@@ -107,19 +106,6 @@ def surgery(weights: torch.Tensor, hessian: torch.Tensor) -> Figure:
     axis.plot(*w, "o", color=_style.BLACK, markersize=7, label="trained weights")
     axis.set(xlabel="weight 1 (to be removed)", ylabel="weight 2", xlim=(-0.4, 1.8), ylim=(-0.6, 2.2))
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
-
-
-def loss_rise(curves: Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]], xlabel: str, ylabel: str) -> Figure:
-    """Draw ``tradeoff`` curves of the rise of a loss on a logarithmic axis; arguments as there.
-
-    Raises ValueError for a value that is not positive, which such an axis cannot show. Source: notebook 03.2.
-    """
-    lows, highs = zip(*((np.min(y), np.max(y)) for _, y in curves.values()), strict=True)
-    if not min(lows) > 0:
-        raise ValueError(f"curves must hold positive values only, got a lowest of {min(lows)}")
-    figure = tradeoff(curves, xlabel, ylabel)
-    figure.axes[0].set(yscale="log", ylim=(min(lows) / 2, max(highs) * 2))
     return figure
 
 

@@ -1,13 +1,13 @@
 """Figures of chapter 04: sensitivity curves, ratios per layer, paired comparisons of networks, and time against filters."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from prunelab.plot import _style
+from prunelab import arguments
+from prunelab.plot import _axes, _style
 
 
 def sensitivity(
@@ -15,25 +15,44 @@ def sensitivity(
 ) -> Figure:
     """Draw the curves of ``schedules.sensitivity_scan``, {parameter name: {sparsity: accuracy}}, one line per layer.
 
-    ``chosen`` (parameter name -> sparsity) circles the ratio taken on each curve; ``tau`` draws the lowest accuracy allowed,
-    that many points under the dense one. Raises ValueError if a chosen layer has no curve. Source: notebook 04.1.
+    Both axes are logarithmic: what the layer keeps, and the error that belongs to the accuracy. ``chosen`` (parameter name ->
+    sparsity) marks the ratio taken for each layer, in a row of its own below the curves; ``tau`` draws the highest error allowed,
+    that many points over the dense one. Raises ValueError if a chosen layer has no curve. Source: notebook 04.1.
     """
-    figure, axis = plt.subplots()
-    for (name, curve), colour, marker in zip(curves.items(), _style.COLOURS, _style.MARKERS, strict=False):
-        x = sorted(curve)
-        axis.plot([100 * s for s in x], [curve[s] for s in x], color=colour, marker=marker, label=name.removesuffix(".weight"))
-    for name, sparsity in (chosen or {}).items():
-        if name not in curves:
-            raise ValueError(f"chosen must name layers of curves, got {name!r}")
-        x = sorted(curves[name])
-        y = np.interp(sparsity, x, [curves[name][s] for s in x])
-        axis.plot(100 * sparsity, y, marker="o", markersize=13, fillstyle="none", color="black", linestyle="", markeredgewidth=1.5)
+    chosen = {} if chosen is None else arguments.mapping("chosen", chosen, at_least=0)
+    for name, sparsity in chosen.items():
+        arguments.one_of("a name in chosen", name, curves)
+        arguments.fraction(f"chosen[{name!r}]", sparsity)
+    lines = {}
+    for name, curve in arguments.mapping("curves", curves).items():
+        x = sorted(arguments.mapping(f"curves[{name!r}]", curve))
+        y = arguments.numbers(f"the accuracies of curves[{name!r}]", [curve[s] for s in x], 0, 100)
+        lines[name] = _axes.kept(arguments.numbers(f"the sparsities of curves[{name!r}]", x, 0, 1)), _axes.error(y)
+    errors = np.concatenate([y for _, y in lines.values()])
+    figure, axes = plt.subplots(
+        2 if chosen else 1, 1, squeeze=False, sharex=True, height_ratios=[1, 0.12 * len(chosen)] if chosen else [1],
+        figsize=(_style.WIDTH, _style.HEIGHT + 0.25 * len(chosen)),
+    )  # fmt: skip
+    axis, bottom = axes[0, 0], axes[-1, 0]
+    for i, (name, (x, y)) in enumerate(lines.items()):
+        axis.plot(x, y, label=name.removesuffix(".weight"), **_style.look(i))
     if tau is not None:
-        axis.axhline(
-            next(iter(curves.values()))[0.0] - tau, color="black", linestyle="--", marker="", label=f"dense - {tau:g} points"
-        )
-    axis.set(xlabel="sparsity of this layer alone (%)", ylabel="validation accuracy (%)")
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        allowed = _axes.error([next(iter(curves.values()))[0.0]]) + arguments.positive("tau", tau)
+        errors = np.append(errors, allowed)
+        axis.axhline(float(allowed[0]), color="black", linestyle="--", marker="", label=f"dense + {tau:g} points")
+    taken = _axes.kept(list(chosen.values()))
+    for row, (name, x) in enumerate(zip(chosen, taken, strict=True)):
+        look = _style.look(list(curves).index(name))
+        bottom.plot(x, row, markersize=8, linestyle="", **look)
+        axis.axvline(x, color=look["color"], linestyle=":", linewidth=1, marker="")
+    if chosen:
+        bottom.set(ylim=(len(chosen) - 0.5, -0.5), ylabel="chosen")
+        bottom.set_yticks(range(len(chosen)), [name.removesuffix(".weight") for name in chosen], fontsize=_style.SMALL)
+    _axes.percents(axis.yaxis, errors)
+    _axes.percents(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
+    bottom.set_xlabel("kept of this layer alone (%)")
+    axis.set_ylabel("validation error (%)")
+    _style.legend_beside(axis)
     return figure
 
 
@@ -42,43 +61,57 @@ def layer_densities(ratios: Mapping[str, Mapping[str, float]]) -> Figure:
 
     A layer that keeps nothing has no bar and says so. Source: notebook 04.1.
     """
-    layers = list(next(iter(ratios.values())))
+    layers = _layers(ratios)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
     width = 0.8 / len(ratios)
-    for i, ((method, ratio), colour) in enumerate(zip(ratios.items(), _style.COLOURS, strict=False)):
+    for i, (method, ratio) in enumerate(ratios.items()):
+        colour = _style.look(i)["color"]
         x = np.arange(len(layers)) + (i - (len(ratios) - 1) / 2) * width
         kept = [100 * (1 - ratio[layer]) for layer in layers]
-        axis.bar(x, kept, width, color=colour, label=method, hatch=("", "//", "..", "xx", "\\\\")[i % 5], edgecolor="white")
+        axis.bar(x, kept, width, color=colour, label=method, edgecolor="white")
         for position, value in zip(x, kept, strict=True):
             text = f"{value:.3g}" if value > 0 else "empty"
-            axis.text(position, max(value, 0.1) * 1.08, text, ha="center", fontsize=7, rotation=0 if value > 0 else 90)
-    axis.set(yscale="log", ylim=(0.1, 250), ylabel="weights kept (%)")
+            upright = value == 0 or len(layers) * len(ratios) > 14
+            axis.text(position, max(value, 0.1) * 1.08, text, ha="center", fontsize=_style.SMALL, rotation=90 if upright else 0)
+    axis.set(yscale="log", ylim=(0.1, 600), ylabel="weights kept (%)")
+    axis.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     axis.set_xticks(range(len(layers)), [layer.removesuffix(".weight") for layer in layers])
     axis.grid(axis="x", visible=False)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure
 
 
-def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str) -> Figure:
+def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, error: bool = False) -> Figure:
     """Draw the same networks under several treatments: ``panels`` maps a title to {treatment: one value per network}.
 
     A thin line joins the values of one network, so that a difference which every network shows is seen as such; a bar marks the
-    mean. Raises ValueError if the treatments of a panel differ in their number of networks. Source: notebook 04.1.
+    mean. All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a logarithmic axis.
+    Raises ValueError if the treatments of a panel differ in their number of networks. Source: notebook 04.1.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(max(4.2, min(9.0, 3.0 * len(panels))), _style.HEIGHT), squeeze=False)
-    for axis, (title, treatments) in zip(axes[0], panels.items(), strict=True):
-        if len({len(values) for values in treatments.values()}) != 1:
-            raise ValueError(f"panels[{title!r}] must have as many values for every treatment")
-        values = np.array([list(v) for v in treatments.values()], dtype=float)
-        for network in values.T:
-            axis.plot(network, color="#9E9E9E", linewidth=0.8, marker="")
-        for i, row in enumerate(values):
-            axis.plot([i] * len(row), row, linestyle="", marker=_style.MARKERS[i], color=_style.COLOURS[i])
-            axis.plot([i - 0.2, i + 0.2], [row.mean()] * 2, color=_style.COLOURS[i], linewidth=2.5, marker="")
-        axis.set(title=title, xlim=(-0.5, len(values) - 0.5))
-        axis.set_xticks(range(len(values)), [textwrap.fill(name, 13) for name in treatments], fontsize=8)
+    tables = {title: _networks(f"panels[{title!r}]", panel, error) for title, panel in arguments.mapping("panels", panels).items()}
+    slots = sum(len(table) for table in tables.values())
+    width = float(np.clip(1.1 * slots + 0.9, 4.2, _style.WIDTH))
+    figure, axes = plt.subplots(
+        1,
+        len(tables),
+        figsize=(width, _style.HEIGHT + 0.3),
+        squeeze=False,
+        sharey=True,
+        width_ratios=[len(t) for t in tables.values()],
+    )
+    for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
+        for network in zip(*table.values(), strict=True):
+            axis.plot(network, color="#9E9E9E", linewidth=0.8, marker="", label="one network")
+        for i, row in enumerate(table.values()):
+            axis.plot([i] * len(row), row, linestyle="", **_style.look(i))
+            axis.plot([i - 0.2, i + 0.2], [row.mean()] * 2, color=_style.look(i)["color"], linewidth=2.5, marker="", label="mean")
+        axis.set(title=title, xlim=(-0.5, len(table) - 0.5))
+        _style.name_ticks(axis, list(table), (width - 0.9) / slots)
         axis.grid(axis="x", visible=False)
+    if error:
+        _axes.percents(axes[0, 0].yaxis, np.concatenate([row for table in tables.values() for row in table.values()]))
     axes[0, 0].set_ylabel(ylabel)
+    _style.legend_below(figure)
     return figure
 
 
@@ -87,10 +120,32 @@ def staircase(filters: Sequence[int], milliseconds: Sequence[float]) -> Figure:
 
     The line is scaled to meet the time of the largest number. Source: notebook 04.2.
     """
+    filters = arguments.numbers("filters", filters, low=1)
+    milliseconds = arguments.numbers("milliseconds", milliseconds, low=0, length=len(filters))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
     axis.plot(filters, milliseconds, color=_style.BLUE, drawstyle="steps-mid", label="time")
     scaled = [milliseconds[-1] * n / filters[-1] for n in filters]
     axis.plot(filters, scaled, color=_style.ORANGE, linestyle="--", marker="", label="MACs (scaled)")
     axis.set(xlabel="filters of the convolution", ylabel="milliseconds", ylim=(0, None))
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure
+
+
+def _layers(ratios: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Check ``ratios`` of ``layer_densities`` and return the names of the layers."""
+    layers = list(arguments.mapping("the first entry of ratios", next(iter(arguments.mapping("ratios", ratios).values()))))
+    for method, ratio in ratios.items():
+        if list(arguments.mapping(f"ratios[{method!r}]", ratio)) != layers:
+            raise ValueError(f"ratios[{method!r}] must have a sparsity for {', '.join(layers)}, got {', '.join(map(str, ratio))}")
+        for layer, sparsity in ratio.items():
+            arguments.fraction(f"ratios[{method!r}][{layer!r}]", sparsity)
+    return layers
+
+
+def _networks(name: str, panel: Mapping[str, Sequence[float]], error: bool) -> dict[str, np.ndarray]:
+    """Check one panel of ``paired`` and return its values, as errors if asked for."""
+    ends = (0, 100) if error else (-np.inf, np.inf)
+    rows = {key: arguments.numbers(f"{name}[{key!r}]", row, *ends).ravel() for key, row in arguments.mapping(name, panel).items()}
+    if len({len(row) for row in rows.values()}) != 1:
+        raise ValueError(f"{name} must have as many values for every treatment, got {[len(row) for row in rows.values()]}")
+    return {treatment: _axes.error(row) for treatment, row in rows.items()} if error else rows

@@ -7,37 +7,33 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from prunelab.measure import Latency
-from prunelab.plot import _style
+from prunelab.plot import _axes, _style
 
 STYLES = ("-", "--", "-.", ":")
 
 
 def crossover(panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[Latency]]]], dense: str = "dense") -> Figure:
-    """Draw time against sparsity, one panel per case: ``panels`` maps a title to (sparsities, {label: one Latency per sparsity}).
+    """Draw time against what is kept, one panel per case: ``panels`` maps a title to sparsities and {label: one Latency each}.
 
-    A line is the median, its band the middle half of the runs. Both axes of a panel are logarithmic: the sparsity is drawn as the
-    density left over, running down from left to right. The label ``dense`` is drawn in black. Source: notebook 07.2.
+    A line is the median, its band the middle half of the runs. Both axes of a panel are logarithmic; the weights kept run from
+    much to little. The label ``dense`` is drawn in black. All panels have one range. Source: notebook 07.2.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(9, 3.4), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.6), squeeze=False, sharex=True, sharey=True)
+    everything = np.concatenate([_axes.kept(sparsities) for sparsities, _ in panels.values()])
     for axis, (title, (sparsities, lines)) in zip(axes[0], panels.items(), strict=True):
-        density = 100 * (1 - np.asarray(sparsities))
+        kept = _axes.kept(sparsities)
         others = iter(range(7))
         for label, times in lines.items():
-            i = None if label == dense else next(others)
-            colour, marker = (_style.BLACK, "") if i is None else (_style.COLOURS[i], _style.MARKERS[i])
-            style = "--" if i is None else "-"
-            axis.plot(density, [1e3 * t.median for t in times], color=colour, marker=marker, linestyle=style, label=label)
-            axis.fill_between(
-                density, [1e3 * t.low for t in times], [1e3 * t.high for t in times], color=colour, alpha=0.2, linewidth=0
-            )
-        axis.set(xscale="log", yscale="log", xlabel="sparsity (%)")
+            look = {"color": _style.BLACK, "marker": "", "linestyle": "--"} if label == dense else _style.look(next(others))
+            low, middle, high = (1e3 * np.array([getattr(t, part) for t in times]) for part in ("low", "median", "high"))
+            axis.plot(kept, middle, label=label, **look)
+            axis.fill_between(kept, low, high, color=look["color"], alpha=0.2, linewidth=0)
+        axis.set(yscale="log", xlabel="weights kept (%)")
         axis.set_title(title, fontsize=9)
-        axis.set_xticks(density, [f"{100 - d:g}" for d in density])
-        axis.invert_xaxis()
-        axis.minorticks_off()
-        axis.yaxis.set_major_formatter("{x:g}")
+    _axes.percents(axes[0, 0].xaxis, everything, falling=True)
+    axes[0, 0].yaxis.set_major_formatter("{x:g}")
     axes[0, 0].set_ylabel("time of one product (ms)")
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_below(figure)
     return figure
 
 

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from prunelab import arguments
-from prunelab.plot import _style
+from prunelab.plot import _axes, _style
 
-STYLES = ("-", "--", "-.", ":")
 CELLS = 120  # a larger matrix cannot be followed by eye
 
 
@@ -92,34 +91,32 @@ def storage_curves(
     dense matrix: where a rising line crosses it a circle marks that format's break-even. Raises ValueError if lengths differ.
     Source: notebook 07.1.
     """
-    figure, axis = plt.subplots(figsize=(9, 4))
-    percent = 100 * np.asarray(densities)
+    percent = 100 * arguments.numbers("densities", densities, 1e-9, 1).ravel()
+    lines = {
+        name: arguments.numbers(f"curves[{name!r}]", bits, 0, length=len(percent))
+        for name, bits in arguments.mapping("curves", curves).items()
+    }
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.8))
+    low, high = 0.6 * min(bits.min() for bits in lines.values()), 3 * arguments.positive("dense", dense)
     if bound is not None:
-        axis.fill_between(percent, np.asarray(bound), 1e-3, color=_style.PRUNED, label="out of reach (entropy)")
-    for i, (name, bits) in enumerate(curves.items()):
-        if len(bits) != len(densities):
-            raise ValueError(f"curves[{name!r}] must have one value per density, {len(densities)}, got {len(bits)}")
-        colour, marker = _style.COLOURS[i % 7], _style.MARKERS[i % 7]
-        points = (measured or {}).get(name)
-        axis.plot(percent, bits, color=colour, linestyle=STYLES[i % 4], marker="", linewidth=1.4, label=None if points else name)
+        bits = arguments.numbers("bound", bound, 0, length=len(percent))
+        axis.fill_between(percent, bits, low, color=_style.PRUNED, label="out of reach (entropy)", where=bits > low)
+    for i, (name, bits) in enumerate(lines.items()):
+        look, points = _style.look(i), (measured or {}).get(name)
+        axis.plot(percent, bits, color=look["color"], linestyle=_style.LINES[i % 4], marker="", label=None if points else name)
         if points:
-            axis.plot(100 * np.asarray(points[0]), points[1], color=colour, marker=marker, linestyle="", label=name)
+            axis.plot(100 * np.asarray(points[0]), points[1], linestyle="", label=name, **look)
         if min(bits) < dense < max(bits):
             even = float(np.interp(dense, bits, percent))
-            axis.plot([even], [dense], marker="o", markersize=9, markerfacecolor="none", color=colour, linestyle="")
-            axis.text(even, dense * (1.3 + 0.45 * (i % 3)), f"{even:.0f} %", ha="center", fontsize=8, color=colour)
-    axis.axhline(dense, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
-    axis.text(percent[0], dense * 1.04, "dense", fontsize=9)
-    low = min(float(np.min(bits)) for bits in curves.values())
-    axis.set(
-        xscale="log", yscale="log", xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", ylim=(low * 0.6, dense * 3)
-    )
-    axis.set_xticks([t for t in (1, 2, 5, 10, 20, 50, 100) if percent.min() <= t <= percent.max()])
-    axis.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 32, 64) if low * 0.6 <= t <= dense * 3])
-    axis.xaxis.set_major_formatter("{x:g}")
+            axis.plot([even], [dense], marker="o", markersize=9, markerfacecolor="none", color=look["color"], linestyle="")
+            axis.plot([], [], linestyle="", marker="", label=f"   as large as dense at {even:.0f} %")
+    axis.axhline(dense, color=_style.BLACK, linestyle="--", linewidth=1, marker="", label="dense")
+    axis.set(xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", yscale="log", ylim=(low, high))
+    _axes.percents(axis.xaxis, percent, falling=True)
+    axis.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 32, 64) if low <= t <= high])
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.minorticks_off()
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axis.yaxis.set_ticks([], minor=True)
+    _style.legend_beside(axis)
     return figure
 
 

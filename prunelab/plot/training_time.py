@@ -1,51 +1,62 @@
 """Figures of chapters 04.3 and 04.4: curves over training, filters that come back, tickets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from prunelab.plot import _style
+from prunelab import arguments
+from prunelab.plot import _axes, _style
+from prunelab.plot.curves import series
 
 Curve = tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]
 
 
-def curve_panels(panels: Mapping[str, Mapping[str, Curve]], xlabel: str, ylabels: Sequence[str], density: bool = False) -> Figure:
+def curve_panels(
+    panels: Mapping[str, Mapping[str, Curve]],
+    xlabel: str,
+    ylabels: Sequence[str],
+    density: bool = False,
+    errors: Collection[str] = (),
+) -> Figure:
     """Draw curves in panels: ``panels`` maps a title to {label: (x, y)}, y of shape ``(points,)`` or ``(networks, points)``.
 
     With several networks the line is their mean and each network's points are shown. One y label per panel. ``density=True`` puts
-    the x axis, percent of the weights left, on a logarithmic scale that runs from much to little.
+    the x axis, percent of the weights left, on a logarithmic scale that runs from much to little. The panels whose titles are in
+    ``errors`` hold accuracies in percent, drawn as errors on a logarithmic axis.
     Raises ValueError if an x and a y do not fit or a label is missing. Source: notebooks 04.3 and 04.4.
     """
-    if len(ylabels) != len(panels):
-        raise ValueError(f"ylabels must have one label for each of the {len(panels)} panels, got {len(ylabels)}")
-    figure, axes = plt.subplots(1, len(panels), figsize=(9.0, 3.1), squeeze=False)
+    if isinstance(ylabels, str) or len(ylabels) != len(arguments.mapping("panels", panels)):
+        raise ValueError(f"ylabels must have one label for each of the {len(panels)} panels, got {ylabels!r}")
+    for title in errors:
+        arguments.one_of("a title in errors", title, panels)
+    figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.3), squeeze=False)
+    labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
     for axis, ylabel, (title, curves) in zip(axes[0], ylabels, panels.items(), strict=True):
-        for i, (label, (x, y)) in enumerate(curves.items()):
-            y = np.atleast_2d(np.asarray(y, dtype=float))
-            if y.shape[1] != len(x):
-                raise ValueError(f"panels[{title!r}][{label!r}] must have as many y as x values, got {y.shape[1]} and {len(x)}")
-            colour, marker = _style.COLOURS[i % len(_style.COLOURS)], _style.MARKERS[i % len(_style.MARKERS)] if len(x) < 40 else ""
-            axis.plot(x, y.mean(0), color=colour, marker=marker, label=label, linestyle=("-", "--", ":", "-.")[i % 4])
+        x_ends, y_ends = (0, 100) if density else (-np.inf, np.inf), (0, 100) if title in errors else (-np.inf, np.inf)
+        checked = series(f"panels[{title!r}]", curves, x_ends, y_ends)
+        if title in errors:
+            checked = {label: (x, _axes.error(y)) for label, (x, y) in checked.items()}
+            _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in checked.values()]))
+        for label, (x, y) in checked.items():
+            i = labels.index(label)
+            look = _style.look(i) | ({} if len(x) < 40 else {"marker": ""})
+            axis.plot(x, y.mean(0), label=label, linestyle=_style.LINES[i % 4], **look)
             for network in y if len(y) > 1 else ():
-                axis.plot(x, network, linestyle="", marker=marker, markersize=2.5, color=colour, alpha=0.6)
+                axis.plot(x, network, linestyle="", markersize=2.5, alpha=0.6, **look)
         if density:
-            axis.set_xscale("log")
-            axis.invert_xaxis()
-            ticks = [t for t in (100, 50, 20, 10, 5, 2, 1) if t >= min(min(x) for x, _ in curves.values())]
-            axis.set_xticks(ticks, [str(t) for t in ticks])
-            axis.minorticks_off()
+            _axes.percents(axis.xaxis, np.concatenate([x for x, _ in checked.values()]), falling=True)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
-        axis.legend(fontsize=8)
+    _style.legend_below(figure)
     return figure
 
 
 def comings_and_goings(zeroed: Sequence[Sequence[int]], filters: int, moments: Sequence[str]) -> Figure:
     """Draw which of ``filters`` filters were set to zero at each moment: a row per filter, a column per moment, zeroed is hatched.
 
-    A filter that was zeroed once and was spared at the next moment is marked with a dot: it came back.
+    A filter that was zeroed once and was spared at the next moment is marked with a dot: it came back. The legend says so.
     Raises ValueError if there is not one entry of ``zeroed`` per moment or an index is out of range. Source: notebook 04.3.
     """
     if len(zeroed) != len(moments) or any(not 0 <= i < filters for moment in zeroed for i in moment):
@@ -58,9 +69,12 @@ def comings_and_goings(zeroed: Sequence[Sequence[int]], filters: int, moments: S
             style = {"facecolor": _style.PRUNED, "hatch": _style.HATCH} if row in gone else {"facecolor": _style.SKY}
             axis.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, edgecolor="#8C8C8C", linewidth=0.4, **style))
             if column and row in zeroed[column - 1] and row not in gone:
-                axis.plot(column, row, marker="o", color=_style.BLACK, markersize=6)
+                axis.plot(column, row, "o", color=_style.BLACK, markersize=6, label="came back: zeroed before, spared now")
     axis.set(xlim=(-0.6, len(zeroed) - 0.4), ylim=(filters - 0.4, -0.6), xlabel="moment of pruning (epochs)", ylabel="filter")
     axis.set_xticks(range(len(zeroed)), moments)
     axis.set_yticks(range(0, filters, max(1, filters // 8)))
     axis.grid(False)
+    axis.bar(0, 0, facecolor=_style.SKY, label="left alone")
+    axis.bar(0, 0, facecolor=_style.PRUNED, hatch=_style.HATCH, label="set to zero")
+    _style.legend_below(figure)
     return figure

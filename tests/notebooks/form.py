@@ -188,10 +188,30 @@ def predictions(notebook: NotebookNode, path: Path) -> Problems:
 
 
 def measured(notebook: NotebookNode, path: Path) -> Problems:
-    """A number that depends on the machine or on training is asserted by the cell that prints it."""
-    for number, cell in code(notebook):
-        if re.search(r"~\s*[-+]?\d", printed(cell)) and not re.search(r"\bassert\b|\bcheck\.|widgets\.", cell.source):
-            yield f"cell {number} prints a measured number (~) and asserts nothing"
+    """A number that depends on the machine or on training is asserted by the check cell right behind it."""
+    cells = list(code(notebook))
+    for (number, cell), (_, behind) in zip(cells, [*cells[1:], (0, None)], strict=True):
+        asserted = re.search(r"\bcheck\.|widgets\.|scoreboard\.", cell.source) or (behind is not None and "check" in tags(behind))
+        if re.search(r"~\s*[-+]?\d", printed(cell)) and not asserted:
+            yield f"cell {number} prints a measured number (~) and no check cell behind it asserts anything"
+
+
+def checks(notebook: NotebookNode, path: Path) -> Problems:
+    """Lesson cells hold lesson code; asserts stand behind the result, in check cells of their own, folded and off the slides."""
+    for number, cell in code(notebook) if is_chapter(path) else ():
+        asserts = re.search(r"^\s*assert\b", cell.source, re.M)
+        if "check" not in tags(cell):
+            if asserts:
+                yield f"cell {number} asserts among lesson code: move the assert to a cell tagged 'check' right behind it"
+            continue
+        if not asserts:
+            yield f"cell {number} is tagged 'check' and asserts nothing"
+        if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            yield f"cell {number} is tagged 'check' and lacks jupyter.source_hidden"
+        if cell.metadata.get("slideshow", {}).get("slide_type") != "skip":
+            yield f"cell {number} is tagged 'check' and is shown on slides"
+        if cell.outputs:
+            yield f"cell {number} is tagged 'check' and shows an output: a result belongs to the lesson"
 
 
 def compared(notebook: NotebookNode, path: Path) -> Problems:
@@ -216,4 +236,19 @@ def small(notebook: NotebookNode, path: Path) -> Problems:
         yield f"the file has {path.stat().st_size:,} bytes, at most {MAX_BYTES:,} are allowed"
 
 
-RULES = (title, headings, opening, executed, up_to_date, clean, alt_text, links, slides, predictions, measured, compared, small)
+RULES = (
+    title,
+    headings,
+    opening,
+    executed,
+    up_to_date,
+    clean,
+    alt_text,
+    links,
+    slides,
+    predictions,
+    measured,
+    checks,
+    compared,
+    small,
+)

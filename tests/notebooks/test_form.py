@@ -66,16 +66,17 @@ def good() -> nbformat.NotebookNode:
         new_code_cell("print(1)", outputs=[new_output("stream", name="stdout", text="1\n")]),
         new_markdown_cell("## 3.1.2 Second\n\n**Predict before you run.** How many?"),
         new_code_cell(
-            "print(f'~{x}')\nassert x > 2", metadata={"tags": ["hide-output"], "jupyter": {"outputs_hidden": True}},
+            "print(f'~{x}')", metadata={"tags": ["hide-output"], "jupyter": {"outputs_hidden": True}},
             outputs=[new_output("stream", name="stdout", text="~ 3.1\n")],
         ),
+        new_code_cell("assert x > 2", metadata={"tags": ["check"], "jupyter": {"source_hidden": True}}),
         new_code_cell("widgets.histogram();", metadata={"tags": ["nbval-ignore-output"]}),
         new_markdown_cell("## 3.1.3 Pitfalls\n\n## 3.1.4 Summary\n\n## Further reading\n\n```python\n# a comment\n```"),
     ]  # fmt: skip
     for count, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], 1):
         cell.execution_count = count
     for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "slide"}
+        cell.metadata["slideshow"] = {"slide_type": "skip" if "check" in form.tags(cell) else "slide"}
     notebook = new_notebook(cells=cells)
     notebook.metadata["prunelab"] = {"cells": digest(notebook)}
     return notebook
@@ -111,6 +112,12 @@ def count(notebook):
     notebook.cells[4].execution_count = 7
 
 
+def unchecked(notebook):
+    del notebook.cells[5]
+    notebook.cells[5].execution_count -= 1
+    notebook.metadata["prunelab"]["cells"] = digest(notebook)
+
+
 def stale(notebook):
     notebook.cells[2].source = "print(2)"
 
@@ -123,7 +130,7 @@ BROKEN = {
     "level left out": ("headings", edit(1, "## 3.1.1 First", "## 3.1.1 First\n\n#### Detail")),
     "number of another chapter": ("headings", edit(3, "3.1.2", "3.2.2")),
     "number left out": ("headings", edit(3, "3.1.2", "3.1.5")),
-    "no summary": ("headings", edit(6, "Summary", "The end")),
+    "no summary": ("headings", edit(7, "Summary", "The end")),
     "no minutes": ("opening", edit(0, "**Time:**", "Time:")),
     "two goals": ("opening", edit(0, "- draw it.\n", "")),
     "nothing to read first": ("opening", edit(0, "**Read first:**", "Before:")),
@@ -141,7 +148,13 @@ BROKEN = {
     "folded without a question": ("predictions", edit(3, "**Predict before you run.**", "Run it.")),
     "question with the answer shown": ("predictions", put(4, "tags", [])),
     "tagged and not folded": ("predictions", put(4, "jupyter", {})),
-    "measured and not asserted": ("measured", edit(4, "assert x > 2", "")),
+    "measured and not asserted": ("measured", unchecked),
+    "assert among lesson code": ("checks", edit(2, "print(1)", "print(1)\nassert True")),
+    "assert that gives the answer away": ("checks", edit(4, "print(f'~{x}')", "print(f'~{x}')\nassert x > 2")),
+    "check without an assert": ("checks", edit(5, "assert x > 2", "x > 2")),
+    "check in sight": ("checks", put(5, "jupyter", {})),
+    "check on a slide": ("checks", put(5, "slideshow", {"slide_type": "slide"})),
+    "check with a result": ("checks", show(5, "stream", name="stdout", text="3")),
     "not compared": ("compared", put(2, "tags", ["nbval-ignore-output"])),
     "long cell": ("small", edit(2, "print(1)", "print(1)\n" * (form.MAX_LINES + 1))),
 }

@@ -1,6 +1,7 @@
 """The figures of chapter 04 show the data they are given."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from prunelab import plot
@@ -15,12 +16,12 @@ def close():
 
 
 def test_sensitivity_shows_curves_choice_and_tau():
-    axis = plot.sensitivity(CURVES, {"fc1.weight": 0.7}, tau=2).axes[0]
+    axis, below = plot.sensitivity(CURVES, {"fc1.weight": 0.7}, tau=2).axes
     by_label = {line.get_label(): line for line in axis.lines}
-    assert by_label["conv1"].get_xydata().tolist() == [[0, 99], [50, 97], [90, 40]]
-    circle = next(line for line in axis.lines if line.get_marker() == "o" and line.get_fillstyle() == "none")
-    assert circle.get_xydata()[0] == pytest.approx([70, 98.45])
-    assert set(by_label["dense - 2 points"].get_ydata()) == {97}
+    assert by_label["conv1"].get_xydata() == pytest.approx(np.array([[100, 1], [50, 3], [10, 60]]))
+    assert below.lines[0].get_xydata()[0] == pytest.approx([30, 0]) and axis.lines[-1].get_xdata()[0] == pytest.approx(30)
+    assert below.lines[0].get_marker() == by_label["fc1"].get_marker()
+    assert set(by_label["dense + 2 points"].get_ydata()) == {3}
     with pytest.raises(ValueError, match="chosen"):
         plot.sensitivity(CURVES, {"fc9.weight": 0.5})
 
@@ -39,6 +40,8 @@ def test_paired_joins_each_network():
     lines = [line.get_ydata().tolist() for line in axis.lines]
     assert [[1, 3], [2, 4], [6, 5]] == lines[:3]
     assert [3, 3] in lines and [4, 4] in lines, "the means"
+    axis = plot.paired({"panel": {"one": [99.0, 98.0]}}, "error", error=True).axes[0]
+    assert axis.lines[2].get_ydata().tolist() == [1, 2]
     with pytest.raises(ValueError, match="as many values"):
         plot.paired({"panel": {"one": [1.0], "two": [3.0, 4.0]}}, "accuracy")
 

@@ -1,29 +1,77 @@
-"""The stored results of long runs: each says where it comes from, and the script that made it is here."""
+"""The experiments and their stored results: one shape, and neither is there without the other."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from prunelab.data import DATA
+from experiments import __main__ as experiments
+from prunelab import sweep
 
-RESULTS = [path for path in sorted((DATA / "results").glob("*")) if ".partial" not in path.name]
-SCRIPTS = Path(__file__).resolve().parents[2] / "experiments"
-
-
-def provenance(path):
-    """Return the entry "provenance" of a JSON file, or of one of the lines of a JSON Lines file."""
-    text = path.read_text()
-    records = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else [json.loads(text)]
-    return next((record["provenance"] for record in records if "provenance" in record), None)
+MODULES = {name: experiments.load(name) for name in experiments.NAMES}
+STORED = [name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()]
+OLD = {"concepts": 5, "criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
-def test_results_name_the_script_that_is_here(path):
-    assert path.suffix in (".json", ".jsonl")
-    assert (SCRIPTS / f"{path.stem}.py").is_file()
-    said = provenance(path)
-    assert said, "the entry 'provenance' is missing"
-    assert said["script"] == f"experiments/{path.stem}.py"
-    assert said["torch"]
-    assert path.stat().st_size < 2_000_000
+@pytest.mark.parametrize("name", MODULES)
+def test_an_experiment_has_the_shape(name):
+    module = MODULES[name]
+    assert module.__doc__.splitlines()[0], "the line that `python -m experiments` lists"
+    grid = module.configurations()
+    assert isinstance(grid, list) and all(isinstance(configuration, dict) for configuration in grid)
+    assert len({json.dumps(configuration, sort_keys=True) for configuration in grid}) == len(grid)
+    assert callable(module.measure)
+    assert not set(vars(module)) & {"main", "sweep", "argparse"}, "the loop, the store and the command line are __main__'s"
+
+
+def test_every_result_has_its_experiment_and_every_experiment_its_result():
+    assert {path.name for path in sweep.RESULTS.glob("*") if ".partial" not in path.name} == {f"{name}.json" for name in STORED}
+    assert {name for name, module in MODULES.items() if not hasattr(module, "provenance")} == {"checkpoints"}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_result_says_where_it_comes_from(name):
+    assert (sweep.RESULTS / f"{name}.json").stat().st_size < 2_000_000
+    said = sweep.load(name)["provenance"]
+    assert said["script"] == f"experiments/{name}.py" and said["torch"] and said["networks"]
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_every_configuration_has_its_rows_and_every_row_its_configuration(name):
+    parts = {part: rows for part, rows in sweep.load(name).items() if part != "provenance"}
+    former = {
+        part for part, rows in parts.items() if name in OLD and (isinstance(rows, dict) or "config" in rows[0] or part == "runs")
+    }
+    assert len(former) == OLD.get(name, 0)
+    rows = [row | {"part": part} for part in parts.keys() - former for row in parts[part]]
+    grid = MODULES[name].configurations()
+    covered = [sum(configuration.items() <= row.items() for row in map(_flat, rows)) for configuration in map(_flat, grid)]
+    assert all(covered) and sum(covered) == len(rows)
+
+
+def _flat(row: dict) -> dict:
+    """Return the entries that can be compared as a set."""
+    return {key: value for key, value in row.items() if not isinstance(value, (dict, list))}
+
+
+def test_a_run_is_stored_by_part_and_its_memory_goes(tmp_path, monkeypatch):
+    class Small:
+        __doc__ = "A question (notebook 00)"
+        configurations = staticmethod(lambda: [{"x": 1}, {"x": 2}, {"part": "more", "x": 3}])
+        measure = staticmethod(lambda x, part=None: [{"y": x}, {"y": -x, "part": "below"}] if x < 3 else {"y": x})
+        provenance = staticmethod(lambda: {"networks": "none"})
+
+    monkeypatch.setattr(experiments, "DATA", tmp_path)
+    monkeypatch.setattr(experiments, "load", lambda name: Small)
+    experiments.run("small")
+    (path,) = (tmp_path / "results").glob("*")
+    stored = json.loads(path.read_text())
+    assert stored.pop("provenance")["script"] == "experiments/small.py"
+    assert stored == {
+        "rows": [{"x": 1, "y": 1}, {"x": 2, "y": 2}],
+        "below": [{"x": 1, "y": -1}, {"x": 2, "y": -2}],
+        "more": [{"x": 3, "y": 3}],
+    }
+    del Small.provenance
+    path.unlink()
+    experiments.run("small")
+    assert not list((tmp_path / "results").iterdir())

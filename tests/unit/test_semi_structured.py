@@ -46,13 +46,30 @@ def test_equals_the_pattern_search(n, m, shape):
 
 @given(
     rows=st.lists(st.lists(st.integers(-2, 2), min_size=11, max_size=11), min_size=1, max_size=4),
-    nm=st.sampled_from([(1, 2), (2, 4), (3, 8), (1, 3), (2, 5), (4, 16)]),
-    dtype=st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int32]),
+    nm=st.sampled_from([(1, 2), (2, 4), (3, 8), (1, 3), (2, 5), (4, 16), (5, 9), (3, 11), (0, 10)]),
+    dtype=st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.uint8]),
 )
 @settings(max_examples=60, deadline=None)
 def test_ties_and_remainders_go_by_position(rows, nm, dtype):
-    weight = torch.tensor(rows, dtype=dtype)
+    weight = torch.tensor(rows).to(dtype)
     assert torch.equal(nm_mask(weight, *nm, remainder="pad"), by_position(weight, *nm))
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 4), (4, 8), (8, 16), (1, 32), (63, 64), (100, 128), (0, 128)])
+@pytest.mark.parametrize("levels", [1, 3, 1000])  # all equal, mostly ties, nearly none
+def test_every_group_size_agrees_with_sorting(n, m, levels):
+    draw = torch.Generator().manual_seed(m)
+    convolution = torch.randint(-levels, levels + 1, (3, 128, 2, 3), generator=draw).float()
+    for weight in (convolution[:, :, 0, 0], convolution, convolution.to(memory_format=torch.channels_last)):
+        matrix = weight.movedim(1, -1).reshape(-1, 128)
+        expected = by_position(matrix, n, m).view(weight.movedim(1, -1).shape).movedim(-1, 1)
+        assert torch.equal(nm_mask(weight, n, m), expected)
+
+
+def test_a_weight_need_not_be_contiguous():
+    weight = torch.randn(24, 10, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(nm_mask(weight.t(), 2, 4), nm_mask(weight.t().contiguous(), 2, 4))
+    assert torch.equal(nm_mask(weight.t()[:, ::2], 6, 12), pattern_search(weight.t()[:, ::2], 6, 12))
 
 
 def test_a_remainder_keeps_what_the_others_keep():
@@ -62,9 +79,9 @@ def test_a_remainder_keeps_what_the_others_keep():
 
 def test_blocks_join_without_a_seam(monkeypatch):
     weight = torch.randn(33, 40, generator=torch.Generator().manual_seed(0))
-    whole = nm_mask(weight, 2, 4)
+    whole = {nm: nm_mask(weight, *nm) for nm in ((2, 4), (5, 10))}
     monkeypatch.setattr("prunelab.semi_structured.BLOCK", 28)
-    assert torch.equal(nm_mask(weight, 2, 4), whole)
+    assert all(torch.equal(nm_mask(weight, *nm), mask) for nm, mask in whole.items())
 
 
 def test_agrees_with_torch_ao_pruning():

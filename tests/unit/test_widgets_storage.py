@@ -51,7 +51,7 @@ def test_curves_and_bars_draw_what_they_are_given():
     curves = {"csr": [3.0, 9.0], "bitmap": [2.0, 8.0]}
     axis = plot.storage_curves([0.1, 0.5], curves, {"csr": ([0.1], [3.1])}, bound=[1.5, 7.0]).axes[0]
     assert [list(line.get_ydata()) for line in axis.lines[:3]] == [[3.0, 9.0], [3.1], [2.0, 8.0]]
-    with pytest.raises(ValueError, match="one value per density"):
+    with pytest.raises(ValueError, match="must be 1 numbers"):
         plot.storage_curves([0.1], {"csr": [1.0, 2.0]})
     axis = plot.storage_bars({"a": (1024, 2048), "b": (512, 0)}, bound=100, dense=4096).axes[0]
     assert sorted(round(patch.get_width(), 3) for patch in axis.patches) == [0, 0.5, 1, 2]

@@ -1,0 +1,142 @@
+"""CREPE, a pitch tracker that people use: the network, its pretrained weights, and how its outputs become a pitch."""
+
+import hashlib
+import json
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from prunelab import arguments
+from prunelab.data import DATA
+
+# torch pads an even kernel by one more zero on the right, as the published network does, and warns that this takes a copy
+warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
+FOLDER = DATA / "crepe"
+RATE = 16_000  # samples per second
+FRAME = 1024  # samples, 64 ms
+BINS = 360
+CENTS_PER_BIN = 20
+LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, about 31.7 Hz
+FILTERS = (128, 16, 16, 16, 32, 64)  # of "tiny", the smallest of the five published sizes
+
+
+class Crepe(nn.Sequential):
+    """CREPE "tiny": input ``(N, 1024)``, one frame at 16 kHz each; output ``(N, 360)``, the probability of each pitch.
+
+    Six times convolution over time, ReLU, BatchNorm, max pooling by 2, then one Linear and a sigmoid. Time is the height of images
+    of width 1. ``filters`` are the widths of the six convolutions. Frames have mean 0 and variance 1 (``normalise``). 486,552
+    parameters, 485,376 of them weights; 36,792,320 MACs per frame.
+
+    Raises TypeError or ValueError unless ``filters`` are six positive integers.
+    Source: Kim, Salamon, Li and Bello, arXiv 1802.06182; notebook 09.2.
+    """
+
+    def __init__(self, filters: tuple[int, ...] = FILTERS):
+        if not isinstance(filters, tuple | list) or len(filters) != len(FILTERS):
+            raise ValueError(f"filters must be {len(FILTERS)} positive integers, got {filters!r:.80}")
+        layers, channels = OrderedDict(unflatten=nn.Unflatten(1, (1, FRAME, 1))), 1
+        for i, width in enumerate(filters, start=1):
+            width = arguments.count(f"filters[{i - 1}]", width)
+            kernel, stride, padding = ((512, 1), (4, 1), (254, 0)) if i == 1 else ((64, 1), 1, "same")
+            layers[f"conv{i}"] = nn.Conv2d(channels, width, kernel, stride, padding)
+            layers[f"relu{i}"] = nn.ReLU()
+            layers[f"bn{i}"] = nn.BatchNorm2d(width, eps=0.001)
+            layers[f"pool{i}"] = nn.MaxPool2d((2, 1))
+            channels = width
+        positions = FRAME // 4 // 2 ** len(filters)
+        layers |= {"flatten": nn.Flatten(), "fc": nn.Linear(channels * positions, BINS), "sigmoid": nn.Sigmoid()}
+        super().__init__(layers)
+
+
+def load_crepe(folder: Path | str = FOLDER) -> Crepe:
+    """Return the pretrained "tiny" network in eval mode; ``crepe-tiny.json`` says where its weights come from.
+
+    Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
+    Source: ``scripts/crepe.py``; notebook 09.2.
+    """
+    path = Path(folder) / "crepe-tiny.safetensors"
+    card = path.with_suffix(".json")
+    for file in (card, path):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing; restore it with git")
+    raw, expected = path.read_bytes(), json.loads(card.read_text())["sha256"]
+    if (found := hashlib.sha256(raw).hexdigest()) != expected:
+        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
+    model = Crepe()
+    model.load_state_dict(load(raw))
+    return model.eval()
+
+
+def normalise(frames: torch.Tensor) -> torch.Tensor:
+    """Return ``frames`` ``(N, 1024)`` with mean 0 and standard deviation 1 each, as the network expects them; silence stays 0.
+
+    Raises TypeError or ValueError if ``frames`` is no such tensor. Source: notebook 09.2.
+    """
+    _shaped("frames", frames, FRAME)
+    centred = frames - frames.mean(1, keepdim=True)
+    return centred / centred.std(1, keepdim=True).clamp_min(1e-10)
+
+
+def decode(outputs: torch.Tensor) -> torch.Tensor:
+    """Return the pitch ``(N,)`` in cents above 10 Hz of ``outputs`` ``(N, 360)``: a weighted mean around the highest bin.
+
+    Raises TypeError or ValueError if ``outputs`` is no such tensor or has a negative entry. Source: arXiv 1802.06182 (the published
+    programme restricts the paper's weighted mean to these nine bins); notebook 09.2.
+    """
+    _shaped("outputs", outputs, BINS)
+    if outputs.min() < 0:
+        raise ValueError(f"outputs must not be negative, got {outputs.min():.3g}")
+    bins = torch.arange(BINS, dtype=torch.float64, device=outputs.device)
+    near = (bins - outputs.argmax(1, keepdim=True)).abs() <= 4
+    weights = outputs * near.double() + 1e-30 * near  # outputs of exactly 0 everywhere must not give 0 / 0
+    return ((LOWEST + CENTS_PER_BIN * bins) * weights).sum(1) / weights.sum(1)
+
+
+def to_hertz(cents: torch.Tensor) -> torch.Tensor:
+    """Return the frequency in hertz of a pitch in cents above 10 Hz: 1,200 cents are an octave. Raises as ``arguments.tensor``.
+
+    Source: arXiv 1802.06182; notebook 09.2.
+    """
+    return 10 * 2 ** (arguments.tensor("cents", cents) / 1200)
+
+
+@torch.inference_mode()
+def outputs(model: nn.Module, frames: torch.Tensor) -> torch.Tensor:
+    """Return what ``model`` answers to ``frames`` ``(N, 1024)``, ``(N, 360)``, in eval mode and in batches; the mode is restored.
+
+    Raises TypeError or ValueError for a model that is no module or frames of another shape. Source: notebook 09.2.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    _shaped("frames", frames, FRAME)
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        return torch.cat([model(batch) for batch in frames.split(250)])
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
+    """Return the raw pitch accuracy in percent: the part of the frames whose decoded pitch is within 50 cents of the true one.
+
+    ``dataset`` holds frames ``(N, 1024)`` and their pitches ``(N,)`` in cents above 10 Hz, as ``prunelab.tones`` makes them.
+
+    Raises TypeError or ValueError for another model or dataset. Source: arXiv 1802.06182; notebook 09.2.
+    """
+    if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2 or dataset.tensors[1].ndim != 1:
+        raise TypeError(f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}")
+    frames, cents = dataset.tensors
+    return 100 * float(((decode(outputs(model, frames)) - cents).abs() < 50).double().mean())
+
+
+def _shaped(name: str, value: torch.Tensor, columns: int) -> None:
+    arguments.tensor(name, value)
+    if value.ndim != 2 or value.shape[1] != columns or not value.is_floating_point():
+        raise ValueError(f"{name} must be float of shape (N, {columns}), got {value.dtype} {tuple(value.shape)}")

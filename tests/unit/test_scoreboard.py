@@ -1,0 +1,88 @@
+"""The scoreboard: what a row counts, what is greyed, and that the stored rows are those the chapters printed."""
+
+import copy
+import json
+
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from experiments import scoreboard as collector
+from prunelab import plot, scoreboard
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.models import load_pretrained
+
+DATASET = TensorDataset(torch.rand(80, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(80) % 10)
+
+
+@pytest.fixture(scope="module")
+def board():
+    network = load_pretrained("lenet300")
+    apply_masks(network, mask_model({name: w.detach().abs() for name, w in prunable(network).items()}, 0.9))
+    return scoreboard.add("00", "90 % of each layer", network, DATASET)
+
+
+def test_a_masked_network_moves_in_nonzeros_alone(board):
+    dense, now = board.rows[0], board.rows[-1]
+    assert (dense["nonzeros"], dense["bytes"], dense["macs"]) == (266_610, 1_066_896, 266_200)
+    assert now["nonzeros"] == 266_610 - round(0.9 * 266_200)
+    assert [scoreboard.moved(now, dense, name) for name in ("nonzeros", "bytes", "macs")] == [True, False, False]
+    assert scoreboard.moved(dense, dense, "bytes") is None
+    assert [row["chapter"] for row in board.rows] == ["dense", "00"], "no chapter stands before the first"
+
+
+def test_counts_of_another_format_replace_the_dense_ones():
+    rows = scoreboard.add("00", "stored as CSR", load_pretrained("lenet300"), DATASET, counts={"bytes": 1234, "macs": 0}).rows
+    assert (rows[-1]["bytes"], rows[-1]["macs"], rows[-1]["nonzeros"]) == (1234, 0, 266_610)
+
+
+def test_earlier_chapters_come_before_and_later_ones_do_not_show(board, monkeypatch, tmp_path):
+    stored = [board.rows[0], *(board.rows[-1] | {"chapter": chapter} for chapter in ("00", "01", "04.2", "07.1"))]
+    monkeypatch.setattr(scoreboard, "STORED", tmp_path / "scoreboard.json")
+    scoreboard.STORED.write_text(json.dumps({"rows": stored}))
+    rows = scoreboard.add("04.2", "anew", load_pretrained("lenet300"), DATASET).rows
+    assert [row["chapter"] for row in rows] == ["dense", "00", "01", "04.2"]
+    assert rows[-1]["what"] == "anew"
+
+
+def test_print_and_parse_are_inverse(board):
+    rows = copy.deepcopy(board.rows)
+    rows[-1]["time"] = 0.125
+    for shown in (board, scoreboard.Board(rows)):
+        assert scoreboard.parse(str(shown)) == shown.rows
+
+
+def test_the_html_greys_what_did_not_move_and_nothing_else(board):
+    dense, now = board._repr_html_().split("<tr>")[2:]
+    assert "color" not in dense
+    assert [cell.split(">")[1].split("<")[0] for cell in now.split("<td")[1:] if "color" in cell] == ["1,066,896", "266,200"]
+
+
+def test_stored_rows_are_what_the_chapters_printed():
+    stored = json.loads(scoreboard.STORED.read_text())["rows"] if scoreboard.STORED.exists() else []
+    assert stored == [collector.measure(**configuration) for configuration in collector.configurations()], (
+        "a chapter was executed again: python -m experiments scoreboard"
+    )
+
+
+def test_the_figure_greys_a_dot_where_nothing_moved(board):
+    figure = plot.scoreboard(board.rows)
+    last = {axis.get_title(): axis.lines[-1] for axis in figure.axes}
+    grey = {title for title, line in last.items() if line.get_color() == "#A6A6A6"}
+    assert {"bytes", "MACs"} <= grey and "nonzeros" not in grey
+    assert [float(line.get_xdata()[0]) for line in (last["bytes"], last["MACs"])] == [100, 100]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"chapter": "4.2"}, "chapter"), ({"chapter": 4}, "chapter"), ({"what": "two  spaces"}, "what"), ({"what": ""}, "what"),
+     ({"dataset": None}, "dataset"), ({"counts": {"MACs": 1}}, "counts"), ({"counts": {"macs": -1}}, "counts")],
+)  # fmt: skip
+def test_bad_input_is_refused_in_words(change, word):
+    good = {"chapter": "00", "what": "cut", "model": load_pretrained("lenet300"), "dataset": DATASET}
+    with pytest.raises((TypeError, ValueError), match=word):
+        scoreboard.add(**(good | change))
+    with pytest.raises(ValueError, match="text"):
+        scoreboard.parse("head\nno row")
+    with pytest.raises(TypeError, match="rows"):
+        plot.scoreboard([])
