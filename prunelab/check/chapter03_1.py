@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 
 def _rows(weight):
@@ -18,7 +19,7 @@ def _per_filter(values, weight):
 # 3.1 comparable_scores(weights)
 
 
-def _comparable(weights):
+def comparable_scores(weights):
     scores = {}
     for name, weight in weights.items():
         norms = [math.sqrt(sum(w * w for w in row)) for row in _rows(weight)]
@@ -48,36 +49,10 @@ def _across_layers(weights):
     return {name: (_norms(w) / length).view(-1, *[1] * (w.ndim - 1)) for name, w in weights.items()}
 
 
-MISTAKES_3_1 = [
-    (
-        _each(lambda w: _over(_squares(w), _squares(w).norm())),
-        "The L2 norm has a root. Alone it changes no order, but you divide afterwards, and then it does.",
-    ),
-    (
-        _each(lambda w: _over(_squares(w), _squares(w).sum())),
-        "The L2 norm has a root. Alone it changes no order, but you divide afterwards, and then it does.",
-    ),
-    (_each(_norms), "These are the norms before they are made comparable: a layer of large filters wins against all others."),
-    (
-        _each(lambda w: _over(w.flatten(1).abs().sum(1), w.flatten(1).abs().sum(1).norm())),
-        "The L2 norm of a filter is asked for, not L1.",
-    ),
-    (_each(lambda w: _over(_norms(w), _norms(w).sum())), "Divide by the L2 norm of the layer's scores, not by their sum."),
-    (_each(lambda w: _over(_norms(w), _norms(w).max())), "Divide by the L2 norm of the layer's scores, not by the largest."),
-    (_each(lambda w: _over(_norms(w), _norms(w).mean())), "Divide by the L2 norm of the layer's scores, not by their mean."),
-    (
-        _each(lambda w: _norms(w) / math.sqrt(w[0].numel())),
-        "That is the mean square per weight. Here the layer's own scores set the unit.",
-    ),
-    (_across_layers, "Each layer has a unit of its own. Yours is one for all layers together, which leaves their order as it was."),
-]
-
-
 def _cases_3_1():
-    random = torch.Generator().manual_seed(31)
 
     def draw(*shape, dtype=torch.float32):
-        return torch.randn(shape, generator=random, dtype=dtype)
+        return torch.randn(shape, dtype=dtype)
 
     example = {
         "fc1": torch.tensor([[3.0, 0.0], [0.0, 4.0]]),
@@ -94,26 +69,45 @@ def _cases_3_1():
         ("one layer, not square", {"only": draw(7, 2)}),
         ("a layer whose weights are all zero", zeros),
     ]:
-        yield Case(about, (weights,), _comparable(weights))
+        yield Case(about, (weights,))
 
 
-def ex_3_1(function):
-    """Check ``comparable_scores(weights)``: the L2 norms of filters over the norm of the layer's scores; notebook 03.1."""
-    verify(
-        "3.1",
-        "comparable_scores(weights)",
-        function,
-        _cases_3_1(),
-        verified="convolutions and matrices, layers of different scale, float32 and float64, a layer of zeros",
-        hint="Two norms, one after the other: over the weights of a filter, then over the filters of the layer.",
-        mistakes=MISTAKES_3_1,
-    )
+ex_3_1 = Exercise(
+    "3.1",
+    comparable_scores,
+    _cases_3_1,
+    verified="convolutions and matrices, layers of different scale, float32 and float64, a layer of zeros",
+    hint="Two norms, one after the other: over the weights of a filter, then over the filters of the layer.",
+    mistakes=[
+        (
+            "The L2 norm has a root. Alone it changes no order, but you divide afterwards, and then it does.",
+            _each(lambda w: _over(_squares(w), _squares(w).norm())),
+            _each(lambda w: _over(_squares(w), _squares(w).sum())),
+        ),
+        ("These are the norms before they are made comparable: a layer of large filters wins against all others.", _each(_norms)),
+        (
+            "The L2 norm of a filter is asked for, not L1.",
+            _each(lambda w: _over(w.flatten(1).abs().sum(1), w.flatten(1).abs().sum(1).norm())),
+        ),
+        ("Divide by the L2 norm of the layer's scores, not by their sum.", _each(lambda w: _over(_norms(w), _norms(w).sum()))),
+        ("Divide by the L2 norm of the layer's scores, not by the largest.", _each(lambda w: _over(_norms(w), _norms(w).max()))),
+        ("Divide by the L2 norm of the layer's scores, not by their mean.", _each(lambda w: _over(_norms(w), _norms(w).mean()))),
+        (
+            "That is the mean square per weight. Here the layer's own scores set the unit.",
+            _each(lambda w: _norms(w) / math.sqrt(w[0].numel())),
+        ),
+        (
+            "Each layer has a unit of its own. Yours is one for all layers together, which leaves their order as it was.",
+            _across_layers,
+        ),
+    ],
+)
 
 
 # 3.2 filter_change(weight, gradient)
 
 
-def _filter_change(weight, gradient):
+def filter_change(weight, gradient):
     return _per_filter(
         [abs(sum(w * g for w, g in zip(a, b, strict=True))) for a, b in zip(_rows(weight), _rows(gradient), strict=True)], weight
     )
@@ -123,58 +117,60 @@ def _filtered(score):
     return lambda w, g: score(w.flatten(1), g.flatten(1)).view(-1, *[1] * (w.ndim - 1))
 
 
-MISTAKES_3_2 = [
-    (
-        _filtered(lambda w, g: (w * g).abs().sum(1)),
-        "The weights of a filter go together, and their changes partly cancel. Where does the absolute value belong?",
-    ),
-    (_filtered(lambda w, g: (w * g).sum(1)), "A score is a size, never negative: large changes of either sign matter."),
-    (_filtered(lambda w, g: -(w * g).sum(1)), "A score is a size, never negative: large changes of either sign matter."),
-    (_filtered(lambda w, g: (w * g).sum(1).square()), "The square ranks alike, but the size of the change itself is asked for."),
-    (_filtered(lambda w, g: (w * g).mean(1).abs()), "The changes add up. The mean would make large filters look harmless."),
-    (_filtered(lambda w, g: w.norm(dim=1) * g.norm(dim=1)), "Multiply weight by weight first: a product of norms knows no signs."),
-    (
-        _filtered(lambda w, g: w.sum(1).mul(g.sum(1)).abs()),
-        "Multiply weight by weight first: a sum of products is no product of sums.",
-    ),
-    (_filtered(lambda w, g: g.sum(1).abs()), "The gradient is the slope. How far does each weight move along it?"),
-    (_filtered(lambda w, g: (w * g).norm(dim=1)), "The changes add up with their signs. A norm has lost the signs."),
-]
-
-
 def _cases_3_2():
-    random = torch.Generator().manual_seed(32)
     weight = torch.tensor([[1.0, 2.0, -1.0], [1.0, 1.0, 1.0]])
     gradient = torch.tensor([[2.0, -1.0, 0.5], [0.5, 0.25, 0.25]])
-    yield Case("the example, a filter whose changes cancel", (weight, gradient), _filter_change(weight, gradient))
+    yield Case("the example, a filter whose changes cancel", (weight, gradient))
     for about, shape, dtype in [
         ("a (4, 3, 5, 5) convolution", (4, 3, 5, 5), torch.float32),
         ("a (6, 10) matrix, float64", (6, 10), torch.float64),
         ("one filter of a (1, 2, 3, 1) convolution", (1, 2, 3, 1), torch.float32),
     ]:
-        w, g = (torch.randn(shape, generator=random, dtype=dtype) for _ in range(2))
-        yield Case(about, (w, g), _filter_change(w, g))
-    w = torch.randn(3, 4, generator=random)
+        w, g = (torch.randn(shape, dtype=dtype) for _ in range(2))
+        yield Case(about, (w, g))
+    w = torch.randn(3, 4)
     yield Case("a gradient of zeros", (w, torch.zeros(3, 4)), torch.zeros(3, 1))
 
 
-def ex_3_2(function):
-    """Check ``filter_change(weight, gradient)``: weight times gradient, summed per filter before the size; notebook 03.1."""
-    verify(
-        "3.2",
-        "filter_change(weight, gradient)",
-        function,
-        _cases_3_2(),
-        verified="changes that cancel, convolutions and matrices, one filter, a gradient of zeros",
-        hint="Write the first-order change of the loss when all weights of a filter become zero at once, then take its size.",
-        mistakes=MISTAKES_3_2,
-    )
+ex_3_2 = Exercise(
+    "3.2",
+    filter_change,
+    _cases_3_2,
+    verified="changes that cancel, convolutions and matrices, one filter, a gradient of zeros",
+    hint="Write the first-order change of the loss when all weights of a filter become zero at once, then take its size.",
+    mistakes=[
+        (
+            "The weights of a filter go together, and their changes partly cancel. Where does the absolute value belong?",
+            _filtered(lambda w, g: (w * g).abs().sum(1)),
+        ),
+        (
+            "A score is a size, never negative: large changes of either sign matter.",
+            _filtered(lambda w, g: (w * g).sum(1)),
+            _filtered(lambda w, g: -(w * g).sum(1)),
+        ),
+        (
+            "The square ranks alike, but the size of the change itself is asked for.",
+            _filtered(lambda w, g: (w * g).sum(1).square()),
+        ),
+        ("The changes add up. The mean would make large filters look harmless.", _filtered(lambda w, g: (w * g).mean(1).abs())),
+        (
+            "Multiply weight by weight first: a product of norms knows no signs.",
+            _filtered(lambda w, g: w.norm(dim=1) * g.norm(dim=1)),
+        ),
+        (
+            "Multiply weight by weight first: a sum of products is no product of sums.",
+            _filtered(lambda w, g: w.sum(1).mul(g.sum(1)).abs()),
+        ),
+        ("The gradient is the slope. How far does each weight move along it?", _filtered(lambda w, g: g.sum(1).abs())),
+        ("The changes add up with their signs. A norm has lost the signs.", _filtered(lambda w, g: (w * g).norm(dim=1))),
+    ],
+)
 
 
 # 3.3 fold_bias(bias, weight, beta, kept)
 
 
-def _fold(bias, weight, beta, kept):
+def fold_bias(bias, weight, beta, kept):
     channels = len(beta)
     new = bias.tolist()
     for o, row in enumerate(_rows(weight)):
@@ -189,51 +185,10 @@ def _sums(weight, beta):
     return weight.reshape(len(weight), len(beta), -1).sum(2)
 
 
-MISTAKES_3_3 = [
-    (
-        lambda b, w, beta, kept: b.clone(),
-        "The bias is as before. What does a channel with gamma = 0 send, and where does it arrive?",
-    ),
-    (
-        lambda b, w, beta, kept: b + _sums(w, beta)[:, ~kept] @ beta[~kept],
-        "Something stands between the BatchNorm and the next layer. What does a negative beta become there?",
-    ),
-    (
-        lambda b, w, beta, kept: b + _sums(w, beta) @ beta.relu(),
-        "Channels that stay still send their own signal. Only what the pruned ones sent has to be replaced.",
-    ),
-    (
-        lambda b, w, beta, kept: b + _sums(w, beta)[:, kept] @ beta[kept].relu(),
-        "True means kept: you fold the channels that stay.",
-    ),
-    (
-        lambda b, w, beta, kept: b - _sums(w, beta)[:, ~kept] @ beta[~kept].relu(),
-        "The constant arrived before the pruning, so it must still arrive after it. Check the sign.",
-    ),
-    (
-        lambda b, w, beta, kept: _sums(w, beta)[:, ~kept] @ beta[~kept].relu(),
-        "The layer's own bias is lost: the constant comes on top of it.",
-    ),
-    (
-        lambda b, w, beta, kept: b + w.reshape(len(w), len(beta), -1).mean(2)[:, ~kept] @ beta[~kept].relu(),
-        "Every position of the kernel sees the constant. They add up.",
-    ),
-    (
-        lambda b, w, beta, kept: b + (_sums(w, beta)[:, ~kept] @ beta[~kept]).relu(),
-        "The ReLU works on what each channel sends, before the weights, not on the sum that arrives.",
-    ),
-    (
-        lambda b, w, beta, kept: b + beta[~kept].relu().sum(),
-        "The constant meets the weights of the next layer, other ones for each output.",
-    ),
-]
-
-
 def _cases_3_3():
-    random = torch.Generator().manual_seed(33)
 
     def draw(*shape, dtype=torch.float32):
-        return torch.randn(shape, generator=random, dtype=dtype)
+        return torch.randn(shape, dtype=dtype)
 
     example = (
         torch.tensor([0.5, 0.0]),
@@ -241,29 +196,63 @@ def _cases_3_3():
         torch.tensor([0.7, 0.3, -0.4]),
         torch.tensor([False, True, False]),
     )
-    yield Case("the example, channels 0 and 2 are pruned", example, _fold(*example))
+    yield Case("the example, channels 0 and 2 are pruned", example)
     for about, shape, channels, dtype in [
         ("a convolution behind, (5, 4, 3, 3)", (5, 4, 3, 3), 4, torch.float32),
         ("a linear layer behind flatten, 6 channels of 4 pixels", (7, 24), 6, torch.float32),
         ("a linear layer, one pixel per channel, float64", (3, 8), 8, torch.float64),
     ]:
-        kept = torch.rand(channels, generator=random) < 0.5
+        kept = torch.rand(channels) < 0.5
         kept[:2] = torch.tensor([True, False])
         args = draw(shape[0], dtype=dtype), draw(*shape, dtype=dtype), draw(channels, dtype=dtype), kept
         args[2][:2] = args[2][:2].abs() + 0.1  # one kept and one pruned channel that really send something
-        yield Case(about, args, _fold(*args))
+        yield Case(about, args)
     args = draw(2), draw(2, 3, 2, 2), draw(3).abs(), torch.ones(3, dtype=torch.bool)
     yield Case("nothing is pruned", args, args[0].clone())
 
 
-def ex_3_3(function):
-    """Check ``fold_bias(bias, weight, beta, kept)``: the next layer's bias takes the pruned channels' constant; notebook 03.1."""
-    verify(
-        "3.3",
-        "fold_bias(bias, weight, beta, kept)",
-        function,
-        _cases_3_3(),
-        verified="convolutions, linear layers behind flatten, betas of both signs, nothing pruned",
-        hint="Follow the constant of one pruned channel: through the ReLU, then through every weight that reads this channel.",
-        mistakes=MISTAKES_3_3,
-    )
+ex_3_3 = Exercise(
+    "3.3",
+    fold_bias,
+    _cases_3_3,
+    verified="convolutions, linear layers behind flatten, betas of both signs, nothing pruned",
+    hint="Follow the constant of one pruned channel: through the ReLU, then through every weight that reads this channel.",
+    mistakes=[
+        (
+            "The bias is as before. What does a channel with gamma = 0 send, and where does it arrive?",
+            lambda b, w, beta, kept: b.clone(),
+        ),
+        (
+            "Something stands between the BatchNorm and the next layer. What does a negative beta become there?",
+            lambda b, w, beta, kept: b + _sums(w, beta)[:, ~kept] @ beta[~kept],
+        ),
+        (
+            "Channels that stay still send their own signal. Only what the pruned ones sent has to be replaced.",
+            lambda b, w, beta, kept: b + _sums(w, beta) @ beta.relu(),
+        ),
+        (
+            "True means kept: you fold the channels that stay.",
+            lambda b, w, beta, kept: b + _sums(w, beta)[:, kept] @ beta[kept].relu(),
+        ),
+        (
+            "The constant arrived before the pruning, so it must still arrive after it. Check the sign.",
+            lambda b, w, beta, kept: b - _sums(w, beta)[:, ~kept] @ beta[~kept].relu(),
+        ),
+        (
+            "The layer's own bias is lost: the constant comes on top of it.",
+            lambda b, w, beta, kept: _sums(w, beta)[:, ~kept] @ beta[~kept].relu(),
+        ),
+        (
+            "Every position of the kernel sees the constant. They add up.",
+            lambda b, w, beta, kept: b + w.reshape(len(w), len(beta), -1).mean(2)[:, ~kept] @ beta[~kept].relu(),
+        ),
+        (
+            "The ReLU works on what each channel sends, before the weights, not on the sum that arrives.",
+            lambda b, w, beta, kept: b + (_sums(w, beta)[:, ~kept] @ beta[~kept]).relu(),
+        ),
+        (
+            "The constant meets the weights of the next layer, other ones for each output.",
+            lambda b, w, beta, kept: b + beta[~kept].relu().sum(),
+        ),
+    ],
+)

@@ -2,12 +2,13 @@
 
 import torch
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 3.4 obd_saliency(weight, gradients, probabilities)
 
 
-def _obd(weight, gradients, probabilities):
+def obd_saliency(weight, gradients, probabilities):
     flat, examples = weight.flatten().tolist(), len(gradients)
     totals = [0.0] * len(flat)
     for image, p in zip(gradients.flatten(2).tolist(), probabilities.tolist(), strict=True):
@@ -20,82 +21,76 @@ def _weighted(g, p):
     return g * p[:, :, None, None]
 
 
-MISTAKES_3_4 = [
-    (
-        lambda w, g, p: _weighted(g, p).sum(1).mean(0).square() * w**2 / 2,
-        "Square first, average then. The square of a mean gradient is nearly zero at a minimum, whatever the curvature.",
-    ),
-    (
-        lambda w, g, p: _weighted(g, p).sum(1).square().mean(0) * w**2 / 2,
-        "Square the gradient of each class on its own, then weigh the squares with the probabilities.",
-    ),
-    (
-        lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) * w**2,
-        "Compare with the Taylor expansion: which factor stands before the curvature?",
-    ),
-    (
-        lambda w, g, p: _weighted(g**2, p).sum(1).sum(0) * w**2 / 2,
-        "The loss is a mean over the images, and so is its curvature.",
-    ),
-    (lambda w, g, p: (g**2).mean((0, 1)) * w**2 / 2, "The classes do not count alike. What does the model itself think of them?"),
-    (lambda w, g, p: (g**2).sum(1).mean(0) * w**2 / 2, "The classes do not count alike. What does the model itself think of them?"),
-    (
-        lambda w, g, p: _weighted(g**2, p).mean((0, 1)) * w**2 / 2,
-        "The probabilities share out the classes already: a sum over these, a mean over the images.",
-    ),
-    (
-        lambda w, g, p: _weighted(g**2, p**2).sum(1).mean(0) * w**2 / 2,
-        "The probability weighs the square; it is not squared itself.",
-    ),
-    (
-        lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) * w.abs() / 2,
-        "The step is the whole weight, and the expansion has the step squared.",
-    ),
-    (lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) / 2, "That is half the curvature. How far does the weight move?"),
-    (
-        lambda w, g, p: (g[torch.arange(len(g)), p.argmax(1)] ** 2).mean(0) * w**2 / 2,
-        "You look at the most likely class only. The unlikely ones have the steep slopes.",
-    ),
-]
-
-
 def _cases_3_4():
-    random = torch.Generator().manual_seed(34)
     weight = torch.tensor([[2.0, -1.0]])
     gradients = torch.tensor([[[[1.0, 0.0]], [[-3.0, 2.0]]], [[[0.0, 1.0]], [[1.0, -1.0]]]])
     probabilities = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
-    yield Case(
-        "the example, two images and two classes", (weight, gradients, probabilities), _obd(weight, gradients, probabilities)
-    )
+    yield Case("the example, two images and two classes", (weight, gradients, probabilities))
     for about, images, classes, shape, dtype in [
         ("5 images, 3 classes, a (2, 4) weight", 5, 3, (2, 4), torch.float32),
         ("7 images, 10 classes, a (3, 3) weight, float64", 7, 10, (3, 3), torch.float64),
         ("a single image", 1, 4, (2, 2), torch.float32),
     ]:
-        w = torch.randn(shape, generator=random, dtype=dtype)
-        p = torch.randn(images, classes, generator=random, dtype=dtype).mul(2).softmax(1)
-        g = torch.randn(images, classes, *shape, generator=random, dtype=dtype)
+        w = torch.randn(shape, dtype=dtype)
+        p = torch.randn(images, classes, dtype=dtype).mul(2).softmax(1)
+        g = torch.randn(images, classes, *shape, dtype=dtype)
         g = g - (g * p[:, :, None, None]).sum(1, keepdim=True)  # as for log-probabilities: their mean slope is zero
-        yield Case(about, (w, g, p), _obd(w, g, p))
+        yield Case(about, (w, g, p))
 
 
-def ex_3_4(function):
-    """Check ``obd_saliency(weight, gradients, probabilities)``: half the curvature times the weight squared; notebook 03.2."""
-    verify(
-        "3.4",
-        "obd_saliency(weight, gradients, probabilities)",
-        function,
-        _cases_3_4(),
-        verified="several numbers of images and classes, float32 and float64, a single image",
-        hint="Build h first: squares, weighed with the probabilities, summed over classes, averaged over images.",
-        mistakes=MISTAKES_3_4,
-    )
+ex_3_4 = Exercise(
+    "3.4",
+    obd_saliency,
+    _cases_3_4,
+    verified="several numbers of images and classes, float32 and float64, a single image",
+    hint="Build h first: squares, weighed with the probabilities, summed over classes, averaged over images.",
+    mistakes=[
+        (
+            "Square first, average then. The square of a mean gradient is nearly zero at a minimum, whatever the curvature.",
+            lambda w, g, p: _weighted(g, p).sum(1).mean(0).square() * w**2 / 2,
+        ),
+        (
+            "Square the gradient of each class on its own, then weigh the squares with the probabilities.",
+            lambda w, g, p: _weighted(g, p).sum(1).square().mean(0) * w**2 / 2,
+        ),
+        (
+            "Compare with the Taylor expansion: which factor stands before the curvature?",
+            lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) * w**2,
+        ),
+        (
+            "The loss is a mean over the images, and so is its curvature.",
+            lambda w, g, p: _weighted(g**2, p).sum(1).sum(0) * w**2 / 2,
+        ),
+        (
+            "The classes do not count alike. What does the model itself think of them?",
+            lambda w, g, p: (g**2).mean((0, 1)) * w**2 / 2,
+            lambda w, g, p: (g**2).sum(1).mean(0) * w**2 / 2,
+        ),
+        (
+            "The probabilities share out the classes already: a sum over these, a mean over the images.",
+            lambda w, g, p: _weighted(g**2, p).mean((0, 1)) * w**2 / 2,
+        ),
+        (
+            "The probability weighs the square; it is not squared itself.",
+            lambda w, g, p: _weighted(g**2, p**2).sum(1).mean(0) * w**2 / 2,
+        ),
+        (
+            "The step is the whole weight, and the expansion has the step squared.",
+            lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) * w.abs() / 2,
+        ),
+        ("That is half the curvature. How far does the weight move?", lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) / 2),
+        (
+            "You look at the most likely class only. The unlikely ones have the steep slopes.",
+            lambda w, g, p: (g[torch.arange(len(g)), p.argmax(1)] ** 2).mean(0) * w**2 / 2,
+        ),
+    ],
+)
 
 
 # 3.5 obs_step(weights, inverse, q)
 
 
-def _obs(weights, inverse, q):
+def obs_step(weights, inverse, q):
     w, diagonal = weights.tolist(), inverse[q, q].item()
     moved = [value - w[q] / diagonal * inverse[i, q].item() for i, value in enumerate(w)]
     moved[q] = 0.0
@@ -106,75 +101,63 @@ def _saliency(weights, inverse, q):
     return (weights[q] ** 2 / (2 * inverse[q, q])).item()
 
 
-MISTAKES_3_5 = [
-    (
-        lambda w, i, q: (w - w[q] * i[:, q], _saliency(w, i, q)),
-        "Does your step really bring weight q to zero? Divide by what its own entry of the column is.",
-    ),
-    (
-        lambda w, i, q: (w + w[q] / i[q, q] * i[:, q], _saliency(w, i, q)),
-        "Your step doubles weight q. Check the sign.",
-    ),
-    (
-        lambda w, i, q: (w * (torch.arange(len(w)) != q), _saliency(w, i, q)),
-        "Only weight q moves: that is OBD's step. The others make up for it.",
-    ),
-    (
-        lambda w, i, q: (_obs(w, i, q)[0], _saliency(w, i, q) * 2),
-        "The new weights are right. Compare the saliency with the Taylor expansion: which factor stands before the curvature?",
-    ),
-    (
-        lambda w, i, q: (_obs(w, i, q)[0], (w[q] ** 2 * i[q, q] / 2).item()),
-        "The new weights are right. The saliency divides by the diagonal of the inverse: a weight with stand-ins is cheap.",
-    ),
-    (
-        lambda w, i, q: (_obs(w, i, q)[0], (w[q] ** 2 * torch.linalg.inv(i)[q, q] / 2).item()),
-        "The new weights are right. The saliency is OBD's: it does not know of the others' help.",
-    ),
-    (
-        lambda w, i, q: (_obs(w, i, q)[0] - w, _saliency(w, i, q)),
-        "That is the step. The weights after the step are asked for.",
-    ),
-    (
-        lambda w, i, q: (w - w[q] / torch.linalg.inv(i)[q, q] * torch.linalg.inv(i)[:, q], _saliency(w, i, q)),
-        "You use the Hessian itself. What is passed is already its inverse, and the formula needs a column of that.",
-    ),
-]
-
-
 def _cases_3_5():
-    random = torch.Generator().manual_seed(35)
     weights = torch.tensor([1.0, 2.0], dtype=torch.float64)
     inverse = torch.tensor([[2.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
-    yield Case("the example, q = 0", (weights, inverse, 0), _obs(weights, inverse, 0))
+    yield Case("the example, q = 0", (weights, inverse, 0))
     for n, q in [(2, 1), (5, 3), (8, 0), (8, 7)]:
-        root = torch.randn(n, n, generator=random, dtype=torch.float64)
+        root = torch.randn(n, n, dtype=torch.float64)
         inverse = torch.linalg.inv(root @ root.T + 0.2 * torch.eye(n))
-        weights = torch.randn(n, generator=random, dtype=torch.float64)
-        yield Case(f"{n} weights, q = {q}", (weights, inverse, q), _obs(weights, inverse, q))
+        weights = torch.randn(n, dtype=torch.float64)
+        yield Case(f"{n} weights, q = {q}", (weights, inverse, q))
     weights = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
-    yield Case(
-        "weights that do not depend on each other", (weights, torch.eye(3).double(), 1), _obs(weights, torch.eye(3).double(), 1)
-    )
+    yield Case("weights that do not depend on each other", (weights, torch.eye(3).double(), 1))
 
 
-def ex_3_5(function):
-    """Check ``obs_step(weights, inverse, q)``: the weights after the surgeon's step, and what it costs; notebook 03.2."""
-    verify(
-        "3.5",
-        "obs_step(weights, inverse, q)",
-        function,
-        _cases_3_5(),
-        verified="2 to 8 weights, every position of q, weights that do not depend on each other",
-        hint="The step is a multiple of column q of the inverse. Which multiple brings weight q to zero?",
-        mistakes=MISTAKES_3_5,
-    )
+ex_3_5 = Exercise(
+    "3.5",
+    obs_step,
+    _cases_3_5,
+    verified="2 to 8 weights, every position of q, weights that do not depend on each other",
+    hint="The step is a multiple of column q of the inverse. Which multiple brings weight q to zero?",
+    mistakes=[
+        (
+            "Does your step really bring weight q to zero? Divide by what its own entry of the column is.",
+            lambda w, i, q: (w - w[q] * i[:, q], _saliency(w, i, q)),
+        ),
+        ("Your step doubles weight q. Check the sign.", lambda w, i, q: (w + w[q] / i[q, q] * i[:, q], _saliency(w, i, q))),
+        (
+            "Only weight q moves: that is OBD's step. The others make up for it.",
+            lambda w, i, q: (w * (torch.arange(len(w)) != q), _saliency(w, i, q)),
+        ),
+        (
+            "The new weights are right. Compare the saliency with the Taylor expansion: which factor stands before the curvature?",
+            lambda w, i, q: (obs_step(w, i, q)[0], _saliency(w, i, q) * 2),
+        ),
+        (
+            "The new weights are right. The saliency divides by the diagonal of the inverse: a weight with stand-ins is cheap.",
+            lambda w, i, q: (obs_step(w, i, q)[0], (w[q] ** 2 * i[q, q] / 2).item()),
+        ),
+        (
+            "The new weights are right. The saliency is OBD's: it does not know of the others' help.",
+            lambda w, i, q: (obs_step(w, i, q)[0], (w[q] ** 2 * torch.linalg.inv(i)[q, q] / 2).item()),
+        ),
+        (
+            "That is the step. The weights after the step are asked for.",
+            lambda w, i, q: (obs_step(w, i, q)[0] - w, _saliency(w, i, q)),
+        ),
+        (
+            "You use the Hessian itself. What is passed is already its inverse, and the formula needs a column of that.",
+            lambda w, i, q: (w - w[q] / torch.linalg.inv(i)[q, q] * torch.linalg.inv(i)[:, q], _saliency(w, i, q)),
+        ),
+    ],
+)
 
 
 # 3.6 refit_row(row, hessian, kept)
 
 
-def _refit(row, hessian, kept):
+def refit_row(row, hessian, kept):
     inside = [i for i, stays in enumerate(kept.tolist()) if stays]
     result = torch.zeros_like(row)
     if inside:
@@ -194,64 +177,51 @@ def _inside(hessian, kept):
     return hessian[kept][:, kept]
 
 
-MISTAKES_3_6 = [
-    (
-        lambda w, h, k: w * k,
-        "The kept weights have not moved. What did the removed ones contribute, and who can take it over?",
-    ),
-    (
-        lambda w, h, k: _placed(w, k, torch.linalg.inv(h)[k][:, k] @ (h @ w)[k]),
-        "A part of the inverse is not the inverse of the part: cut the Hessian first, then solve.",
-    ),
-    (
-        lambda w, h, k: _placed(w, k, w[k] - torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
-        "You take the removed weights' part away once more. The kept ones have to add it.",
-    ),
-    (
-        lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), w[k])),
-        "The right side is what the whole dense row gives, H w, not the weights themselves.",
-    ),
-    (
-        lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
-        "That is only what the removed weights leave behind. The kept weights' own part is missing.",
-    ),
-    (
-        lambda w, h, k: _placed(w, k, (h @ w)[k] / h.diagonal()[k]),
-        "The kept inputs depend on each other: solve with the block of the Hessian, not with its diagonal.",
-    ),
-    (
-        lambda w, h, k: _refit(w, h, ~k),
-        "True means kept: you fit the weights that should be zero.",
-    ),
-]
-
-
 def _cases_3_6():
-    random = torch.Generator().manual_seed(36)
     row = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
     hessian = torch.tensor([[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 2.0]], dtype=torch.float64)
     kept = torch.tensor([True, False, True])
-    yield Case("the example, the weight in the middle goes", (row, hessian, kept), _refit(row, hessian, kept))
+    yield Case("the example, the weight in the middle goes", (row, hessian, kept))
     for n, some in [(4, [0, 1]), (6, [1, 2, 5]), (10, [0, 3, 4, 8, 9])]:
-        x = torch.randn(3 * n, n, generator=random, dtype=torch.float64)
+        x = torch.randn(3 * n, n, dtype=torch.float64)
         kept = torch.zeros(n, dtype=torch.bool)
         kept[some] = True
-        row = torch.randn(n, generator=random, dtype=torch.float64)
-        yield Case(f"{n} inputs, {len(some)} kept", (row, x.T @ x / n, kept), _refit(row, x.T @ x / n, kept))
+        row = torch.randn(n, dtype=torch.float64)
+        yield Case(f"{n} inputs, {len(some)} kept", (row, x.T @ x / n, kept))
     row = torch.tensor([1.0, -2.0], dtype=torch.float64)
     matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
     for about, kept in (("all kept", torch.tensor([True, True])), ("none kept", torch.tensor([False, False]))):
-        yield Case(about, (row, matrix, kept), _refit(row, matrix, kept))
+        yield Case(about, (row, matrix, kept))
 
 
-def ex_3_6(function):
-    """Check ``refit_row(row, hessian, kept)``: the kept weights that reproduce the dense row best; notebook 03.2."""
-    verify(
-        "3.6",
-        "refit_row(row, hessian, kept)",
-        function,
-        _cases_3_6(),
-        verified="rows of 2 to 10 weights, everything kept, nothing kept",
-        hint="Set the derivative of the squared output error by each kept weight to zero: a linear system in the kept weights.",
-        mistakes=MISTAKES_3_6,
-    )
+ex_3_6 = Exercise(
+    "3.6",
+    refit_row,
+    _cases_3_6,
+    verified="rows of 2 to 10 weights, everything kept, nothing kept",
+    hint="Set the derivative of the squared output error by each kept weight to zero: a linear system in the kept weights.",
+    mistakes=[
+        ("The kept weights have not moved. What did the removed ones contribute, and who can take it over?", lambda w, h, k: w * k),
+        (
+            "A part of the inverse is not the inverse of the part: cut the Hessian first, then solve.",
+            lambda w, h, k: _placed(w, k, torch.linalg.inv(h)[k][:, k] @ (h @ w)[k]),
+        ),
+        (
+            "You take the removed weights' part away once more. The kept ones have to add it.",
+            lambda w, h, k: _placed(w, k, w[k] - torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
+        ),
+        (
+            "The right side is what the whole dense row gives, H w, not the weights themselves.",
+            lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), w[k])),
+        ),
+        (
+            "That is only what the removed weights leave behind. The kept weights' own part is missing.",
+            lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
+        ),
+        (
+            "The kept inputs depend on each other: solve with the block of the Hessian, not with its diagonal.",
+            lambda w, h, k: _placed(w, k, (h @ w)[k] / h.diagonal()[k]),
+        ),
+        ("True means kept: you fit the weights that should be zero.", lambda w, h, k: refit_row(w, h, ~k)),
+    ],
+)

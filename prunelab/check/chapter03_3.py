@@ -3,12 +3,13 @@
 import torch
 from torch import nn
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 3.7 taylor_score(maps, gradients)
 
 
-def _taylor(maps, gradients):
+def taylor_score(maps, gradients):
     scores = []
     for c in range(maps.shape[1]):
         sizes = []
@@ -18,71 +19,62 @@ def _taylor(maps, gradients):
     return torch.tensor(scores, dtype=maps.dtype)
 
 
-MISTAKES_3_7 = [
-    (
-        lambda z, g: (z * g).mean((2, 3)).mean(0).abs(),
-        "Examples that pull in opposite directions cancel in your mean over the batch. Take the size of each example first.",
-    ),
-    (
-        lambda z, g: (z * g).mean((0, 2, 3)).abs(),
-        "Examples that pull in opposite directions cancel in your mean over the batch. Take the size of each example first.",
-    ),
-    (
-        lambda z, g: (z * g).abs().mean((0, 2, 3)),
-        "You take the size at every position. The positions of one map belong to one unit: they are summed with their signs.",
-    ),
-    (
-        lambda z, g: (z.mean((2, 3)) * g.mean((2, 3))).abs().mean(0),
-        "Multiply position by position first, then take the mean over the map: the mean of a product is not the product of means.",
-    ),
-    (lambda z, g: (z * g).mean((2, 3)).mean(0), "A score is a size, never negative."),
-    (lambda z, g: (z * g).sum((2, 3)).abs().mean(0), "The formula has the mean over the positions of a map, not the sum."),
-    (lambda z, g: (z * g).mean((2, 3)).abs().sum(0), "The formula has the mean over the examples, not the sum."),
-    (lambda z, g: (z * g).mean((2, 3)).square().mean(0), "The absolute value is asked for, not the square."),
-    (
-        lambda z, g: g.mean((2, 3)).abs().mean(0),
-        "The gradient alone says how steep the loss is. Removing the unit moves it by its activation.",
-    ),
-]
-
-
 def _cases_3_7():
-    random = torch.Generator().manual_seed(37)
     maps = torch.tensor([[[[1.0, 2.0]], [[2.0, 0.0]]], [[[1.0, 2.0]], [[1.0, 1.0]]]])
     gradients = torch.tensor([[[[1.0, 1.0]], [[1.0, 5.0]]], [[[-1.0, -1.0]], [[3.0, 1.0]]]])
-    yield Case("the example, two images that cancel in unit 0", (maps, gradients), _taylor(maps, gradients))
+    yield Case("the example, two images that cancel in unit 0", (maps, gradients))
     for about, shape, dtype in [
         ("(6, 4, 3, 3) maps", (6, 4, 3, 3), torch.float32),
         ("maps that are not square, (5, 3, 2, 7)", (5, 3, 2, 7), torch.float32),
         ("a single image, (1, 4, 5, 5)", (1, 4, 5, 5), torch.float32),
         ("neurons: maps of one position, (8, 6, 1, 1), float64", (8, 6, 1, 1), torch.float64),
     ]:
-        z = torch.randn(shape, generator=random, dtype=dtype).clamp_min(0)
-        g = torch.randn(shape, generator=random, dtype=dtype)
-        yield Case(about, (z, g), _taylor(z, g))
-    z = torch.rand(4, 3, 2, 2, generator=random)
+        z = torch.randn(shape, dtype=dtype).clamp_min(0)
+        g = torch.randn(shape, dtype=dtype)
+        yield Case(about, (z, g))
+    z = torch.rand(4, 3, 2, 2)
     z[:, 1] = 0
-    g = torch.randn(4, 3, 2, 2, generator=random)
-    yield Case("a unit that is dead", (z, g), _taylor(z, g))
+    g = torch.randn(4, 3, 2, 2)
+    yield Case("a unit that is dead", (z, g))
 
 
-def ex_3_7(function):
-    """Check ``taylor_score(maps, gradients)``: the size per example before the mean over the batch; notebook 03.3."""
-    verify(
-        "3.7",
-        "taylor_score(maps, gradients)",
-        function,
-        _cases_3_7(),
-        verified="examples that cancel, maps of any shape, neurons, a dead unit",
-        hint="Which of the three axes is reduced before the absolute value, and which after it?",
-        mistakes=MISTAKES_3_7,
-    )
+ex_3_7 = Exercise(
+    "3.7",
+    taylor_score,
+    _cases_3_7,
+    verified="examples that cancel, maps of any shape, neurons, a dead unit",
+    hint="Which of the three axes is reduced before the absolute value, and which after it?",
+    mistakes=[
+        (
+            "Examples that pull in opposite directions cancel in your mean over the batch. Take the size of each example first.",
+            lambda z, g: (z * g).mean((2, 3)).mean(0).abs(),
+            lambda z, g: (z * g).mean((0, 2, 3)).abs(),
+        ),
+        (
+            "You take the size at every position. The positions of one map belong to one unit: they are summed with their signs.",
+            lambda z, g: (z * g).abs().mean((0, 2, 3)),
+        ),
+        (
+            "Multiply position by position first, then take the mean over the map: the mean of a product is not the "
+            "product of means.",
+            lambda z, g: (z.mean((2, 3)) * g.mean((2, 3))).abs().mean(0),
+        ),
+        ("A score is a size, never negative.", lambda z, g: (z * g).mean((2, 3)).mean(0)),
+        ("The formula has the mean over the positions of a map, not the sum.", lambda z, g: (z * g).sum((2, 3)).abs().mean(0)),
+        ("The formula has the mean over the examples, not the sum.", lambda z, g: (z * g).mean((2, 3)).abs().sum(0)),
+        ("The absolute value is asked for, not the square.", lambda z, g: (z * g).mean((2, 3)).square().mean(0)),
+        (
+            "The gradient alone says how steep the loss is. Removing the unit moves it by its activation.",
+            lambda z, g: g.mean((2, 3)).abs().mean(0),
+        ),
+    ],
+)
 
 
 # 3.8 average_zeros(layer, images)
 
 
-def _average_zeros(layer, images):
+def average_zeros(layer, images):
     with torch.no_grad():
         output = layer(images)
     units = output.shape[1]
@@ -102,44 +94,13 @@ def _all_but_units(layer):
     return (0, 2, 3) if isinstance(layer, nn.Conv2d) else 0
 
 
-MISTAKES_3_8 = [
-    (
-        lambda m, x: _zeros(m, x, _all_but_units(m), after=lambda y: y),
-        "You count zeros in front of the ReLU, where almost no value is exactly zero.",
-    ),
-    (lambda m, x: 1 - _zeros(m, x, _all_but_units(m)), "That is how often the unit is awake. APoZ is high for a unit that sleeps."),
-    (lambda m, x: 100 * _zeros(m, x, _all_but_units(m)), "A share between 0 and 1 is asked for; yours is in percent."),
-    (
-        lambda m, x: _zeros(m, x, (1, 2, 3) if isinstance(m, nn.Conv2d) else 1),
-        "One number per unit is asked for. Yours has one per example: axis 0 is the batch, axis 1 the units.",
-    ),
-    (
-        lambda m, x: (torch.relu(m(x)).flatten(2).amax(2) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0),
-        "You ask whether a whole map is black. Every position counts on its own.",
-    ),
-    (
-        lambda m, x: (torch.relu(m(x).flatten(2).mean(2)) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0),
-        "You average the map before you count. Every position counts on its own, after the ReLU.",
-    ),
-    (
-        lambda m, x: _zeros(m, x, _all_but_units(m), after=torch.abs),
-        "abs() is no ReLU: a negative output becomes 0 behind a ReLU.",
-    ),
-    (
-        lambda m, x: (m.weight == 0).float().flatten(1).mean(1),
-        "You count zeros in the weights. APoZ looks at what the unit sends on data.",
-    ),
-]
-
-
 def _cases_3_8():
-    random = torch.Generator().manual_seed(38)
     example = nn.Linear(2, 3)
     with torch.no_grad():
         example.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]))
         example.bias.copy_(torch.tensor([0.0, -9.0, 0.5]))
     images = torch.tensor([[1.0, 2.0], [-1.0, 0.0], [0.0, 3.0], [-2.0, -1.0]])
-    yield Case("the example, four inputs and a dead neuron", (example, images), _average_zeros(example, images))
+    yield Case("the example, four inputs and a dead neuron", (example, images))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(38)
         layers = [nn.Conv2d(1, 4, 3), nn.Linear(6, 5), nn.Conv2d(2, 3, (2, 3), bias=False), nn.Conv2d(1, 2, 3)]
@@ -148,18 +109,45 @@ def _cases_3_8():
         layers[3].bias.copy_(torch.tensor([50.0, -50.0]))
     abouts = ("a convolution", "neurons", "a kernel that is not square, without bias", "one image, a unit always on and one never")
     for about, layer, shape in zip(abouts, layers, inputs, strict=True):
-        x = torch.randn(shape, generator=random)
-        yield Case(about, (layer, x), _average_zeros(layer, x))
+        x = torch.randn(shape)
+        yield Case(about, (layer, x))
 
 
-def ex_3_8(function):
-    """Check ``average_zeros(layer, images)``: APoZ of every unit, after the ReLU; notebook 03.3."""
-    verify(
-        "3.8",
-        "average_zeros(layer, images)",
-        function,
-        _cases_3_8(),
-        verified="convolutions and neurons, dead units, units that are always on, layers without a bias",
-        hint="Run the layer, apply the ReLU, mark the zeros, and average over everything but the units.",
-        mistakes=MISTAKES_3_8,
-    )
+ex_3_8 = Exercise(
+    "3.8",
+    average_zeros,
+    _cases_3_8,
+    verified="convolutions and neurons, dead units, units that are always on, layers without a bias",
+    hint="Run the layer, apply the ReLU, mark the zeros, and average over everything but the units.",
+    mistakes=[
+        (
+            "You count zeros in front of the ReLU, where almost no value is exactly zero.",
+            lambda m, x: _zeros(m, x, _all_but_units(m), after=lambda y: y),
+        ),
+        (
+            "That is how often the unit is awake. APoZ is high for a unit that sleeps.",
+            lambda m, x: 1 - _zeros(m, x, _all_but_units(m)),
+        ),
+        ("A share between 0 and 1 is asked for; yours is in percent.", lambda m, x: 100 * _zeros(m, x, _all_but_units(m))),
+        (
+            "One number per unit is asked for. Yours has one per example: axis 0 is the batch, axis 1 the units.",
+            lambda m, x: _zeros(m, x, (1, 2, 3) if isinstance(m, nn.Conv2d) else 1),
+        ),
+        (
+            "You ask whether a whole map is black. Every position counts on its own.",
+            lambda m, x: (
+                (torch.relu(m(x)).flatten(2).amax(2) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0)
+            ),
+        ),
+        (
+            "You average the map before you count. Every position counts on its own, after the ReLU.",
+            lambda m, x: (
+                (torch.relu(m(x).flatten(2).mean(2)) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0)
+            ),
+        ),
+        (
+            "You count zeros in the weights. APoZ looks at what the unit sends on data.",
+            lambda m, x: (m.weight == 0).float().flatten(1).mean(1),
+        ),
+    ],
+)

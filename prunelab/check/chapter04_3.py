@@ -2,7 +2,8 @@
 
 import torch
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 4.6 mask_at(weight, mask, step, start, end, final)
 
@@ -22,7 +23,7 @@ def _smallest(weight, allowed, count):
     return torch.tensor(kept).view(weight.shape)
 
 
-def _mask_at(weight, mask, step, start, end, final, sparsity=_cubic, of_left=False, respect=True):
+def mask_at(weight, mask, step, start, end, final, sparsity=_cubic, of_left=False, respect=True):
     s = sparsity(step, start, end, final)
     everywhere = torch.ones_like(mask)
     if of_left:
@@ -32,77 +33,68 @@ def _mask_at(weight, mask, step, start, end, final, sparsity=_cubic, of_left=Fal
     return _smallest(weight, mask if respect else everywhere, gone)
 
 
-MISTAKES_4_6 = [
-    (
-        lambda *a: _mask_at(*a, respect=False),
-        "Momentum has moved the pruned weights: some are large again. What was pruned must stay pruned, whatever its value is now.",
-    ),
-    (
-        lambda *a: _mask_at(*a, of_left=True),
-        "The schedule gives the sparsity of the whole tensor, not the share of what is left.",
-    ),
-    (
-        lambda *a: _mask_at(*a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0)),
-        "That sparsity grows along a straight line; the schedule is cubic.",
-    ),
-    (
-        lambda *a: _mask_at(*a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0) ** 3),
-        "Upside down: your sparsity is slow first and fast at the end.",
-    ),
-    (
-        lambda *a: _mask_at(*a, sparsity=lambda t, a, b, f: _cubic(min(t, b), 0, b, f)),
-        "The schedule begins at `start`, not at step 0.",
-    ),
-    (
-        lambda w, m, *a: _mask_at(torch.where(m, 1 / (w.abs() + 1e-9), w), m, *a),
-        "You remove the largest of the weights that are left.",
-    ),
-    (
-        lambda w, m, *a: _mask_at(w - w.min(), m, *a),
-        "A weight of -0.9 is large: rank by magnitude.",
-    ),
-]
-
-
 def _cases_4_6():
     weight = torch.tensor([[0.5, -0.125, 0.25, 1.0], [-2.0, 0.75, -0.375, 3.0]])
     mask = torch.tensor([[True, True, True, False], [True, True, True, True]])
     example = (weight, mask, 150, 100, 200, 0.5)
-    yield Case("the example: half way", example, _mask_at(*example))
+    yield Case("the example: half way", example)
     for step in (0, 100, 180, 200, 900):
         args = (weight, mask, step, 100, 200, 0.75)
-        yield Case(f"the example's weights at step {step}, to 75 %", args, _mask_at(*args))
-    draw = torch.Generator().manual_seed(46)
+        yield Case(f"the example's weights at step {step}, to 75 %", args)
     for shape, step, start, end, final in [
         ((6, 8), 40, 20, 120, 0.75), ((5, 3, 3, 3), 70, 0, 100, 0.9), ((30,), 99, 10, 100, 0.5), ((12, 7), 11, 10, 300, 0.95),
         ((4, 4), 500, 100, 400, 1.0), ((9, 9), 3, 10, 400, 0.8),
     ]:  # fmt: skip
-        weight = torch.randn(shape, generator=draw)
-        mask = torch.rand(shape, generator=draw) > 0.5 * _cubic(step - 1, start, end, final)
+        weight = torch.randn(shape)
+        mask = torch.rand(shape) > 0.5 * _cubic(step - 1, start, end, final)
         args = (weight, mask, step, start, end, final)
-        yield Case(f"a {shape} tensor, step {step} of {start} to {end}, final {final}", args, _mask_at(*args))
+        yield Case(f"a {shape} tensor, step {step} of {start} to {end}, final {final}", args)
     weight = torch.tensor([0.5, -0.5, 0.5, 0.5, -0.5, 0.5, 0.5, 0.5], dtype=torch.float64)
     args = (weight, torch.ones(8, dtype=torch.bool), 50, 0, 100, 0.5)
-    yield Case("equal magnitudes, float64: the earlier position goes first", args, _mask_at(*args))
+    yield Case("equal magnitudes, float64: the earlier position goes first", args)
 
 
-def ex_4_6(function):
-    """Check ``mask_at(weight, mask, step, start, end, final)``: the mask that the cubic schedule asks for; notebook 04.3."""
-    verify(
-        "4.6",
-        "mask_at(weight, mask, step, start, end, final)",
-        function,
-        _cases_4_6(),
-        verified="before, between and after the ends, pruned weights that momentum has moved, ties, several shapes",
-        hint="Two thoughts: how many entries must be gone in all at this step, and which of the entries still kept follow next?",
-        mistakes=MISTAKES_4_6,
-    )
+ex_4_6 = Exercise(
+    "4.6",
+    mask_at,
+    _cases_4_6,
+    verified="before, between and after the ends, pruned weights that momentum has moved, ties, several shapes",
+    hint="Two thoughts: how many entries must be gone in all at this step, and which of the entries still kept follow next?",
+    mistakes=[
+        (
+            "Momentum has moved the pruned weights: some are large again. What was pruned must stay pruned, whatever its "
+            "value is now.",
+            lambda *a: mask_at(*a, respect=False),
+        ),
+        (
+            "The schedule gives the sparsity of the whole tensor, not the share of what is left.",
+            lambda *a: mask_at(*a, of_left=True),
+        ),
+        (
+            "That sparsity grows along a straight line; the schedule is cubic.",
+            lambda *a: mask_at(*a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0)),
+        ),
+        (
+            "Upside down: your sparsity is slow first and fast at the end.",
+            lambda *a: mask_at(*a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0) ** 3),
+        ),
+        (
+            "The schedule begins at `start`, not at step 0.",
+            lambda *a: mask_at(*a, sparsity=lambda t, a, b, f: _cubic(min(t, b), 0, b, f)),
+        ),
+        (
+            "You remove the largest of the weights that are left.",
+            lambda w, m, *a: mask_at(torch.where(m, 1 / (w.abs() + 1e-9), w), m, *a),
+        ),
+        ("A weight of -0.9 is large: rank by magnitude.", lambda w, m, *a: mask_at(w - w.min(), m, *a)),
+    ],
+)
 
 
 # 4.7 prune_and_regrow(weight, mask, gradient, share)
 
 
-def _exchanged(
+def prune_and_regrow(
     weight, mask, gradient, share, drop_key=abs, grow_key=abs, of_all=False, barred=False, anywhere=False, keep_values=False
 ):
     w, m, g = weight.flatten().tolist(), mask.flatten().tolist(), gradient.flatten().tolist()
@@ -118,69 +110,53 @@ def _exchanged(
     return values.view(weight.shape), torch.tensor(new).view(mask.shape)
 
 
-MISTAKES_4_7 = [
-    (
-        lambda *a: _exchanged(*a, keep_values=True),
-        "The mask is right. A connection that was absent must start at zero: momentum had moved its weight.",
-    ),
-    (
-        lambda *a: _exchanged(*a, of_all=True),
-        "The share is a share of the connections that are present, not of all entries.",
-    ),
-    (
-        lambda *a: _exchanged(*a, grow_key=lambda g: g),
-        "A large negative gradient is as promising as a large positive one.",
-    ),
-    (
-        lambda *a: _exchanged(*a, drop_key=lambda w: w),
-        "A weight of -0.9 is large: drop by magnitude.",
-    ),
-    (
-        lambda *a: _exchanged(*a, anywhere=True),
-        "You grow connections that are there already, so the number of connections falls.",
-    ),
-    (
-        lambda *a: _exchanged(*a, barred=True),
-        "A connection that was dropped a moment ago is absent like the others: it may be grown again.",
-    ),
-    (
-        lambda *a: _exchanged(*a, grow_key=lambda g: -abs(g)),
-        "You grow where the loss cares least.",
-    ),
-    (
-        lambda *a: _exchanged(*a, drop_key=lambda w: -abs(w)),
-        "You drop the largest weights.",
-    ),
-]
-
-
 def _cases_4_7():
     weight = torch.tensor([[0.5, 0.25, -0.125, 0.0625], [-0.75, 0.0, 1.0, -0.5]])
     mask = torch.tensor([[True, False, True, False], [True, False, True, False]])
     gradient = torch.tensor([[0.5, 0.25, 2.0, -4.0], [8.0, 1.0, 0.125, -0.5]])
     example = (weight, mask, gradient, 0.25)
-    yield Case("the example: one of four connections is exchanged", example, _exchanged(*example))
-    yield Case("the example, half of the connections", (weight, mask, gradient, 0.5), _exchanged(weight, mask, gradient, 0.5))
-    yield Case("the example, share 0", (weight, mask, gradient, 0.0), _exchanged(weight, mask, gradient, 0.0))
-    draw = torch.Generator().manual_seed(47)
+    yield Case("the example: one of four connections is exchanged", example)
+    yield Case("the example, half of the connections", (weight, mask, gradient, 0.5))
+    yield Case("the example, share 0", (weight, mask, gradient, 0.0))
     for shape, density, share in [
         ((6, 8), 0.25, 0.25), ((4, 3, 3, 3), 0.5, 0.5), ((40,), 0.125, 0.375), ((10, 10), 0.75, 1.0), ((9, 5), 0.0, 0.5),
         ((7, 7), 1.0, 0.25),
     ]:  # fmt: skip
-        parts = torch.randn(shape, generator=draw), torch.rand(shape, generator=draw) < density, torch.randn(shape, generator=draw)
-        yield Case(f"{shape}, {int(parts[1].sum())} present, share {share}", (*parts, share), _exchanged(*parts, share))
+        parts = torch.randn(shape), torch.rand(shape) < density, torch.randn(shape)
+        yield Case(f"{shape}, {int(parts[1].sum())} present, share {share}", (*parts, share))
     parts = [t.double() if t.is_floating_point() else t for t in parts]
-    yield Case("float64", (*parts, 0.5), _exchanged(*parts, 0.5))
+    yield Case("float64", (*parts, 0.5))
 
 
-def ex_4_7(function):
-    """Check ``prune_and_regrow(weight, mask, gradient, share)``: one exchange of connections; notebook 04.3."""
-    verify(
-        "4.7",
-        "prune_and_regrow(weight, mask, gradient, share)",
-        function,
-        _cases_4_7(),
-        verified="exact counts, shares from 0 to 1, empty and full masks, weights that momentum has moved, both float types",
-        hint="Count what is present; drop round(share * count) of it by magnitude; grow as many of the absent ones by |gradient|.",
-        mistakes=MISTAKES_4_7,
-    )
+ex_4_7 = Exercise(
+    "4.7",
+    prune_and_regrow,
+    _cases_4_7,
+    verified="exact counts, shares from 0 to 1, empty and full masks, weights that momentum has moved, both float types",
+    hint="Count what is present; drop round(share * count) of it by magnitude; grow as many of the absent ones by |gradient|.",
+    mistakes=[
+        (
+            "The mask is right. A connection that was absent must start at zero: momentum had moved its weight.",
+            lambda *a: prune_and_regrow(*a, keep_values=True),
+        ),
+        (
+            "The share is a share of the connections that are present, not of all entries.",
+            lambda *a: prune_and_regrow(*a, of_all=True),
+        ),
+        (
+            "A large negative gradient is as promising as a large positive one.",
+            lambda *a: prune_and_regrow(*a, grow_key=lambda g: g),
+        ),
+        ("A weight of -0.9 is large: drop by magnitude.", lambda *a: prune_and_regrow(*a, drop_key=lambda w: w)),
+        (
+            "You grow connections that are there already, so the number of connections falls.",
+            lambda *a: prune_and_regrow(*a, anywhere=True),
+        ),
+        (
+            "A connection that was dropped a moment ago is absent like the others: it may be grown again.",
+            lambda *a: prune_and_regrow(*a, barred=True),
+        ),
+        ("You grow where the loss cares least.", lambda *a: prune_and_regrow(*a, grow_key=lambda g: -abs(g))),
+        ("You drop the largest weights.", lambda *a: prune_and_regrow(*a, drop_key=lambda w: -abs(w))),
+    ],
+)

@@ -5,12 +5,13 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 4.8 winning_ticket(initial, trained, masks, share)
 
 
-def _ticket(initial, trained, masks, share, fill=None, rank=None, of_all=False, again=True):
+def winning_ticket(initial, trained, masks, share, fill=None, rank=None, of_all=False, again=True):
     fill, rank = initial if fill is None else fill, trained if rank is None else rank
     weights, new = {}, {}
     for name, mask in masks.items():
@@ -36,38 +37,16 @@ def _global(initial, trained, masks, share):
     return {n: initial[n] * new[n] for n in masks}, new
 
 
-MISTAKES_4_8 = [
-    (
-        lambda i, t, m, s: _ticket(i, t, m, s, fill=t),
-        "The masks are right, the weights are the trained ones: that is fine-tuning. Rewind to where they began.",
-    ),
-    (
-        lambda i, t, m, s: _ticket(i, t, m, s, rank=i),
-        "You rank the initial weights. Training says which weights matter, the initial values only fill the mask.",
-    ),
-    (
-        lambda i, t, m, s: _ticket(i, t, m, s, of_all=True),
-        "The share is a share of the weights that are left, not of all of them.",
-    ),
-    (
-        lambda i, t, m, s: _ticket(i, t, m, s, again=False),
-        "What an earlier round pruned came back, or was counted again. Look at `masks`.",
-    ),
-    (_global, "Prune layer by layer: every layer loses the same share of what it has left."),
-]
-
-
 def _cases_4_8():
     initial = {"fc.weight": torch.tensor([[0.5, -0.25, 0.125, 1.0]])}
     trained = {"fc.weight": torch.tensor([[2.0, -0.5, -1.0, 0.25]])}
     masks = {"fc.weight": torch.tensor([[True, True, True, True]])}
     example = (initial, trained, masks, 0.5)
-    yield Case("the example: one layer, first round", example, _ticket(*example))
+    yield Case("the example: one layer, first round", example)
     masks = {"fc.weight": torch.tensor([[True, True, False, True]])}
     trained = {"fc.weight": torch.tensor([[2.0, -0.5, 0.0, 0.25]])}
     example = (initial, trained, masks, 0.34)
-    yield Case("the example, second round: three weights left", example, _ticket(*example))
-    draw = torch.Generator().manual_seed(48)
+    yield Case("the example, second round: three weights left", example)
     for number, (shapes, density, share) in enumerate(
         [
             ([(5, 4), (3, 5)], 1.0, 0.2),
@@ -77,26 +56,41 @@ def _cases_4_8():
         ]
     ):
         names = [f"layer{i}.weight" for i in range(len(shapes))]
-        initial = {n: torch.randn(s, generator=draw) for n, s in zip(names, shapes, strict=True)}
-        masks = {n: torch.rand(s, generator=draw) < density for n, s in zip(names, shapes, strict=True)}
+        initial = {n: torch.randn(s) for n, s in zip(names, shapes, strict=True)}
+        masks = {n: torch.rand(s) < density for n, s in zip(names, shapes, strict=True)}
         scale = {n: 10.0**i for i, n in enumerate(names)}  # layers on different scales: a global ranking would be seen
-        trained = {n: torch.randn(s, generator=draw) * masks[n] * scale[n] for n, s in zip(names, shapes, strict=True)}
+        trained = {n: torch.randn(s) * masks[n] * scale[n] for n, s in zip(names, shapes, strict=True)}
         args = (initial, trained, masks, share)
-        yield Case(f"random layers, number {number}, share {share}", args, _ticket(*args))
+        yield Case(f"random layers, number {number}, share {share}", args)
 
 
-def ex_4_8(function):
-    """Check ``winning_ticket(initial, trained, masks, share)``: prune what was trained, rewind to the start; notebook 04.4."""
-    verify(
-        "4.8",
-        "winning_ticket(initial, trained, masks, share)",
-        function,
-        _cases_4_8(),
-        verified="first and later rounds, one to three layers on different scales, convolutions",
-        hint="The old mask says who is left, the trained weights say who goes. What is left starts from where it began: no trained "
-        "values, no new random values.",
-        mistakes=MISTAKES_4_8,
-    )
+ex_4_8 = Exercise(
+    "4.8",
+    winning_ticket,
+    _cases_4_8,
+    verified="first and later rounds, one to three layers on different scales, convolutions",
+    hint="The old mask says who is left, the trained weights say who goes. What is left starts from where it began: no trained "
+    "values, no new random values.",
+    mistakes=[
+        (
+            "The masks are right, the weights are the trained ones: that is fine-tuning. Rewind to where they began.",
+            lambda i, t, m, s: winning_ticket(i, t, m, s, fill=t),
+        ),
+        (
+            "You rank the initial weights. Training says which weights matter, the initial values only fill the mask.",
+            lambda i, t, m, s: winning_ticket(i, t, m, s, rank=i),
+        ),
+        (
+            "The share is a share of the weights that are left, not of all of them.",
+            lambda i, t, m, s: winning_ticket(i, t, m, s, of_all=True),
+        ),
+        (
+            "What an earlier round pruned came back, or was counted again. Look at `masks`.",
+            lambda i, t, m, s: winning_ticket(i, t, m, s, again=False),
+        ),
+        ("Prune layer by layer: every layer loses the same share of what it has left.", _global),
+    ],
+)
 
 
 # 4.9 snip_masks(model, images, labels, sparsity)
@@ -117,24 +111,11 @@ def _top(scores, sparsity):
     return {n: p.view(s.shape) for (n, s), p in zip(scores.items(), kept.split([s.numel() for s in scores.values()]), strict=True)}
 
 
-def _snip(model, images, labels, sparsity, score=lambda w, g: (w * g).abs(), layerwise=False):
+def snip_masks(model, images, labels, sparsity, score=lambda w, g: (w * g).abs(), layerwise=False):
     scores = _scores(model, images, labels, score)
     if layerwise:
         return {n: _top({n: s}, sparsity)[n] for n, s in scores.items()}
     return _top(scores, sparsity)
-
-
-MISTAKES_4_9 = [
-    (lambda *a: _snip(*a, layerwise=True), "One ranking for the whole network: SNIP lets it choose how many each layer keeps."),
-    (
-        lambda *a: _snip(*a, score=lambda w, g: g.abs()),
-        "That is the gradient of the weight. The gradient of its gate is another one.",
-    ),
-    (lambda *a: _snip(*a, score=lambda w, g: w.abs()), "That is magnitude: it has not looked at the data."),
-    (lambda *a: _snip(*a, score=lambda w, g: w * g), "A connection matters if the loss feels it in either direction."),
-    (lambda *a: _snip(*a, score=lambda w, g: -(w * g).abs()), "You keep the connections that the loss feels least."),
-    (lambda m, i, y, s: _snip(m, i, y, 1 - s), "`sparsity` is the share that goes."),
-]
 
 
 def _cases_4_9():
@@ -145,66 +126,73 @@ def _cases_4_9():
             model = nn.Sequential(*layers[:-1]).eval()
             images, labels = torch.randn(count, sizes[0]), torch.randint(0, sizes[-1], (count,))
         args = (model, images, labels, sparsity)
-        yield Case(f"a network {'-'.join(map(str, sizes))}, {count} examples, sparsity {sparsity}", args, _snip(*args))
+        yield Case(f"a network {'-'.join(map(str, sizes))}, {count} examples, sparsity {sparsity}", args)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(499)
         model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)).eval()
         args = (model, torch.randn(16, 1, 6, 6), torch.randint(0, 4, (16,)), 0.75)
-    yield Case("a convolution with BatchNorm, which is not pruned", args, _snip(*args))
+    yield Case("a convolution with BatchNorm, which is not pruned", args)
 
 
-def ex_4_9(function):
-    """Check ``snip_masks(model, images, labels, sparsity)``: SNIP on one batch; notebook 04.4."""
-    verify(
-        "4.9",
-        "snip_masks(model, images, labels, sparsity)",
-        function,
-        _cases_4_9(),
-        verified="one to three layers, a convolution, BatchNorm left alone, three sparsities",
-        hint="The gradient of the gate on a connection is weight times gradient. Rank the sizes of all connections together.",
-        mistakes=MISTAKES_4_9,
-    )
+ex_4_9 = Exercise(
+    "4.9",
+    snip_masks,
+    _cases_4_9,
+    verified="one to three layers, a convolution, BatchNorm left alone, three sparsities",
+    hint="The gradient of the gate on a connection is weight times gradient. Rank the sizes of all connections together.",
+    mistakes=[
+        (
+            "One ranking for the whole network: SNIP lets it choose how many each layer keeps.",
+            lambda *a: snip_masks(*a, layerwise=True),
+        ),
+        (
+            "That is the gradient of the weight. The gradient of its gate is another one.",
+            lambda *a: snip_masks(*a, score=lambda w, g: g.abs()),
+        ),
+        ("That is magnitude: it has not looked at the data.", lambda *a: snip_masks(*a, score=lambda w, g: w.abs())),
+        ("A connection matters if the loss feels it in either direction.", lambda *a: snip_masks(*a, score=lambda w, g: w * g)),
+        ("You keep the connections that the loss feels least.", lambda *a: snip_masks(*a, score=lambda w, g: -(w * g).abs())),
+        ("`sparsity` is the share that goes.", lambda m, i, y, s: snip_masks(m, i, y, 1 - s)),
+    ],
+)
 
 
-# 4.10 trainings_before(rounds, share, skips_zeros)
+# 4.10 trainingstrainings_before(rounds, share, skips_zeros)
 
 
-def _before(rounds, share, skips_zeros):
-    return sum((1 - share) ** k if skips_zeros else 1.0 for k in range(rounds))
-
-
-MISTAKES_4_10 = [
-    (lambda r, p, z: _before(r + 1, p, z), "The ticket's own training does not come *before* it."),
-    (lambda r, p, z: _before(r, p, z) - (1.0 if r else 0.0), "The dense network's training is a training too."),
-    (
-        lambda r, p, z: sum((1 - p) ** k if z else 1.0 for k in range(1, r + 1)),
-        "The first training is dense: nothing is pruned yet.",
-    ),
-    (
-        lambda r, p, z: sum(max(0.0, 1 - p * k) if z else 1.0 for k in range(r)),
-        "The share is a share of what is *left*: 20 % twice is 36 %.",
-    ),
-    (lambda r, p, z: float(r), "Hardware that skips zeros makes the later rounds cheaper."),
-    (lambda r, p, z: _before(r, p, not z), "Without skipping every training costs the same; you have it the wrong way round."),
-]
+def trainings_before(rounds, share, skips_zeros):
+    return sum(((1 - share) ** k if skips_zeros else 1.0 for k in range(rounds)), 0.0)
 
 
 def _cases_4_10():
-    yield Case("the example: two rounds of 20 %, zeros skipped", (2, 0.2, True), 1.8)
+    yield Case("the example: two rounds of 20 %, zeros skipped", (2, 0.2, True))
     further = [(12, 0.2, True), (12, 0.2, False), (1, 0.5, True), (0, 0.2, True), (5, 0.5, True), (3, 0.75, True), (7, 0.1, True)]
     for rounds, share, skips in [(2, 0.2, False), *further]:
         about = f"{rounds} rounds of {100 * share:.0f} %, {'zeros skipped' if skips else 'no zero skipped'}"
-        yield Case(about, (rounds, share, skips), float(_before(rounds, share, skips)))
+        yield Case(about, (rounds, share, skips))
 
 
-def ex_4_10(function):
-    """Check ``trainings_before(rounds, share, skips_zeros)``: what a ticket had to train before its own training; notebook 04.4."""
-    verify(
-        "4.10",
-        "trainings_before(rounds, share, skips_zeros)",
-        function,
-        _cases_4_10(),
-        verified="zero to twelve rounds, four shares, with and without hardware that skips zeros",
-        hint="Write down the density of the network in each training that comes before the ticket's own, and add them up.",
-        mistakes=MISTAKES_4_10,
-    )
+ex_4_10 = Exercise(
+    "4.10",
+    trainings_before,
+    _cases_4_10,
+    verified="zero to twelve rounds, four shares, with and without hardware that skips zeros",
+    hint="Write down the density of the network in each training that comes before the ticket's own, and add them up.",
+    mistakes=[
+        ("The ticket's own training does not come *before* it.", lambda r, p, z: trainings_before(r + 1, p, z)),
+        ("The dense network's training is a training too.", lambda r, p, z: trainings_before(r, p, z) - (1.0 if r else 0.0)),
+        (
+            "The first training is dense: nothing is pruned yet.",
+            lambda r, p, z: sum((1 - p) ** k if z else 1.0 for k in range(1, r + 1)),
+        ),
+        (
+            "The share is a share of what is *left*: 20 % twice is 36 %.",
+            lambda r, p, z: sum(max(0.0, 1 - p * k) if z else 1.0 for k in range(r)),
+        ),
+        ("Hardware that skips zeros makes the later rounds cheaper.", lambda r, p, z: float(r)),
+        (
+            "Without skipping every training costs the same; you have it the wrong way round.",
+            lambda r, p, z: trainings_before(r, p, not z),
+        ),
+    ],
+)

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 5.1 row_mask(t, default_mask, keep)
 
 
-def _row_mask(t, default_mask, keep, size=abs, alive=True, rows=True):
+def row_mask(t, default_mask, keep, size=abs, alive=True, rows=True):
     table = t.tolist() if rows else t.T.tolist()
     before = default_mask.tolist() if rows else default_mask.T.tolist()
     result = []
@@ -21,60 +22,53 @@ def _row_mask(t, default_mask, keep, size=abs, alive=True, rows=True):
     return (result if rows else result.T).to(default_mask.dtype)
 
 
-MISTAKES_5_1 = [
-    (
-        lambda t, d, k: _row_mask(t, d, k, alive=False),
-        "A weight that an earlier call pruned came back. Rank only what default_mask still allows.",
-    ),
-    (
-        lambda t, d, k: _row_mask(t, d, k, alive=False) * d,
-        "Pruned weights took places that living ones should have. Set them aside before you rank, not after.",
-    ),
-    (lambda t, d, k: _row_mask(t, d, k, size=float), "A large negative weight is not small: rank magnitudes."),
-    (lambda t, d, k: _row_mask(t, d, k, size=lambda value: -abs(value)), "You keep the smallest ones."),
-    (
-        lambda t, d, k: _row_mask(t, d, k, rows=False),
-        "A row of the weight is one output, t[o]. Yours keeps so many in each column.",
-    ),
-    (
-        lambda t, d, k: _row_mask((t * d).reshape(1, -1), d.reshape(1, -1), k * len(t)).view_as(t),
-        "The number is per row. Yours ranks the whole tensor at once.",
-    ),
-    (lambda t, d, k: d - _row_mask(t, d, k), "1 means kept. Yours is the other way round."),
-]
-
-
 def _cases_5_1():
-    random = torch.Generator().manual_seed(51)
     example = torch.tensor([[0.9, -0.8, 0.1, 0.3], [0.2, 0.6, -0.7, 0.5]])
     pruned = torch.tensor([[0.0, 1, 1, 1], [1, 1, 1, 0]])
-    yield Case("the example, keep 2", (example, pruned, 2), _row_mask(example, pruned, 2))
+    yield Case("the example, keep 2", (example, pruned, 2))
     for rows, columns, keep in ((3, 8, 3), (5, 6, 1), (4, 7, 7), (2, 5, 0)):
-        t = torch.randn(rows, columns, generator=random)
+        t = torch.randn(rows, columns)
         for about, mask in (
             ("nothing pruned yet", torch.ones_like(t)),
-            ("half pruned before", (torch.rand(t.shape, generator=random) > 0.5).float()),
+            ("half pruned before", (torch.rand(t.shape) > 0.5).float()),
         ):
-            yield Case(f"a ({rows}, {columns}) weight, {about}, keep {keep}", (t, mask, keep), _row_mask(t, mask, keep))
+            yield Case(f"a ({rows}, {columns}) weight, {about}, keep {keep}", (t, mask, keep))
 
 
-def ex_5_1(function):
-    """Check ``row_mask(t, default_mask, keep)``: the compute_mask of an own pruning method; notebook 05."""
-    verify(
-        "5.1",
-        "row_mask(t, default_mask, keep)",
-        function,
-        _cases_5_1(),
-        verified="several shapes, negative weights, rows with fewer living weights than asked for, keep 0",
-        hint="In each row rank the magnitudes of the living weights and mark the largest ones with 1.",
-        mistakes=MISTAKES_5_1,
-    )
+ex_5_1 = Exercise(
+    "5.1",
+    row_mask,
+    _cases_5_1,
+    verified="several shapes, negative weights, rows with fewer living weights than asked for, keep 0",
+    hint="In each row rank the magnitudes of the living weights and mark the largest ones with 1.",
+    mistakes=[
+        (
+            "A weight that an earlier call pruned came back. Rank only what default_mask still allows.",
+            lambda t, d, k: row_mask(t, d, k, alive=False),
+        ),
+        (
+            "Pruned weights took places that living ones should have. Set them aside before you rank, not after.",
+            lambda t, d, k: row_mask(t, d, k, alive=False) * d,
+        ),
+        ("A large negative weight is not small: rank magnitudes.", lambda t, d, k: row_mask(t, d, k, size=float)),
+        ("You keep the smallest ones.", lambda t, d, k: row_mask(t, d, k, size=lambda value: -abs(value))),
+        (
+            "A row of the weight is one output, t[o]. Yours keeps so many in each column.",
+            lambda t, d, k: row_mask(t, d, k, rows=False),
+        ),
+        (
+            "The number is per row. Yours ranks the whole tensor at once.",
+            lambda t, d, k: row_mask((t * d).reshape(1, -1), d.reshape(1, -1), k * len(t)).view_as(t),
+        ),
+        ("1 means kept. Yours is the other way round.", lambda t, d, k: d - row_mask(t, d, k)),
+    ],
+)
 
 
 # 5.2 zeros_after(weights, amounts)
 
 
-def _zeros_after(weights, amounts):
+def zeros_after(weights, amounts):
     layer = nn.Linear(weights, 1, bias=False)
     for amount in amounts:
         prune.random_unstructured(layer, "weight", amount=amount)
@@ -88,48 +82,39 @@ def _each(weights, amounts, count):
     return weights - left
 
 
-MISTAKES_5_2 = [
-    (
-        lambda n, a: min(n, sum(x if isinstance(x, int) else round(x * n) for x in a)),
-        "A fraction is one of what is left, not of all weights.",
-    ),
-    (
-        lambda n, a: _each(n, a, lambda x, left: round(x * left)),
-        "An integer amount is a count: 1 means one weight, 1.0 means all.",
-    ),
-    (lambda n, a: _each(n, a, lambda x, left: x if isinstance(x, int) else int(x * left)), "torch rounds to the nearest integer."),
-    (lambda n, a: n - _zeros_after(n, a), "That is how many are left. Asked is how many are zero."),
-    (
-        lambda n, a: _zeros_after(n, a[-1:]),
-        "The mask of an earlier call stays: the layer keeps a history and adds to it.",
-    ),
-]
-
-
 def _cases_5_2():
-    random = torch.Generator().manual_seed(52)
-    yield Case("the example, 100 weights", (100, [0.5, 10]), _zeros_after(100, [0.5, 10]))
+    yield Case("the example, 100 weights", (100, [0.5, 10]))
     for weights, amounts in ((1000, [0.2, 0.2, 0.2]), (50, [1, 1.0]), (64, [7, 0.3, 1]), (37, [0.35]), (10, []), (20, [0.0, 1, 0])):
-        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts), _zeros_after(weights, amounts) if amounts else 0)
+        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts), zeros_after(weights, amounts) if amounts else 0)
     for _ in range(5):
-        weights = int(torch.randint(60, 900, (1,), generator=random))
-        amounts = [round(float(x), 3) for x in torch.rand(3, generator=random) * 0.6] + [
-            int(torch.randint(1, 9, (1,), generator=random))
-        ]
-        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts), _zeros_after(weights, amounts))
+        weights = int(torch.randint(60, 900, (1,)))
+        amounts = [round(float(x), 3) for x in torch.rand(3) * 0.6] + [int(torch.randint(1, 9, (1,)))]
+        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts))
 
 
-def ex_5_2(function):
-    """Check ``zeros_after(weights, amounts)``: what pruning one layer several times leaves; notebook 05."""
-    verify(
-        "5.2",
-        "zeros_after(weights, amounts)",
-        function,
-        _cases_5_2(),
-        verified="against torch.nn.utils.prune itself, with fractions, counts, 1 and 1.0",
-        hint="Keep track of how many weights are left; each amount is taken from those.",
-        mistakes=MISTAKES_5_2,
-    )
+ex_5_2 = Exercise(
+    "5.2",
+    zeros_after,
+    _cases_5_2,
+    verified="against torch.nn.utils.prune itself, with fractions, counts, 1 and 1.0",
+    hint="Keep track of how many weights are left; each amount is taken from those.",
+    mistakes=[
+        (
+            "A fraction is one of what is left, not of all weights.",
+            lambda n, a: min(n, sum(x if isinstance(x, int) else round(x * n) for x in a)),
+        ),
+        (
+            "An integer amount is a count: 1 means one weight, 1.0 means all.",
+            lambda n, a: _each(n, a, lambda x, left: round(x * left)),
+        ),
+        (
+            "torch rounds to the nearest integer.",
+            lambda n, a: _each(n, a, lambda x, left: x if isinstance(x, int) else int(x * left)),
+        ),
+        ("That is how many are left. Asked is how many are zero.", lambda n, a: n - zeros_after(n, a)),
+        ("The mask of an earlier call stays: the layer keeps a history and adds to it.", lambda n, a: zeros_after(n, a[-1:])),
+    ],
+)
 
 
 # 5.3 true_sparsity(model)
@@ -144,29 +129,8 @@ def _share(tensors):
     return sum(value == 0 for value in values) / len(values)
 
 
-MISTAKES_5_3 = [
-    (
-        lambda m: _share(m.parameters()),
-        "parameters() shows weight_orig, which is dense, and the biases. Look at what the layers compute with.",
-    ),
-    (
-        lambda m: _share(p for name, p in m.named_parameters() if "weight" in name),
-        "weight_orig is dense: its zeros are not the layer's zeros. Look at what the layers compute with.",
-    ),
-    (
-        lambda m: _share(b for name, b in m.named_buffers() if name.endswith("weight_mask")),
-        "A layer without a mask counts as well: it may hold zeros of its own, or none.",
-    ),
-    (
-        lambda m: sum(_share([layer.weight]) for layer in _layers(m)) / len(_layers(m)),
-        "The mean of the layers' sparsities is not the sparsity of the model: large layers count for more.",
-    ),
-    (
-        lambda m: _share([t for layer in _layers(m) for t in (layer.weight, layer.bias)]),
-        "Only weights are counted, no biases.",
-    ),
-    (lambda m: 1 - _share([layer.weight for layer in _layers(m)]), "That is the density."),
-]
+def true_sparsity(model):
+    return _share(layer.weight for layer in _layers(model))
 
 
 @torch.no_grad()  # so that the pruned model can be copied
@@ -197,26 +161,45 @@ def _cases_5_3():
         states = [
             "dense" if a is None else f"{a:.0%} pruned" + (", removed" if r else "") for a, r in zip(amounts, removed, strict=True)
         ]
-        yield Case(f"two layers: {'; '.join(states)}", (model,), _share([layer.weight for layer in _layers(model)]))
+        yield Case(f"two layers: {'; '.join(states)}", (model,))
 
 
-def ex_5_3(function):
-    """Check ``true_sparsity(model)``: zeros where the layers compute, with and without masks; notebook 05."""
-    verify(
-        "5.3",
-        "true_sparsity(model)",
-        function,
-        _cases_5_3(),
-        verified="masked, removed and dense layers, linear and convolutional",
-        hint="Go over the Linear and Conv2d modules and count the zeros of module.weight.",
-        mistakes=MISTAKES_5_3,
-    )
+ex_5_3 = Exercise(
+    "5.3",
+    true_sparsity,
+    _cases_5_3,
+    verified="masked, removed and dense layers, linear and convolutional",
+    hint="Go over the Linear and Conv2d modules and count the zeros of module.weight.",
+    mistakes=[
+        (
+            "parameters() shows weight_orig, which is dense, and the biases. Look at what the layers compute with.",
+            lambda m: _share(m.parameters()),
+        ),
+        (
+            "weight_orig is dense: its zeros are not the layer's zeros. Look at what the layers compute with.",
+            lambda m: _share(p for name, p in m.named_parameters() if "weight" in name),
+        ),
+        (
+            "A layer without a mask counts as well: it may hold zeros of its own, or none.",
+            lambda m: _share(b for name, b in m.named_buffers() if name.endswith("weight_mask")),
+        ),
+        (
+            "The mean of the layers' sparsities is not the sparsity of the model: large layers count for more.",
+            lambda m: sum(_share([layer.weight]) for layer in _layers(m)) / len(_layers(m)),
+        ),
+        (
+            "Only weights are counted, no biases.",
+            lambda m: _share([t for layer in _layers(m) for t in (layer.weight, layer.bias)]),
+        ),
+        ("That is the density.", lambda m: 1 - true_sparsity(m)),
+    ],
+)
 
 
 # 5.4 clean_state(state)
 
 
-def _clean_state(state):
+def clean_state(state):
     clean = {}
     for key, value in state.items():
         if key.endswith("_orig"):
@@ -226,27 +209,6 @@ def _clean_state(state):
         elif not key.endswith("_mask"):
             clean[key] = value
     return clean
-
-
-MISTAKES_5_4 = [
-    (
-        lambda s: {k.removesuffix("_orig"): v for k, v in s.items() if not k.endswith("_mask")},
-        "weight_orig is the dense tensor. Without its mask the pruned weights are back.",
-    ),
-    (
-        lambda s: {k.removesuffix("_orig"): (v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v) for k, v in s.items()},
-        "A clean model has no mask buffers: its load_state_dict would refuse them.",
-    ),
-    (
-        lambda s: {k.removesuffix("_orig"): v * s[k[:-5] + "_mask"] for k, v in s.items() if k.endswith("_orig")},
-        "Entries without a mask (biases, layers that were not pruned) belong to the model too.",
-    ),
-    (
-        lambda s: {k: v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v for k, v in s.items() if not k.endswith("_mask")},
-        "The clean model looks for the key without the ending _orig.",
-    ),
-    (lambda s: dict(s), "A clean model knows neither weight_orig nor weight_mask."),
-]
 
 
 @torch.no_grad()
@@ -260,17 +222,32 @@ def _cases_5_4():
                     prune.random_unstructured(model.get_submodule(layer), name, amount=0.5)
             state = {key: value.clone() for key, value in model.state_dict().items()}
         about = ", ".join(f"{layer}.{name}" for layer, names in pruned.items() for name in names)
-        yield Case(f"a state dict with {about or 'nothing'} pruned", (state,), _clean_state(state))
+        yield Case(f"a state dict with {about or 'nothing'} pruned", (state,))
 
 
-def ex_5_4(function):
-    """Check ``clean_state(state)``: a checkpoint of a pruned model made fit for a clean one; notebook 05."""
-    verify(
-        "5.4",
-        "clean_state(state)",
-        function,
-        _cases_5_4(),
-        verified="pruned weights and biases, layers without a mask, a state dict with nothing pruned",
-        hint="What ends in _orig goes, times its mask, under the plain key; masks are left out; the rest is copied.",
-        mistakes=MISTAKES_5_4,
-    )
+ex_5_4 = Exercise(
+    "5.4",
+    clean_state,
+    _cases_5_4,
+    verified="pruned weights and biases, layers without a mask, a state dict with nothing pruned",
+    hint="What ends in _orig goes, times its mask, under the plain key; masks are left out; the rest is copied.",
+    mistakes=[
+        (
+            "weight_orig is the dense tensor. Without its mask the pruned weights are back.",
+            lambda s: {k.removesuffix("_orig"): v for k, v in s.items() if not k.endswith("_mask")},
+        ),
+        (
+            "A clean model has no mask buffers: its load_state_dict would refuse them.",
+            lambda s: {k.removesuffix("_orig"): (v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v) for k, v in s.items()},
+        ),
+        (
+            "Entries without a mask (biases, layers that were not pruned) belong to the model too.",
+            lambda s: {k.removesuffix("_orig"): v * s[k[:-5] + "_mask"] for k, v in s.items() if k.endswith("_orig")},
+        ),
+        (
+            "The clean model looks for the key without the ending _orig.",
+            lambda s: {k: v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v for k, v in s.items() if not k.endswith("_mask")},
+        ),
+        ("A clean model knows neither weight_orig nor weight_mask.", lambda s: dict(s)),
+    ],
+)

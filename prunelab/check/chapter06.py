@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 6.1 remainder_mask(weight, n, m)
 
@@ -14,7 +15,7 @@ def _keep(group, n, size=abs, last_first=True):
     return [i in order[max(0, len(group) - n) :] for i in range(len(group))]
 
 
-def _remainder_mask(weight, n, m, size=abs, last_first=True):
+def remainder_mask(weight, n, m, size=abs, last_first=True):
     return torch.tensor(
         [[kept for s in range(0, len(row), m) for kept in _keep(row[s : s + m], n, size, last_first)] for row in weight.tolist()]
     )
@@ -26,7 +27,7 @@ def _flat(weight, n, m):
 
 
 def _remainder(weight, n, m, kept):
-    mask = _remainder_mask(weight, n, m)
+    mask = remainder_mask(weight, n, m)
     if weight.shape[1] % m:
         mask[:, -(weight.shape[1] % m) :] = kept
     return mask
@@ -40,59 +41,55 @@ def _thresholded(weight, n, m):
     return torch.tensor(rows)
 
 
-MISTAKES_6_1 = [
-    (lambda w, n, m: _remainder_mask(w, n, m, size=float), "A large negative weight is not small: rank magnitudes."),
-    (lambda w, n, m: _remainder_mask(w.T, n, m).T, "Groups run along a row, the inputs. Yours run along a column."),
-    (_flat, "One of your groups spans two rows. Every row starts a new group."),
-    (
-        lambda w, n, m: _remainder(w, n, m, False),
-        "The last, shorter group is pruned away whole. It keeps min(n, r) of its r weights.",
-    ),
-    (lambda w, n, m: _remainder(w, n, m, True), "The last, shorter group keeps everything. It keeps min(n, r) of its r weights."),
-    (_thresholded, "Equal magnitudes all fall at once. Exactly n stay: rank positions."),
-    (
-        lambda w, n, m: _remainder_mask(w, n, m, last_first=False),
-        "Among equal magnitudes the earlier position goes first. Yours lets the later one go.",
-    ),
-    (lambda w, n, m: ~_remainder_mask(w, n, m), "True means kept. Yours is the other way round."),
-    (lambda w, n, m: _remainder_mask(w, m - n, m), "n is how many stay in each group, not how many go."),
-]
-
-
 def _cases_6_1():
-    random = torch.Generator().manual_seed(61)
     example = torch.tensor([[0.9, -0.1, 0.4, 0.2, 0.5, -0.6], [0.3, -0.8, 0.1, 0.0, 0.2, 0.7]])
-    ties = torch.randint(-2, 3, (6, 11), generator=random).float()
+    ties = torch.randint(-2, 3, (6, 11)).float()
     for about, weight, n, m in [
         ("the example, 1:4", example, 1, 4),
-        ("a (3, 8) weight, 2:4", torch.randn(3, 8, generator=random), 2, 4),
-        ("a (5, 10) weight, 2:4: the last group has two members", torch.randn(5, 10, generator=random), 2, 4),
-        ("a (4, 11) weight, 1:4: the last group has three members", torch.randn(4, 11, generator=random), 1, 4),
-        ("a (4, 9) weight, 3:8: the last group has one member", torch.randn(4, 9, generator=random), 3, 8),
+        ("a (3, 8) weight, 2:4", torch.randn(3, 8), 2, 4),
+        ("a (5, 10) weight, 2:4: the last group has two members", torch.randn(5, 10), 2, 4),
+        ("a (4, 11) weight, 1:4: the last group has three members", torch.randn(4, 11), 1, 4),
+        ("a (4, 9) weight, 3:8: the last group has one member", torch.randn(4, 9), 3, 8),
         ("weights with many ties, 2:4", ties, 2, 4),
         ("all weights equal, 2:3", torch.ones(2, 7), 2, 3),
-        ("a single row of 3, 2:4", torch.randn(1, 3, generator=random), 2, 4),
+        ("a single row of 3, 2:4", torch.randn(1, 3), 2, 4),
     ]:
-        yield Case(about, (weight, n, m), _remainder_mask(weight, n, m))
+        yield Case(about, (weight, n, m))
 
 
-def ex_6_1(function):
-    """Check ``remainder_mask(weight, n, m)``: an N:M mask whose last group may be short; notebook 06."""
-    verify(
-        "6.1",
-        "remainder_mask(weight, n, m)",
-        function,
-        _cases_6_1(),
-        verified="several patterns, short last groups, ties, negative weights",
-        hint="Go through the groups of each row (the last may be shorter) and keep the n largest magnitudes, or all if fewer.",
-        mistakes=MISTAKES_6_1,
-    )
+ex_6_1 = Exercise(
+    "6.1",
+    remainder_mask,
+    _cases_6_1,
+    verified="several patterns, short last groups, ties, negative weights",
+    hint="Go through the groups of each row (the last may be shorter) and keep the n largest magnitudes, or all if fewer.",
+    mistakes=[
+        ("A large negative weight is not small: rank magnitudes.", lambda w, n, m: remainder_mask(w, n, m, size=float)),
+        ("Groups run along a row, the inputs. Yours run along a column.", lambda w, n, m: remainder_mask(w.T, n, m).T),
+        ("One of your groups spans two rows. Every row starts a new group.", _flat),
+        (
+            "The last, shorter group is pruned away whole. It keeps min(n, r) of its r weights.",
+            lambda w, n, m: _remainder(w, n, m, False),
+        ),
+        (
+            "The last, shorter group keeps everything. It keeps min(n, r) of its r weights.",
+            lambda w, n, m: _remainder(w, n, m, True),
+        ),
+        ("Equal magnitudes all fall at once. Exactly n stay: rank positions.", _thresholded),
+        (
+            "Among equal magnitudes the earlier position goes first. Yours lets the later one go.",
+            lambda w, n, m: remainder_mask(w, n, m, last_first=False),
+        ),
+        ("True means kept. Yours is the other way round.", lambda w, n, m: ~remainder_mask(w, n, m)),
+        ("n is how many stay in each group, not how many go.", lambda w, n, m: remainder_mask(w, m - n, m)),
+    ],
+)
 
 
 # 6.2 decode(values, byte)
 
 
-def _decode(values, byte, pairs=((0, 2), (4, 6))):
+def decode(values, byte, pairs=((0, 2), (4, 6))):
     groups = []
     for group, (low, high) in enumerate(pairs):
         row = [0.0] * 4
@@ -102,49 +99,43 @@ def _decode(values, byte, pairs=((0, 2), (4, 6))):
     return torch.tensor(groups)
 
 
-MISTAKES_6_2 = [
-    (lambda v, b: _decode(v, b, ((4, 6), (0, 2))), "The earlier group stands in the low half of the byte."),
-    (lambda v, b: _decode(v, b, ((2, 0), (6, 4))), "In each group the first kept position stands in the low two bits."),
-    (lambda v, b: _decode(v, b, ((6, 4), (2, 0))), "You read the byte from the left. The first position is in the lowest bits."),
-    (
-        lambda v, b: torch.tensor([float(v[bin(b & (1 << i) - 1).count("1")]) if b >> i & 1 and i < 8 else 0.0 for i in range(8)])
-        if bin(b).count("1") <= 4 else torch.zeros(8),
-        "The byte is no mask with one bit per weight: it holds four 2-bit positions.",
-    ),
-]  # fmt: skip
-
-
 def _cases_6_2():
-    random = torch.Generator().manual_seed(62)
-    yield Case("the example, byte 0b10001101", (torch.tensor([0.7, -0.2, 0.5, 0.3]), 0b10001101),
-               _decode([0.7, -0.2, 0.5, 0.3], 0b10001101))  # fmt: skip
+    yield Case("the example, byte 0b10001101", (torch.tensor([0.7, -0.2, 0.5, 0.3]), 0b10001101))  # fmt: skip
     halves = [0b0100, 0b1000, 0b1001, 0b1100, 0b1101, 0b1110]
     for first in halves:
-        second = halves[int(torch.randint(0, 6, (1,), generator=random))]
-        values = torch.randn(4, generator=random)
+        second = halves[int(torch.randint(0, 6, (1,)))]
+        values = torch.randn(4)
         byte = first | second << 4
-        yield Case(f"byte 0b{byte:08b}", (values, byte), _decode(values, byte))
-    yield Case("a group without nonzeros stores zeros", (torch.tensor([0.0, 0.0, 1.0, 2.0]), 0b01001110),
-               _decode([0.0, 0.0, 1.0, 2.0], 0b01001110))  # fmt: skip
+        yield Case(f"byte 0b{byte:08b}", (values, byte))
+    yield Case("a group without nonzeros stores zeros", (torch.tensor([0.0, 0.0, 1.0, 2.0]), 0b01001110))  # fmt: skip
 
 
-def ex_6_2(function):
-    """Check ``decode(values, byte)``: eight weights from four values and one byte of metadata; notebook 06."""
-    verify(
-        "6.2",
-        "decode(values, byte)",
-        function,
-        _cases_6_2(),
-        verified="all six patterns of a group, groups with stored zeros",
-        hint="Take two bits at a time with & 3 and >> 2, from the lowest: four positions, one for each value.",
-        mistakes=MISTAKES_6_2,
-    )
+ex_6_2 = Exercise(
+    "6.2",
+    decode,
+    _cases_6_2,
+    verified="all six patterns of a group, groups with stored zeros",
+    hint="Take two bits at a time with & 3 and >> 2, from the lowest: four positions, one for each value.",
+    mistakes=[
+        ("The earlier group stands in the low half of the byte.", lambda v, b: decode(v, b, ((4, 6), (0, 2)))),
+        ("In each group the first kept position stands in the low two bits.", lambda v, b: decode(v, b, ((2, 0), (6, 4)))),
+        ("You read the byte from the left. The first position is in the lowest bits.", lambda v, b: decode(v, b, ((6, 4), (2, 0)))),
+        (
+            "The byte is no mask with one bit per weight: it holds four 2-bit positions.",
+            lambda v, b: (
+                torch.tensor([float(v[bin(b & (1 << i) - 1).count("1")]) if b >> i & 1 and i < 8 else 0.0 for i in range(8)])
+                if bin(b).count("1") <= 4
+                else torch.zeros(8)
+            ),
+        ),
+    ],
+)
 
 
 # 6.3 undo(permuted, order)
 
 
-def _undo(permuted, order):
+def undo(permuted, order):
     columns = permuted.T.tolist()
     original = [None] * len(columns)
     for place, source in enumerate(order.tolist()):
@@ -152,37 +143,30 @@ def _undo(permuted, order):
     return torch.tensor(original).T.contiguous()
 
 
-MISTAKES_6_3 = [
-    (lambda p, o: p[:, o], "That permutes a second time. Where did column 0 of the original go?"),
-    (lambda p, o: p.flip(1), "The order is not a reversal in general."),
-    (
-        lambda p, o: p[:, p.abs().sum(0).argsort(stable=True)],
-        "The sizes of the columns do not tell where they came from; the order does.",
-    ),
-]
-
-
 def _cases_6_3():
-    random = torch.Generator().manual_seed(63)
     weight = torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
     order = torch.tensor([2, 0, 3, 1])
-    yield Case("the example", (weight[:, order], order), _undo(weight[:, order], order))
+    yield Case("the example", (weight[:, order], order))
     for rows, columns in ((3, 8), (1, 5), (6, 20), (4, 1)):
-        weight, order = torch.randn(rows, columns, generator=random), torch.randperm(columns, generator=random)
-        yield Case(f"a random order of {columns} columns", (weight[:, order], order), _undo(weight[:, order], order))
+        weight, order = torch.randn(rows, columns), torch.randperm(columns)
+        yield Case(f"a random order of {columns} columns", (weight[:, order], order))
 
 
-def ex_6_3(function):
-    """Check ``undo(permuted, order)``: the weight before its columns were permuted; notebook 06."""
-    verify(
-        "6.3",
-        "undo(permuted, order)",
-        function,
-        _cases_6_3(),
-        verified="random orders of 1 to 20 columns",
-        hint="Column j of the permuted weight was column order[j] of the original. Put it back there.",
-        mistakes=MISTAKES_6_3,
-    )
+ex_6_3 = Exercise(
+    "6.3",
+    undo,
+    _cases_6_3,
+    verified="random orders of 1 to 20 columns",
+    hint="Column j of the permuted weight was column order[j] of the original. Put it back there.",
+    mistakes=[
+        ("That permutes a second time. Where did column 0 of the original go?", lambda p, o: p[:, o]),
+        ("The order is not a reversal in general.", lambda p, o: p.flip(1)),
+        (
+            "The sizes of the columns do not tell where they came from; the order does.",
+            lambda p, o: p[:, p.abs().sum(0).argsort(stable=True)],
+        ),
+    ],
+)
 
 
 # 6.4 smallest_pattern(weight, patterns, bound)
@@ -197,62 +181,52 @@ def _bits(n, m, index=True):
     return n * (16 + (math.ceil(math.log2(m)) if index else 0)) / m
 
 
-def _smallest_pattern(weight, patterns, bound, cost=_bits, share=_share):
+def smallest_pattern(weight, patterns, bound, cost=_bits, share=_share):
     enough = [pattern for pattern in patterns if share(weight, *pattern) >= bound]
     return min(enough, key=lambda pattern: cost(*pattern)) if enough else None
 
 
-MISTAKES_6_4 = [
-    (
-        lambda w, p, b: _smallest_pattern(w, p, b, cost=lambda n, m: _bits(n, m, index=False)),
-        "Positions cost bits too: ceil(log2 m) for every kept value.",
-    ),
-    (
-        lambda w, p, b: _smallest_pattern(w, p, b, cost=lambda n, m: n * 16 / m + math.ceil(math.log2(m)) / m),
-        "Every kept value needs its own position: n of them in a group.",
-    ),
-    (
-        lambda w, p, b: max(p, key=lambda pattern: _share(w, *pattern)),
-        "The pattern that keeps most is not the question: among those that keep enough, the smallest.",
-    ),
-    (
-        lambda w, p, b: min(p, key=lambda pattern: _bits(*pattern)),
-        "The smallest of all patterns may keep too little. First see which ones keep enough.",
-    ),
-    (
-        lambda w, p, b: _smallest_pattern(w, p, b, share=lambda w, n, m: _share(w**2, n, m)),
-        "Kept magnitude is a share of the sum of magnitudes, not of squares.",
-    ),
-    (
-        lambda w, p, b: _smallest_pattern(w, p, b, share=lambda w, n, m: n / m),
-        "n / m is the share of weights, not of magnitude: the kept ones are the large ones.",
-    ),
-]
-
-
 def _cases_6_4():
-    random = torch.Generator().manual_seed(64)
     patterns = [(1, 4), (2, 4), (3, 4), (1, 2), (4, 8), (2, 8), (8, 16), (6, 8)]
     example = torch.tensor([[0.9, -0.1, 0.4, 0.0], [0.2, 0.6, -0.7, 0.5]])
-    yield Case("the example, at least 0.75", (example, [(1, 4), (2, 4), (1, 2), (3, 4)], 0.75),
-               _smallest_pattern(example, [(1, 4), (2, 4), (1, 2), (3, 4)], 0.75))  # fmt: skip
+    yield Case("the example, at least 0.75", (example, [(1, 4), (2, 4), (1, 2), (3, 4)], 0.75))  # fmt: skip
     for bound in (0.3, 0.45, 0.7, 0.74, 0.76, 0.77, 0.9):
-        weight = torch.randn(12, 32, generator=random)
-        yield Case(
-            f"a random (12, 32) weight, at least {bound}", (weight, patterns, bound), _smallest_pattern(weight, patterns, bound)
-        )
-    weight = torch.randn(4, 16, generator=random)
+        weight = torch.randn(12, 32)
+        yield Case(f"a random (12, 32) weight, at least {bound}", (weight, patterns, bound))
+    weight = torch.randn(4, 16)
     yield Case("no pattern keeps enough: None", (weight, [(1, 4), (1, 2)], 0.99), None)
 
 
-def ex_6_4(function):
-    """Check ``smallest_pattern(weight, patterns, bound)``: the fewest bits that keep enough magnitude; notebook 06."""
-    verify(
-        "6.4",
-        "smallest_pattern(weight, patterns, bound)",
-        function,
-        _cases_6_4(),
-        verified="random weights, bounds from 0.3 to 0.9, a bound that nothing meets",
-        hint="Compute the kept share of each pattern, drop those below the bound, take the one with the fewest bits.",
-        mistakes=MISTAKES_6_4,
-    )
+ex_6_4 = Exercise(
+    "6.4",
+    smallest_pattern,
+    _cases_6_4,
+    verified="random weights, bounds from 0.3 to 0.9, a bound that nothing meets",
+    hint="Compute the kept share of each pattern, drop those below the bound, take the one with the fewest bits.",
+    mistakes=[
+        (
+            "Positions cost bits too: ceil(log2 m) for every kept value.",
+            lambda w, p, b: smallest_pattern(w, p, b, cost=lambda n, m: _bits(n, m, index=False)),
+        ),
+        (
+            "Every kept value needs its own position: n of them in a group.",
+            lambda w, p, b: smallest_pattern(w, p, b, cost=lambda n, m: n * 16 / m + math.ceil(math.log2(m)) / m),
+        ),
+        (
+            "The pattern that keeps most is not the question: among those that keep enough, the smallest.",
+            lambda w, p, b: max(p, key=lambda pattern: _share(w, *pattern)),
+        ),
+        (
+            "The smallest of all patterns may keep too little. First see which ones keep enough.",
+            lambda w, p, b: min(p, key=lambda pattern: _bits(*pattern)),
+        ),
+        (
+            "Kept magnitude is a share of the sum of magnitudes, not of squares.",
+            lambda w, p, b: smallest_pattern(w, p, b, share=lambda w, n, m: _share(w**2, n, m)),
+        ),
+        (
+            "n / m is the share of weights, not of magnitude: the kept ones are the large ones.",
+            lambda w, p, b: smallest_pattern(w, p, b, share=lambda w, n, m: n / m),
+        ),
+    ],
+)

@@ -6,7 +6,8 @@ import statistics
 
 import torch
 
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 
 # 8.1 compression(layers)
 
@@ -19,30 +20,12 @@ def _whole(layers):
     return sum(weights for weights, _ in layers.values())
 
 
+def compression(layers):
+    return _whole(layers) / _kept(layers)
+
+
 def _percent(layers):
     return [percent for _, percent in layers.values()]
-
-
-MISTAKES_8_1 = [
-    (
-        lambda ls: 100 * len(ls) / sum(_percent(ls)),
-        "You average the percentages. A small layer at 26 % does not count as much as a large one at 8 %.",
-    ),
-    (
-        lambda ls: statistics.mean(100 / p for p in _percent(ls)),
-        "You average the layers' ratios. Ratios do not add up, weights do: add first, divide once.",
-    ),
-    (
-        lambda ls: sum(w * 100 / p for w, p in ls.values()) / _whole(ls),
-        "You average the layers' ratios. Ratios do not add up, not even weighed by size; weights do: add first, divide once.",
-    ),
-    (lambda ls: _kept(ls) / _whole(ls), "Upside down: that is the share kept. A compression is above 1."),
-    (lambda ls: 100 * _kept(ls) / _whole(ls), "That is the percentage kept. A compression is all weights over those kept."),
-    (lambda ls: _whole(ls) / _kept(ls, lambda p: p), "A percent is a hundredth: 8 % of the weights is not 8 times the weights."),
-    (lambda ls: _whole(ls) / _kept(ls, lambda p: 1 - p / 100), "The table says what is *kept*, and you divide by what is pruned."),
-    (lambda ls: 1 - _kept(ls) / _whole(ls), "That is the sparsity, the share pruned. The question was the compression."),
-    (lambda ls: 100 / max(ls.values())[1], "That is the ratio of the largest layer. The others are kept, too."),
-]
 
 
 def _cases_8_1():
@@ -53,30 +36,52 @@ def _cases_8_1():
         "a layer kept whole and one that is gone": {"conv": (100, 100), "fc1": (900, 0), "fc2": (60, 25.5)},
         "the large layer is the one kept": {"fc1": (90_000, 60), "fc2": (1_000, 1)},
     }.items():
-        yield Case(about, (layers,), _whole(layers) / _kept(layers))
+        yield Case(about, (layers,))
     draw = random.Random(81)
     for number in range(12):
         layers = {f"layer{i}": (draw.randint(50, 200_000), draw.randint(1, 200) / 2) for i in range(draw.randint(2, 6))}
-        yield Case(f"random table, number {number}, {len(layers)} layers", (layers,), _whole(layers) / _kept(layers))
+        yield Case(f"random table, number {number}, {len(layers)} layers", (layers,))
 
 
-def ex_8_1(function):
-    """Check ``compression(layers)``: a network's ratio from a table of its layers; notebook 08."""
-    verify(
-        "8.1",
-        "compression(layers)",
-        function,
-        _cases_8_1(),
-        verified="two tables of Han et al., one layer, layers kept whole and gone, 12 random tables",
-        hint="Two sums over the layers: all weights, and the weights that are kept. Divide the first by the second.",
-        mistakes=MISTAKES_8_1,
-    )
+ex_8_1 = Exercise(
+    "8.1",
+    compression,
+    _cases_8_1,
+    verified="two tables of Han et al., one layer, layers kept whole and gone, 12 random tables",
+    hint="Two sums over the layers: all weights, and the weights that are kept. Divide the first by the second.",
+    mistakes=[
+        (
+            "You average the percentages. A small layer at 26 % does not count as much as a large one at 8 %.",
+            lambda ls: 100 * len(ls) / sum(_percent(ls)),
+        ),
+        (
+            "You average the layers' ratios. Ratios do not add up, weights do: add first, divide once.",
+            lambda ls: statistics.mean(100 / p for p in _percent(ls)),
+        ),
+        (
+            "You average the layers' ratios. Ratios do not add up, not even weighed by size; weights do: add first, divide once.",
+            lambda ls: sum(w * 100 / p for w, p in ls.values()) / _whole(ls),
+        ),
+        ("Upside down: that is the share kept. A compression is above 1.", lambda ls: _kept(ls) / _whole(ls)),
+        ("That is the percentage kept. A compression is all weights over those kept.", lambda ls: 100 * _kept(ls) / _whole(ls)),
+        (
+            "A percent is a hundredth: 8 % of the weights is not 8 times the weights.",
+            lambda ls: _whole(ls) / _kept(ls, lambda p: p),
+        ),
+        (
+            "The table says what is *kept*, and you divide by what is pruned.",
+            lambda ls: _whole(ls) / _kept(ls, lambda p: 1 - p / 100),
+        ),
+        ("That is the sparsity, the share pruned. The question was the compression.", lambda ls: 1 - _kept(ls) / _whole(ls)),
+        ("That is the ratio of the largest layer. The others are kept, too.", lambda ls: 100 / max(ls.values())[1]),
+    ],
+)
 
 
 # 8.2 ratios(weights, biases, nonzeros, value_bits, index_bits)
 
 
-def _ratios(weights, biases, nonzeros, value_bits, index_bits):
+def ratios(weights, biases, nonzeros, value_bits, index_bits):
     whole, still = 32 * (weights + biases), 32 * biases
     return {
         "weights": weights / nonzeros,
@@ -87,8 +92,8 @@ def _ratios(weights, biases, nonzeros, value_bits, index_bits):
 
 
 def _but(hint, **wrong):
-    """Return the wrong function with some of the ratios replaced (key -> function of the five numbers), and its hint."""
-    return lambda *args: _ratios(*args) | {key: ratio(*args) for key, ratio in wrong.items()}, hint
+    """Return a hint and the wrong function with some of the ratios replaced (key -> function of the five numbers)."""
+    return hint, lambda *args: ratios(*args) | {key: ratio(*args) for key, ratio in wrong.items()}
 
 
 def _shared(book, code=lambda v, i: v + i):
@@ -99,50 +104,6 @@ NO_BIASES = "A file holds the biases, too: 32 bits each, in the dense network an
 NO_BIASES_LEFT = "The pruned network still has all its biases, 32 bits each."
 NO_INDEX = "A value is of no use without its position: each nonzero weight brings an index."
 NO_FLOATS = "The entries of the codebook are floats of 32 bits each."
-MISTAKES_8_2 = [
-    _but('"parameters" counts the biases, above and below.', parameters=lambda w, b, n, v, i: w / n),
-    _but("Biases are never pruned: they are among the parameters that are left.", parameters=lambda w, b, n, v, i: (w + b) / n),
-    _but("The dense network has biases, too: count them above as well as below.", parameters=lambda w, b, n, v, i: w / (n + b)),
-    _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b)),
-    _but(NO_INDEX, shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
-    _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b), shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
-    _but(NO_BIASES, pairs=lambda w, b, n, v, i: w / (2 * n)),
-    _but(NO_BIASES, shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v)),
-    _but(
-        NO_BIASES,
-        pairs=lambda w, b, n, v, i: w / (2 * n),
-        shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v),
-    ),
-    _but(NO_BIASES_LEFT, pairs=lambda w, b, n, v, i: (w + b) / (2 * n)),
-    _but(NO_BIASES_LEFT, shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v)),
-    _but(
-        NO_BIASES_LEFT,
-        pairs=lambda w, b, n, v, i: (w + b) / (2 * n),
-        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v),
-    ),
-    _but(
-        "Biases need no index: none of them is gone, so the places are known.", pairs=lambda w, b, n, v, i: (w + b) / (2 * (n + b))
-    ),
-    _but(
-        "Biases are not shared: floats without an index.",
-        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * (n + b) + 32 * 2**v),
-    ),
-    _but("A code says nothing without its codebook: 2**value_bits floats, stored once.", shared=_shared(lambda v: 0)),
-    _but(
-        "How many values can codes of value_bits bits tell apart? So many floats has the codebook.",
-        shared=_shared(lambda v: 32 * v),
-    ),
-    _but(NO_FLOATS, shared=_shared(lambda v: 2**v)),
-    _but(NO_FLOATS, shared=_shared(lambda v: v * 2**v)),
-    _but(
-        "There is one codebook for the whole network, not one per weight.",
-        shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i + 32 * 2**v) * n + 32 * b),
-    ),
-    (
-        lambda *args: {name: 1 / ratio for name, ratio in _ratios(*args).items()},
-        "Upside down: the dense network stands above, the pruned one below.",
-    ),
-]
 
 
 def _cases_8_2():
@@ -159,20 +120,61 @@ def _cases_8_2():
             for n in range(8)
         ),
     ]:  # fmt: skip
-        yield Case(about, tuple(args), _ratios(*args))
+        yield Case(about, tuple(args))
 
 
-def ex_8_2(function):
-    """Check ``ratios(weights, biases, nonzeros, value_bits, index_bits)``: four definitions of "compression"; notebook 08."""
-    verify(
-        "8.2",
-        "ratios(weights, biases, nonzeros, value_bits, index_bits)",
-        function,
-        _cases_8_2(),
-        verified="LeNet-300-100 twice, no biases, nothing pruned, 8 random networks",
-        hint="Each is dense over pruned. Count what stands below, one thing at a time: values, indices, biases, the codebook.",
-        mistakes=MISTAKES_8_2,
-    )
+ex_8_2 = Exercise(
+    "8.2",
+    ratios,
+    _cases_8_2,
+    verified="LeNet-300-100 twice, no biases, nothing pruned, 8 random networks",
+    hint="Each is dense over pruned. Count what stands below, one thing at a time: values, indices, biases, the codebook.",
+    mistakes=[
+        _but('"parameters" counts the biases, above and below.', parameters=lambda w, b, n, v, i: w / n),
+        _but("Biases are never pruned: they are among the parameters that are left.", parameters=lambda w, b, n, v, i: (w + b) / n),
+        _but("The dense network has biases, too: count them above as well as below.", parameters=lambda w, b, n, v, i: w / (n + b)),
+        _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b)),
+        _but(NO_INDEX, shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
+        _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b), shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
+        _but(NO_BIASES, pairs=lambda w, b, n, v, i: w / (2 * n)),
+        _but(NO_BIASES, shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v)),
+        _but(
+            NO_BIASES,
+            pairs=lambda w, b, n, v, i: w / (2 * n),
+            shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v),
+        ),
+        _but(NO_BIASES_LEFT, pairs=lambda w, b, n, v, i: (w + b) / (2 * n)),
+        _but(NO_BIASES_LEFT, shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v)),
+        _but(
+            NO_BIASES_LEFT,
+            pairs=lambda w, b, n, v, i: (w + b) / (2 * n),
+            shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * n + 32 * 2**v),
+        ),
+        _but(
+            "Biases need no index: none of them is gone, so the places are known.",
+            pairs=lambda w, b, n, v, i: (w + b) / (2 * (n + b)),
+        ),
+        _but(
+            "Biases are not shared: floats without an index.",
+            shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * (n + b) + 32 * 2**v),
+        ),
+        _but("A code says nothing without its codebook: 2**value_bits floats, stored once.", shared=_shared(lambda v: 0)),
+        _but(
+            "How many values can codes of value_bits bits tell apart? So many floats has the codebook.",
+            shared=_shared(lambda v: 32 * v),
+        ),
+        _but(NO_FLOATS, shared=_shared(lambda v: 2**v)),
+        _but(NO_FLOATS, shared=_shared(lambda v: v * 2**v)),
+        _but(
+            "There is one codebook for the whole network, not one per weight.",
+            shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i + 32 * 2**v) * n + 32 * b),
+        ),
+        (
+            "Upside down: the dense network stands above, the pruned one below.",
+            lambda *args: {name: 1 / ratio for name, ratio in ratios(*args).items()},
+        ),
+    ],
+)
 
 
 # 8.3 report(valid, test)
@@ -190,7 +192,7 @@ def _epochs(valid, choose):
     return [row.index(max(row) if choose == "the highest" else min(row)) for row in valid]
 
 
-def _report(valid, test, choose="the earliest", read="test", mean=statistics.fmean, spread=statistics.stdev, worst=max):
+def report(valid, test, choose="the earliest", read="test", mean=statistics.fmean, spread=statistics.stdev, worst=max):
     valid, test = valid.tolist(), test.tolist()
     epochs = _epochs(test if choose == "test" else valid, choose)
     errors = [row[epoch] for row, epoch in zip(test if read == "test" else valid, epochs, strict=True)]
@@ -199,7 +201,7 @@ def _report(valid, test, choose="the earliest", read="test", mean=statistics.fme
 
 def _best_by_valid(valid, test):
     seed = int(valid.min(1).values.argmin())
-    return float(test[seed, valid[seed].argmin()]), *_report(valid, test)[1:]
+    return float(test[seed, valid[seed].argmin()]), *report(valid, test)[1:]
 
 
 def _standard_error(errors):
@@ -227,38 +229,34 @@ SUMMARIES_8_3 = [
 
 def _mistakes_8_3():
     """Yield a wrong report and its hint for every choice of an epoch with up to two of the wrong summaries."""
-    yield _best_by_valid, BEST_SEED
+    yield BEST_SEED, _best_by_valid
     for (choose, chosen), count in itertools.product(CHOICES_8_3.items(), range(3)):
         for summaries in itertools.combinations(SUMMARIES_8_3, count):
             changed = {key: value for wrong, _ in reversed(summaries) for key, value in wrong.items()}
             if (chosen or summaries) and (choose, changed.get("read")) != ("the latest", "valid"):  # equal errors: no difference
-                yield (lambda v, t, choose=choose, changed=changed: _report(v, t, choose, **changed)), chosen or summaries[0][1]
+                yield chosen or summaries[0][1], lambda v, t, choose=choose, changed=changed: report(v, t, choose, **changed)
 
 
 def _cases_8_3():
     valid = torch.tensor([[4.0, 2.5, 2.0, 2.25], [3.5, 2.25, 2.5, 2.25], [3.0, 2.75, 2.25, 2.0]])
     test = torch.tensor([[4.25, 2.25, 2.5, 1.75], [3.75, 2.5, 2.0, 2.25], [3.25, 2.5, 2.0, 2.75]])
-    yield Case("the example: 3 seeds, 4 epochs", (valid, test), _report(valid, test))
-    draw = torch.Generator().manual_seed(83)
+    yield Case("the example: 3 seeds, 4 epochs", (valid, test))
     for seeds, epochs, levels in [(5, 8, 40), (4, 12, 3), (2, 6, 20), (6, 1, 9), (3, 30, 200), (20, 5, 4), (10, 10, 12)]:
-        valid, test = (torch.randint(8, 8 + levels, (seeds, epochs), generator=draw) / 8 for _ in range(2))
+        valid, test = (torch.randint(8, 8 + levels, (seeds, epochs)) / 8 for _ in range(2))
         about = f"{seeds} seeds, {epochs} epochs" + (", many equal errors" if levels < 8 else "")
-        yield Case(about, (valid, test), _report(valid, test))
+        yield Case(about, (valid, test))
     valid, test = valid.double(), test.double().t().contiguous()
-    yield Case("float64", (valid, test), _report(valid, test))
+    yield Case("float64", (valid, test))
 
 
-def ex_8_3(function):
-    """Check ``report(valid, test)``: epochs chosen on the validation set, test errors summed up over all seeds; notebook 08."""
-    verify(
-        "8.3",
-        "report(valid, test)",
-        function,
-        _cases_8_3(),
-        verified="2 to 20 seeds, 1 to 30 epochs, equal errors, both float types",
-        hint="Per seed: the epoch of the lowest validation error, and the test error there. Then three numbers of these.",
-        mistakes=_mistakes_8_3(),
-    )
+ex_8_3 = Exercise(
+    "8.3",
+    report,
+    _cases_8_3,
+    verified="2 to 20 seeds, 1 to 30 epochs, equal errors, both float types",
+    hint="Per seed: the epoch of the lowest validation error, and the test error there. Then three numbers of these.",
+    mistakes=list(_mistakes_8_3()),
+)
 
 
 # 8.4 beaten_by_all(marks, entries)
@@ -268,12 +266,12 @@ def _beats(compression, error, mark):
     return compression >= mark[1] and error <= mark[2] and (compression > mark[1] or error < mark[2])
 
 
-def _beaten(marks, entries, beats=_beats, over=all):
+def beaten_by_all(marks, entries, beats=_beats, over=all):
     return [mark[0] for mark in marks if over(beats(*entry, mark) for entry in entries)]
 
 
 def _beaten_by_one(marks, entries, summary, beats=_beats):
-    return _beaten(marks, [summary(entries)], beats)
+    return beaten_by_all(marks, [summary(entries)], beats)
 
 
 def _mean(entries):
@@ -282,56 +280,16 @@ def _mean(entries):
 
 ONE_SUFFICES = "Better in one and worse in the other is a tie. A file that beats a mark is at least as good in both."
 EVERY_SEED = "The mark is beaten by one seed or by a few. A record that holds is beaten by every one."
-MISTAKES_8_4 = [
-    (lambda ms, es: _beaten_by_one(ms, es, _mean), "The mean over the seeds beats the mark. Does every single seed?"),
-    (lambda ms, es: _beaten(ms, es, over=any), EVERY_SEED),
-    (lambda ms, es: _beaten_by_one(ms, es, lambda e: min(e, key=lambda x: x[1])), EVERY_SEED),
-    (lambda ms, es: _beaten_by_one(ms, es, max), EVERY_SEED),
-    (
-        lambda ms, es: _beaten_by_one(ms, es, lambda e: (max(c for c, _ in e), min(x for _, x in e))),
-        "The best compression and the lowest error may belong to different seeds: no file has both.",
-    ),
-    (
-        lambda ms, es: _beaten_by_one(ms, es, lambda e: (min(c for c, _ in e), max(x for _, x in e))),
-        "The worst compression and the highest error may belong to different seeds. Let each seed meet the mark on its own.",
-    ),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1] or e < m[2]), ONE_SUFFICES),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c >= m[1] or e <= m[2]), ONE_SUFFICES),
-    (
-        lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1] and e < m[2]),
-        "Equal in one and better in the other is enough: it need not be better in both.",
-    ),
-    (
-        lambda ms, es: _beaten(ms, es, lambda c, e, m: c >= m[1] and e <= m[2]),
-        "Who equals a mark in both has not beaten it.",
-    ),
-    (
-        lambda ms, es: _beaten(ms, es, lambda c, e, m: c / e > m[1] / m[2]),
-        "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
-    ),
-    (
-        lambda ms, es: _beaten(ms, es, lambda c, e, m: c - e > m[1] - m[2]),
-        "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
-    ),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: _beats(c, -e, (m[0], m[1], -m[2]))), "A lower error is the better one."),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: _beats(-c, e, (m[0], -m[1], m[2]))), "A higher compression is the better one."),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: c > m[1]), "The error has to be looked at, too."),
-    (lambda ms, es: _beaten(ms, es, lambda c, e, m: e < m[2]), "The compression has to be looked at, too."),
-    (
-        lambda ms, es: [m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])],
-        "You look at the first seed only.",
-    ),
-]
 
 
 def _cases_8_4():
     marks = [("A", 12, 1.5), ("B", 20, 2.25), ("C", 16, 2.0), ("D", 24, 2.0), ("E", 50, 2.5)]
     entries = [(24, 1.75), (24, 2.0), (26, 1.25)]
-    yield Case("the example: 5 marks, 3 seeds", (marks, entries), _beaten(marks, entries))
+    yield Case("the example: 5 marks, 3 seeds", (marks, entries))
     apart = [(20, 1.5), (24, 1.75)]
     rivals = [("x", 20, 1.75), ("y", 20, 1.5), ("z", 24, 1.5), ("u", 22, 1.625), ("v", 16, 2.0)]
-    yield Case("each seed is better in another number", (rivals, apart), _beaten(rivals, apart))
-    yield Case("one seed", (rivals, [(22, 1.5)]), _beaten(rivals, [(22, 1.5)]))
+    yield Case("each seed is better in another number", (rivals, apart))
+    yield Case("one seed", (rivals, [(22, 1.5)]))
     yield Case("marks that nobody beats", (marks, [(11, 3.0), (60, 2.75)]), [])
     draw = random.Random(84)
     for number in range(20):
@@ -342,17 +300,62 @@ def _cases_8_4():
             (compression + draw.randint(0, wide), (error + draw.randint(0, wide)) / 8) for _ in range(draw.choice([2, 3, 5]))
         ]
         marks += [(f"rival {i}", *entry) for i, entry in enumerate(entries[:2])]
-        yield Case(f"random marks, number {number}, {len(entries)} seeds", (marks, entries), _beaten(marks, entries))
+        yield Case(f"random marks, number {number}, {len(entries)} seeds", (marks, entries))
 
 
-def ex_8_4(function):
-    """Check ``beaten_by_all(marks, entries)``: the published marks that every seed beats; notebook 08."""
-    verify(
-        "8.4",
-        "beaten_by_all(marks, entries)",
-        function,
-        _cases_8_4(),
-        verified="equal numbers, seeds that are better in different ways, one seed, nothing beaten, 20 random tables",
-        hint="Take one mark and one seed first: both numbers at least as good, one of them better. Then ask it of every seed.",
-        mistakes=MISTAKES_8_4,
-    )
+ex_8_4 = Exercise(
+    "8.4",
+    beaten_by_all,
+    _cases_8_4,
+    verified="equal numbers, seeds that are better in different ways, one seed, nothing beaten, 20 random tables",
+    hint="Take one mark and one seed first: both numbers at least as good, one of them better. Then ask it of every seed.",
+    mistakes=[
+        ("The mean over the seeds beats the mark. Does every single seed?", lambda ms, es: _beaten_by_one(ms, es, _mean)),
+        (
+            EVERY_SEED,
+            lambda ms, es: beaten_by_all(ms, es, over=any),
+            lambda ms, es: _beaten_by_one(ms, es, lambda e: min(e, key=lambda x: x[1])),
+            lambda ms, es: _beaten_by_one(ms, es, max),
+        ),
+        (
+            "The best compression and the lowest error may belong to different seeds: no file has both.",
+            lambda ms, es: _beaten_by_one(ms, es, lambda e: (max(c for c, _ in e), min(x for _, x in e))),
+        ),
+        (
+            "The worst compression and the highest error may belong to different seeds. Let each seed meet the mark on its own.",
+            lambda ms, es: _beaten_by_one(ms, es, lambda e: (min(c for c, _ in e), max(x for _, x in e))),
+        ),
+        (
+            ONE_SUFFICES,
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c > m[1] or e < m[2]),
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c >= m[1] or e <= m[2]),
+        ),
+        (
+            "Equal in one and better in the other is enough: it need not be better in both.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c > m[1] and e < m[2]),
+        ),
+        (
+            "Who equals a mark in both has not beaten it.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c >= m[1] and e <= m[2]),
+        ),
+        (
+            "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c / e > m[1] / m[2]),
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c - e > m[1] - m[2]),
+        ),
+        (
+            "A lower error is the better one.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: _beats(c, -e, (m[0], m[1], -m[2]))),
+        ),
+        (
+            "A higher compression is the better one.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: _beats(-c, e, (m[0], -m[1], m[2]))),
+        ),
+        ("The error has to be looked at, too.", lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c > m[1])),
+        ("The compression has to be looked at, too.", lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: e < m[2])),
+        (
+            "You look at the first seed only.",
+            lambda ms, es: [m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])],
+        ),
+    ],
+)

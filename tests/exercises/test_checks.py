@@ -1,7 +1,8 @@
 """Every checker accepts right answers and rejects wrong ones with the hint that fits; no junk passes or crashes it.
 
-The answers stand in ``answers_ch*.py``: ``RIGHT[exercise]`` is a list of functions, written differently, ``WRONG[exercise]`` a dict
-from a function to a piece of the hint it must get. More wrong answers are made here from the right ones.
+The checkers' own known mistakes are wrong answers, too, and stand in ``prunelab/check`` alone. Further answers stand in
+``answers_ch*.py``: right ones, written differently, and wrong ones that no checker knows literally, with a piece of the hint that
+they must get. More wrong answers are made here from the right ones.
 """
 
 import contextlib
@@ -14,20 +15,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from answers import RIGHT, WRONG
 from torch import nn
 
 from prunelab import check
 
-ANSWERS = [importlib.import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_ch*.py"))]
-RIGHT = {name: functions for module in ANSWERS for name, functions in module.RIGHT.items()}
-WRONG = {name: functions for module in ANSWERS for name, functions in module.WRONG.items()}
-EXERCISES = sorted(name for name in dir(check) if name.startswith("ex_"))
+for path in sorted(Path(__file__).parent.glob("answers_*.py")):
+    importlib.import_module(path.stem)
+EXERCISES = [exercise.number for exercise in check.EXERCISES.values()]
+KNOWN = [
+    (e.number, i, j) for e in check.EXERCISES.values() for i, (_, *wrongs) in enumerate(e.mistakes) for j in range(len(wrongs))
+]
+
+
+def checker(number):
+    return check.EXERCISES[f"ex_{number.replace('.', '_')}"]
 
 
 def run(exercise, function):
     """Return what the checker prints; let its Mistake pass, and only that."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        getattr(check, exercise)(function)
+        checker(exercise)(function)
     return printed.getvalue()
 
 
@@ -38,20 +46,29 @@ def rejection(exercise, function):
     return str(caught.value)
 
 
-def test_every_exercise_has_answers():
-    assert set(EXERCISES) == set(RIGHT) == set(WRONG), "answers_ch*.py and prunelab.check list different exercises"
-    assert EXERCISES
-    assert not [name for name in EXERCISES if len(RIGHT[name]) < 2], "at least 2 right answers, written differently"
-    assert not [name for name in EXERCISES if len(set(WRONG[name].values())) < 3], "at least 3 wrong answers with different hints"
+def test_every_exercise_is_called_by_its_number_and_has_answers():
+    for module in check.MODULES:
+        names = {name: value.name for name, value in vars(module).items() if isinstance(value, check.Exercise)}
+        assert all(name == called for name, called in names.items()), names
+    assert set(RIGHT) | set(WRONG) <= set(EXERCISES), "answers to an exercise that is not there"
+    hints = {n: {hint for hint, *_ in checker(n).mistakes} | {hint for _, hint in WRONG[n]} for n in EXERCISES}
+    assert not [number for number in EXERCISES if len(RIGHT[number]) < 2], "at least 2 right answers, written differently"
+    assert not [number for number in EXERCISES if len(hints[number]) < 3], "at least 3 wrong answers with different hints"
 
 
-@pytest.mark.parametrize(("exercise", "function"), [(name, f) for name in EXERCISES for f in RIGHT.get(name, [])])
+@pytest.mark.parametrize(("exercise", "function"), [(name, f) for name in EXERCISES for f in RIGHT[name]])
 def test_right_answer_is_accepted(exercise, function):
     printed = run(exercise, function)
-    assert printed.startswith(f"Exercise {exercise[3:].replace('_', '.')}: right. Verified on ")
+    assert f"Exercise {exercise}: right. Verified on " in printed
 
 
-@pytest.mark.parametrize(("exercise", "function", "hint"), [(n, f, h) for n in EXERCISES for f, h in WRONG.get(n, {}).items()])
+@pytest.mark.parametrize(("exercise", "mistake", "number"), KNOWN)
+def test_known_mistake_gets_its_own_hint(exercise, mistake, number):
+    hint, *wrongs = checker(exercise).mistakes[mistake]
+    assert hint in rejection(exercise, wrongs[number]).split("Hint:")[-1]
+
+
+@pytest.mark.parametrize(("exercise", "function", "hint"), [(n, f, h) for n in EXERCISES for f, h in WRONG[n]])
 def test_wrong_answer_gets_the_hint_that_fits(exercise, function, hint):
     message = rejection(exercise, function)
     assert hint in message.split("Hint:")[-1], message
@@ -121,7 +138,7 @@ def test_junk_is_rejected_in_words_within_a_tenth_of_a_second(exercise, junk):
     seconds = []
     for _ in range(2):  # the first call may have to import or to warm up
         began = time.process_time()
-        assert rejection(exercise, JUNK[junk]).startswith(f"Exercise {exercise[3:].replace('_', '.')}: ")
+        assert rejection(exercise, JUNK[junk]).startswith(f"Exercise {exercise}: ")
         seconds.append(time.process_time() - began)
     assert min(seconds) < 0.1
 

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from prunelab.check import Mistake
-from prunelab.check.core import Case, describe, difference, verify
+from prunelab.check.compare import describe, difference
+from prunelab.check.core import Case, verify
+from prunelab.check.exercise import Exercise
 
 SAME = [
     (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.00001])),
@@ -185,3 +188,75 @@ def test_an_interrupt_is_not_swallowed():
 
     with pytest.raises(KeyboardInterrupt):
         doubled()(interrupted)
+
+
+def _net():
+    return nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU())
+
+
+def _leave_gradients(model):
+    model(torch.ones(3, 2)).sum().backward()
+
+
+LEFT_BEHIND = {  # what a function does to a network in training mode, and a piece of what it is told
+    "0.weight.grad": (_leave_gradients, "torch.autograd.grad"),
+    "0.training": (lambda model: model[0].eval(), "another mode"),
+    "the whole network's mode": (lambda model: model.eval(), "another mode"),
+    "0.weight.requires_grad": (lambda model: model[0].weight.requires_grad_(False), "requires_grad"),
+    "0.hooks": (lambda model: model[0].register_forward_hook(lambda *args: None), "A hook is left"),
+    "running statistics": (lambda model: torch.no_grad()(model)(torch.ones(3, 2)), "Work on a copy"),
+    "a weight": (lambda model: model[0].weight.data.mul_(2), "Work on a copy"),
+    "a layer more": (lambda model: model.append(nn.ReLU()), ""),
+}
+
+
+@pytest.mark.parametrize("about", LEFT_BEHIND)
+def test_what_a_function_leaves_behind_is_named(about):
+    act, advice = LEFT_BEHIND[about]
+    text = message(doubled([Case("a network", (_net(),), 1)]), lambda model: [act(model), 1][1])
+    assert "changed what it was given" in text and advice in text
+    assert about not in ("0.weight.grad", "0.training", "0.weight.requires_grad", "0.hooks") or f": {about}." in text
+
+
+def test_what_was_there_before_may_stay():
+    model, weight = _net().eval(), torch.ones(2, requires_grad=True)
+    _leave_gradients(model)
+    weight.grad = torch.ones(2)
+
+    def looks(model, weight):
+        assert all(p.grad is not None for p in model.parameters()) and weight.grad is not None
+        return 1
+
+    doubled([Case("gradients and a mode of its own", (model, weight), 1)])(looks)
+
+
+@pytest.mark.parametrize("entries", [10, 2_000_000])
+def test_a_dataset_must_stay_as_it_is(entries):
+    splits = [TensorDataset(torch.zeros(entries), torch.zeros(entries)) for _ in range(2)]
+    cases = [Case("splits", (splits,), 1)]
+    doubled(cases)(lambda splits: 1)
+    assert "tensors[1]" in message(doubled(cases), lambda splits: [splits[1].tensors[1].add_(1), 1][1])
+
+
+def test_a_judge_may_give_the_hint():
+    cases = [Case("any", (1,), 0, judge=lambda result: ("Expected: more", "A hint of the judge."))]
+    assert "A hint of the judge." in message(doubled(cases), lambda x: 5)
+
+
+def test_cases_are_drawn_alike_whatever_the_function_draws():
+    def cases():
+        for _ in range(3):
+            yield Case("random", (torch.randn(4),))
+
+    def twice(x):
+        return 2 * x
+
+    def draws(x):
+        torch.manual_seed(int(x[0] * 1000))
+        seen.append(x.clone())
+        return 2 * x
+
+    exercise, seen = Exercise("9.1", twice, cases, verified="doubles", hint="general"), []
+    assert exercise.name == "ex_9_1" and exercise.signature == "twice(x)" and "twice(x)" in repr(exercise)
+    exercise(draws)
+    assert all(torch.equal(x, case.args[0]) for x, case in zip(seen, exercise.all_cases(), strict=True))

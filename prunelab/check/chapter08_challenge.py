@@ -8,7 +8,8 @@ import torch
 from torch.utils.data import TensorDataset
 
 from prunelab import records
-from prunelab.check.core import Case, verify
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
 from prunelab.data import load_mnist
 from prunelab.models import SEEDS, LeNet300, load_pretrained
 from prunelab.storage import load_sparse
@@ -84,45 +85,44 @@ def _place(entry):
     return "\n".join([*lines, f"It beats {len(won)} of the {len(marks)} published marks."])
 
 
-def ex_8_5(function):
-    """Check ``challenge(dataset, path)``: a sparse file of a LeNet300, 12x or more at 2.2 % test error or less; notebook 08."""
-    seen = {}  # of the file that was judged last: what the function returned, the entry, the cause
-
-    def case(about, dataset, path, judged_on, bound):
-        def judge(size):
-            entry, cause, there = _inspected(path, judged_on, bound)
-            if cause is None and size != entry.bytes:
-                cause, there = "size", f"{size}, and the file has {entry.bytes:,} bytes"
-            seen.update(size=size, entry=entry, cause=cause)
-            wanted = f"a sparse file of a LeNet300, at least {ENOUGH}x, at most {bound} % error"
-            return cause and f"Expected: {'the bytes of the file' if cause == 'size' else wanted}\n  Got:      {there}"
-
-        return Case(about, (dataset, path), 1, judge=judge)
-
-    def cases(folder):
-        small, valid = _small()
-        about = f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
-        yield case(about, small, folder / "small.safetensors", valid, FIRST_BAR)
-        mnist = load_mnist()
-        about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
-        yield case(about, mnist.train, folder / "lenet300.safetensors", mnist.test, BAR)
-
-    def diagnosis(cause):
-        def mistake(dataset, path):
-            if seen.get("cause") != cause:
-                raise LookupError("another mistake")
-            return seen["size"]
-
-        return mistake
-
-    with tempfile.TemporaryDirectory() as folder:
-        verify(
-            "8.5",
-            "challenge(dataset, path)",
-            function,
-            cases(Path(folder)),
-            verified=f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set",
-            hint="Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse.",
-            mistakes=[(diagnosis(cause), hint) for cause, hint in HINTS_8_5.items()],
+def _judge(path, dataset, bound, last):
+    def judge(size):
+        entry, cause, there = _inspected(path, dataset, bound)
+        if cause is None and size != entry.bytes:
+            cause, there = "size", f"{size}, and the file has {entry.bytes:,} bytes"
+        if cause is None:
+            if last:
+                print(_place(entry))
+            return None
+        wanted = (
+            "the bytes of the file"
+            if cause == "size"
+            else f"a sparse file of a LeNet300, at least {ENOUGH}x, at most {bound} % error"
         )
-    print(_place(seen["entry"]))
+        return f"Expected: {wanted}\n  Got:      {there}", HINTS_8_5[cause]
+
+    return judge
+
+
+def challenge(dataset, path):
+    return 1  # the form of a result; the judge reads the file
+
+
+def _cases_8_5():
+    with tempfile.TemporaryDirectory() as folder:
+        small, valid = _small()
+        path = Path(folder, "small.safetensors")
+        about = f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
+        yield Case(about, (small, path), judge=_judge(path, valid, FIRST_BAR, last=False))
+        mnist, path = load_mnist(), Path(folder, "lenet300.safetensors")
+        about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
+        yield Case(about, (mnist.train, path), judge=_judge(path, mnist.test, BAR, last=True))
+
+
+ex_8_5 = Exercise(
+    "8.5",
+    challenge,
+    _cases_8_5,
+    verified=f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set",
+    hint="Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse.",
+)
