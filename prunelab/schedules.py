@@ -1,7 +1,7 @@
 """How much, when and where: sparsity over time, and one ratio per layer."""
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments
 from prunelab.masks import expand_masks, keep_top, prunable
 from prunelab.progress import progress
-from prunelab.training import accuracy
+from prunelab.training import evaluator
 
 
 def cubic(step: int, start: int, end: int, final: float, initial: float = 0.0) -> float:
@@ -78,7 +78,7 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
 
 def sensitivity_scan(
     model: nn.Module,
-    dataset: TensorDataset,
+    dataset: TensorDataset | Callable[[nn.Module], float],
     sparsities: Iterable[float],
     scores: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, dict[float, float]]:
@@ -86,7 +86,8 @@ def sensitivity_scan(
 
     ``scores`` (parameter name -> scores, possibly one per group such as ``(out, 1, 1, 1)``) says which layers to scan and what
     goes first; without it every prunable weight is scanned by magnitude. Each curve begins with the dense accuracy at sparsity 0.
-    Use the validation split: the curves are for choosing. The model is unchanged afterwards.
+    Use the validation split: the curves are for choosing. ``dataset`` may also be a function ``evaluate(model) -> percent``. The
+    model is unchanged afterwards.
 
     Raises TypeError or ValueError for a sparsity outside [0, 1], bad scores or a bad dataset. Source: Han et al.,
     arXiv 1506.02626; notebook 04.1.
@@ -98,7 +99,8 @@ def sensitivity_scan(
         scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     parameters = dict(model.named_parameters())
     expand_masks(model, {name: keep_top(value, 0) for name, value in scores.items()})  # refuses names and shapes before the work
-    dense = accuracy(model, dataset)
+    evaluate = evaluator(dataset)
+    dense = evaluate(model)
     curves = {name: {0.0: dense} for name in scores}
     with progress(len(grid) * len(scores), "sensitivity") as bar:
         for name, value in scores.items():
@@ -106,7 +108,7 @@ def sensitivity_scan(
             try:
                 for sparsity in grid:
                     parameters[name].data.copy_(original).masked_fill_(~keep_top(value, sparsity), 0)
-                    curves[name][sparsity] = accuracy(model, dataset)
+                    curves[name][sparsity] = evaluate(model)
                     bar.update()
             finally:
                 parameters[name].data.copy_(original)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -102,6 +103,23 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
         for module, mode in modes.items():
             module.training = mode
     return 100 * correct / len(images)
+
+
+def evaluator(dataset: TensorDataset | Callable[[nn.Module], float]) -> Callable[[nn.Module], float]:
+    """Return ``dataset`` if it is a function ``evaluate(model) -> percent``, else the function that gives ``accuracy`` on it.
+
+    Raises TypeError or ValueError if it is neither. Source: notebook 09.2.
+    """
+    if callable(dataset):
+        return lambda model: _finite(dataset(model))
+    _tensors(dataset)
+    return lambda model: accuracy(model, dataset)
+
+
+def _finite(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise TypeError(f"evaluate(model) must return a finite number, got {value!r:.80}")
+    return float(value)
 
 
 def _tensors(dataset: TensorDataset) -> tuple[torch.Tensor, torch.Tensor]:

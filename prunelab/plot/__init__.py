@@ -12,6 +12,7 @@ from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, su
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, sparse_core
@@ -23,11 +24,13 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
+    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
     "comings_and_goings",
     "compression_curves",
+    "costs",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -51,6 +54,7 @@ __all__ = [
     "predicted_and_true",
     "pruning_curves",
     "race",
+    "report",
     "responses",
     "roofline",
     "scales",

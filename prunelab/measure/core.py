@@ -4,7 +4,7 @@ import html
 import logging
 import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,8 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments
 from prunelab.masks import expand_masks, prunable
 from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.training import accuracy
+from prunelab.measure import tables
+from prunelab.training import evaluator
 
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns on import where a CUDA toolkit meets no GPU
 from torch.utils.benchmark import Timer  # noqa: E402
@@ -163,26 +164,22 @@ class Comparison:
         return [head[i] for i in keep], [[line[i] for i in keep] for line in body]
 
     def __str__(self) -> str:
-        head, body = self._table()
-        widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-        lines = ["  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-                 for line in [head, *body]]  # fmt: skip
-        return "\n".join([*lines, self.conditions])
+        return f"{tables.text(*self._table())}\n{self.conditions}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, body = self._table()
-
-        def line(tag: str, cells: list[str]) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        rows = "".join(line("td", cells) for cells in body)
-        return f"<table><thead>{line('th', head)}</thead><tbody>{rows}</tbody></table><p>{html.escape(self.conditions)}</p>"
+        return f"{tables.web(*self._table())}<p>{html.escape(self.conditions)}</p>"
 
 
-def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, dataset: TensorDataset | None = None) -> Comparison:
+def compare(
+    models: Mapping[str, nn.Module],
+    example_input: torch.Tensor,
+    dataset: TensorDataset | Callable[[nn.Module], float] | None = None,
+) -> Comparison:
     """Measure ``models`` (name -> model) side by side: accuracy on ``dataset``, parameters, nonzeros, bytes, MACs and latency.
+
+    In place of a dataset there may be a function ``evaluate(model) -> percent``: for what no accuracy on labelled images measures.
 
     MACs and latency are those of one pass of ``example_input`` ``(batch, ...)``. The timed runs are interleaved, so that a
     disturbance of the machine meets every model. Each row's ``speedup`` is the median over rounds of first time / own time with a
@@ -192,6 +189,7 @@ def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, datase
     Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no tensor.
     Source: notebook 00.
     """
+    evaluate = None if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))
     rows = []
@@ -200,7 +198,7 @@ def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, datase
         rows.append(
             {
                 "model": name,
-                "accuracy": None if dataset is None else accuracy(model, dataset),
+                "accuracy": None if dataset is None else evaluate(model),
                 "parameters": parameters(model),
                 "nonzeros": nonzeros(model),
                 "bytes": bytes_on_disk(model),
