@@ -3,6 +3,7 @@
 from prunelab.widgets.activations import compare_criteria, drop_units, energy_explorer
 from prunelab.widgets.concepts import prune_by_size
 from prunelab.widgets.criteria import quadratic, scale_trick
+from prunelab.widgets.language import written_text
 from prunelab.widgets.records import compression_explorer
 from prunelab.widgets.semi_structured import nm_explorer
 from prunelab.widgets.storage import storage_explorer
@@ -19,4 +20,5 @@ __all__ = [
     "scale_trick",
     "storage_explorer",
     "torch_prune_explorer",
+    "written_text",
 ]
