@@ -1,6 +1,7 @@
 """Train the language models in ``data/checkpoints``: two sizes, three seeds each (notebook 10.1; ten minutes)
 
-``decoder`` is the model that chapter 10 prunes, ``decoder_fifth`` a dense one of the size that it has afterwards. Beside each lies a JSON file with the recipe, the bits per character and the checksum that ``prunelab.models.load_pretrained`` compares.
+``decoder`` is the model that chapter 10 prunes, ``decoder_fifth`` a dense one of the size it has after losing 80 %. Beside each lies
+a JSON file with the recipe, the bits per character and the checksum that ``prunelab.models.load_pretrained`` compares.
 """
 
 import hashlib

@@ -67,6 +67,7 @@ def configurations() -> list[dict]:
         {"part": "calibration", "method": m, "sparsity": 0.7, "windows": w} for w in (1, 4, 32, 128) for m in ("Wanda", "SparseGPT")
     ]
     grid += [{"part": "tuned", "method": m, "sparsity": s} for s in (0.8,) for m in methods]
+    grid += [{"part": "bytes", "bits": b, "sparsity": s} for b, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))]
     grid += [{"part": "structure"}]
     samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
     wanted = [{"seed": 0, "part": "sample", "method": m, "sparsity": s} for m, s in samples]
@@ -77,12 +78,29 @@ def measure(seed: int, part: str, **how) -> dict | list[dict]:
     text, model = load_text(), load_pretrained("decoder", seed)
     if part == "structure":
         return structure(model, text)
+    if part == "bytes":
+        if how["sparsity"]:
+            cut(model, calibration(text), "SparseGPT", how["sparsity"])
+        round_weights(model, how["bits"])
+        return {"test": round(bits_per_character(model, evaluated(text)), 4)}
     masks = {} if how["method"] == "dense" else cut(model, calibration(text, how.pop("windows", WINDOWS)), **how)
     if part == "sample":
         return {"text": decode(generate(model, encode(PROMPT, text.characters), 200, temperature=0.6), text.characters)}
     if part == "tuned":
         train_decoder(model, text.train, masks=masks, seed=seed, **TUNING)
     return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+
+
+@torch.no_grad()
+def round_weights(model: Decoder, bits: int) -> None:
+    """Round the matrices of the blocks in place: to float16, or to integers of ``bits`` bits with one scale for each row."""
+    for names in block_names(model):
+        for weight in map(model.get_parameter, names):
+            if bits == 16:
+                weight.copy_(weight.half())
+            else:
+                step = weight.abs().amax(1, keepdim=True).clamp_min(1e-12) / (2 ** (bits - 1) - 1)
+                weight.copy_((weight / step).round() * step)
 
 
 def structure(model: Decoder, text: Text) -> list[dict]:
@@ -105,6 +123,6 @@ def provenance() -> dict:
         "networks": f"decoder, seeds {DECODER_SEEDS}",
         "recipe": f"{WINDOWS} windows of {CONTEXT} characters of the training text; random and magnitude per layer, Wanda per output, "
         f"SparseGPT in blocks of 128 columns with damping 0.01; tuned: AdamW, {TUNING['steps']} steps of {TUNING['batch_size']} "
-        f"windows, rate up to {TUNING['lr']}, masks fixed; bits per character of 12,801 characters of the test split",
+        f"windows, rate up to {TUNING['lr']}, masks fixed; scored on 12,801 test characters",
         "dense": dense,
     }
