@@ -4,15 +4,13 @@ import os
 import platform
 import tomllib
 from importlib import metadata
-from itertools import product
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from prunelab.data import DATA, load_mnist
-from prunelab.models import DECODER_SEEDS, DECODERS, MODELS, SEEDS, load_pretrained
-from prunelab.text import load_text
+from prunelab.models import MODELS, SEEDS, load_pretrained
 
 REPAIR = "run `make lab` again in the course's folder: it mends what is missing"
 
@@ -43,7 +41,7 @@ def versions() -> dict[str, str]:
 def problems(data: Path | str = DATA) -> list[str]:
     """Return what is wrong with the set-up, one sentence each; an empty list means that all is in place.
 
-    Looked at: every package and its version, the files of MNIST, the books and every checkpoint (present, and unaltered
+    Looked at: every package and its version, the files of MNIST and every checkpoint (present, and unaltered
     by their checksums) in the folder ``data``, and the number of threads. Nothing is changed and nothing is downloaded.
 
     Source: notebook 00.
@@ -58,9 +56,7 @@ def problems(data: Path | str = DATA) -> list[str]:
         elif not requirement.specifier.contains(Version(version), prereleases=True):
             found.append(f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}.")
     attempts = [lambda: load_mnist(data / "mnist")]
-    attempts += [lambda: load_text(data / "text")]
-    stored = [*product(MODELS, SEEDS), *product(DECODERS, DECODER_SEEDS)]
-    attempts += [lambda n=name, s=seed: load_pretrained(n, s, data / "checkpoints") for name, seed in stored]
+    attempts += [lambda n=name, s=seed: load_pretrained(n, s, data / "checkpoints") for name in MODELS for seed in SEEDS]
     for attempt in attempts:
         try:
             attempt()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from prunelab.language import CONTEXT, Decoder, bits_per_character, block_names, generate, train_decoder
 from prunelab.masks import keep_top, prunable
-from prunelab.models import DECODER_SEEDS, DECODERS, load_pretrained
+from prunelab.models import load_pretrained
 
 
 def decoder(seed=0):
@@ -103,13 +103,6 @@ def test_training_learns_keeps_the_masks_and_follows_its_seed():
     assert all(not weight[~masks[name]].any() for name, weight in prunable(models[0]).items())
     assert torch.equal(random, torch.random.get_rng_state()) and not models[0].training
     assert histories[0] != train_decoder(decoder(), text, steps=30, batch_size=4, masks=masks, seed=4)
-
-
-@pytest.mark.parametrize("seed", DECODER_SEEDS)
-@pytest.mark.parametrize("name", DECODERS)
-def test_stored_decoders_load(name, seed):
-    model = load_pretrained(name, seed)
-    assert isinstance(model, Decoder) and not model.training
 
 
 @pytest.mark.parametrize(
