@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from prunelab.heads import block_influence, remove_blocks, remove_heads, remove_neurons
 from prunelab.language import Decoder, generate
+from prunelab.surgery import block_influence, remove_blocks, remove_heads, remove_neurons
 
 
 def decoder(seed=0):
