@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors.torch import load
 from torch import nn
 
-from prunelab.arguments import one_of
+from prunelab import arguments
 from prunelab.data import DATA
 from prunelab.language import Decoder
 
@@ -132,9 +132,9 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
     missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py`` and ``decoders.py``; notebook 00.
     """
-    one_of("name", name, MODELS | DECODERS)
-    one_of("seed", seed, DECODER_SEEDS if name in DECODERS else SEEDS)
-    path = Path(folder) / f"{name}-seed{seed}.safetensors"
+    arguments.one_of("name", name, MODELS | DECODERS)
+    arguments.one_of("seed", seed, DECODER_SEEDS if name in DECODERS else SEEDS)
+    path = arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():

@@ -24,18 +24,19 @@ def layer_hessians(
 
     Raises TypeError or ValueError for bad data, layers (as ``obd``) or names. Source: arXiv 1705.07565; notebook 03.2.
     """
-    check_data(dataset, labels=False)
+    dataset = check_data(dataset, labels=False)
     weights = prunable(model)
-    totals = {arguments.one_of("a name in names", name, weights): 0 for name in (weights if names is None else names)}
+    wanted = [arguments.one_of("a name in names", name, weights) for name in (weights if names is None else names)]
+    totals: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         seen = watch(model)
         for images, *_ in batches(dataset, batch_size):
             seen.clear()
             model(images)
-            for name in totals:
+            for name in wanted:
                 layer, x, _ = seen[name]
                 rows = columns(layer, x).transpose(1, 2).flatten(0, 1).detach().double()
-                totals[name] += 2 * rows.T @ rows / len(dataset)
+                totals[name] = totals.get(name, 0) + 2 * rows.T @ rows / len(dataset)
     return totals
 
 

@@ -61,7 +61,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2.
     """
     _module("model", model)
-    arguments.tensor("example_input", example_input)
+    arguments.fits("example_input", arguments.tensor("example_input", example_input), model)
     rows: dict[str, dict] = {}
     passes: list[dict[str, float]] = []
     started: dict[str, float] = {}
@@ -95,7 +95,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     return Profile([_finished(row, passes[2:]) for row in rows.values()], _conditions(example_input))
 
 
-def _row(name: str, layer: nn.Module, inputs: tuple, output: object, earlier: dict | None) -> dict:
+def _row(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor, earlier: dict | None) -> dict:
     weight = getattr(layer, "weight", None)
     weights = weight.numel() if isinstance(weight, torch.Tensor) else 0
     moved = sum(t.numel() * t.element_size() for t in (*inputs, output, weight) if isinstance(t, torch.Tensor))
