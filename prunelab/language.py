@@ -9,7 +9,6 @@ from torch import nn
 from prunelab import arguments
 from prunelab.masks import apply_masks, prunable
 from prunelab.progress import progress
-from prunelab.text import check_numbers
 
 CONTEXT = 128
 WARM_UP = 100  # steps over which the learning rate rises
@@ -177,7 +176,7 @@ def generate(
     """
     if not isinstance(model, Decoder):
         raise TypeError(f"model must be a Decoder, got {type(model).__name__}")
-    if check_numbers("prompt", prompt, VOCABULARY).ndim != 1:
+    if arguments.whole_below("prompt", prompt, VOCABULARY).ndim != 1:
         raise ValueError(f"prompt must have shape (T,), got {tuple(prompt.shape)}")
     arguments.count("length", length)
     arguments.positive("temperature", temperature)
@@ -208,9 +207,8 @@ def block_names(model: nn.Module) -> list[list[str]]:
 
 def check_stream(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
     """Return ``numbers`` if ``model`` can read a window of 128 characters and the next one from them; else raise."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_numbers("numbers", numbers, VOCABULARY)
+    arguments.module("model", model)
+    arguments.whole_below("numbers", numbers, VOCABULARY)
     if numbers.ndim != 1 or len(numbers) <= CONTEXT:
         raise ValueError(f"numbers must have shape (N,) with N above {CONTEXT}, got {tuple(numbers.shape)}")
     return numbers

@@ -31,7 +31,7 @@ def load_text(folder: Path | str = DATA / "text") -> Text:
     Raises FileNotFoundError if a book or SHA256SUMS is missing and ValueError if one is truncated or altered; both name the file.
     Source: ``data/text/README.md``; notebook 10.1.
     """
-    folder = Path(folder)
+    folder = arguments.path("folder", folder)
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise FileNotFoundError(f"{sums} is missing: it lists the checksums of the books; restore it with git")
@@ -52,10 +52,8 @@ def encode(string: str, characters: str) -> torch.Tensor:
 
     Raises TypeError if either is no string and ValueError for a character that ``characters`` does not have. Source: notebook 10.1.
     """
-    for name, value in (("string", string), ("characters", characters)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be a string, got {type(value).__name__}")
-    numbers = {character: number for number, character in enumerate(characters)}
+    arguments.text("string", string)
+    numbers = {character: number for number, character in enumerate(arguments.text("characters", characters))}
     for character in set(string):
         arguments.one_of("a character of string", character, numbers)
     return torch.tensor([numbers[character] for character in string], dtype=torch.int64)
@@ -67,20 +65,9 @@ def decode(numbers: torch.Tensor, characters: str) -> str:
     Raises TypeError if ``numbers`` is no tensor of integers and ValueError for a number that is no position in ``characters``.
     Source: notebook 10.1.
     """
-    if not isinstance(characters, str):
-        raise TypeError(f"characters must be a string, got {type(characters).__name__}")
-    return "".join(characters[i] for i in check_numbers("numbers", numbers, len(characters)).tolist())
-
-
-def check_numbers(name: str, numbers: torch.Tensor, vocabulary: int) -> torch.Tensor:
-    """Return ``numbers`` if they are int64 and below ``vocabulary``, at least one; else raise TypeError or ValueError."""
-    arguments.tensor(name, numbers)
-    if numbers.dtype != torch.int64:
-        raise TypeError(f"{name} must be int64 character numbers, got {numbers.dtype}")
-    low, high = (int(value) for value in numbers.aminmax())
-    if low < 0 or high >= vocabulary:
-        raise ValueError(f"{name} must lie in 0 to {vocabulary - 1}, got {low} to {high}")
-    return numbers
+    arguments.text("characters", characters)
+    arguments.whole_below("numbers", arguments.vector("numbers", numbers), len(characters))
+    return "".join(characters[i] for i in numbers.tolist())
 
 
 def _read(path: Path, expected: str | None) -> str:

@@ -1,6 +1,6 @@
 """Optimal Brain Surgeon layer by layer: every layer keeps its own output, which is a least-squares problem."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from prunelab.semi_structured import nm_mask
 
 
 def layer_hessians(
-    model: nn.Module, dataset: TensorDataset | None = None, *, names: Iterable[str] | None = None, batch_size: int = BATCH
+    model: nn.Module, dataset: TensorDataset | None = None, *, names: Sequence[str] | None = None, batch_size: int = BATCH
 ) -> dict[str, torch.Tensor]:
     """Return ``H = (2 / N) sum_n x_n x_n^T`` over the inputs of every layer, ``(inputs, inputs)``, float64.
 
@@ -26,7 +26,8 @@ def layer_hessians(
     """
     dataset = check_data(dataset, labels=False)
     weights = prunable(model)
-    wanted = [arguments.one_of("a name in names", name, weights) for name in (weights if names is None else names)]
+    arguments.fits("dataset", dataset.tensors[0][:1], model)
+    wanted = [arguments.one_of("a name in names", name, weights) for name in _names(names, weights)]
     totals: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         seen = watch(model)
@@ -38,6 +39,10 @@ def layer_hessians(
                 rows = columns(layer, x).transpose(1, 2).flatten(0, 1).detach().double()
                 totals[name] = totals.get(name, 0) + 2 * rows.T @ rows / len(dataset)
     return totals
+
+
+def _names(names: Sequence[str] | None, default: Iterable[str]) -> list[str]:
+    return list(default) if names is None else arguments.labels("names", names)
 
 
 def layer_obs(
@@ -97,7 +102,7 @@ def sparsegpt(
     *,
     pattern: tuple[int, int] | None = None,
     masks: dict[str, torch.Tensor] | None = None,
-    names: Iterable[str] | None = None,
+    names: Sequence[str] | None = None,
     block: int = 128,
     damping: float = 1e-2,
     batch_size: int = BATCH,
@@ -114,7 +119,7 @@ def sparsegpt(
     """
     weights = prunable(model)
     expanded = None if masks is None else expand_masks(model, masks)
-    names = list(names) if names is not None else list(masks or weights)
+    names = _names(names, masks or weights)
     hessians = layer_hessians(model, dataset, names=names, batch_size=batch_size)
     result = {}
     for name in names:
@@ -151,7 +156,10 @@ def sparsegpt_layer(
     old = weight.detach().double().flatten(1).clone()
     dead = hessian.diagonal() == 0
     regular = damped(hessian.double(), damping) if hessian.any() else torch.eye(columns, dtype=torch.float64)
-    factor = torch.linalg.cholesky(torch.linalg.inv(regular), upper=True)
+    try:
+        factor = torch.linalg.cholesky(torch.linalg.inv(regular), upper=True)
+    except torch.linalg.LinAlgError as cause:
+        raise ValueError(f"hessian must be symmetric and positive semidefinite: {cause}") from cause
     diagonal = factor.diagonal()
     kept = torch.ones(old.shape, dtype=torch.bool) if mask is None else mask.flatten(1)
 

@@ -9,7 +9,6 @@ from torch import nn
 
 from prunelab import arguments
 from prunelab.language import Decoder
-from prunelab.text import check_numbers
 
 
 def remove_heads(model: Decoder, masks: Mapping[int, torch.Tensor]) -> Decoder:
@@ -73,7 +72,7 @@ def block_influence(model: Decoder, windows: torch.Tensor) -> torch.Tensor:
     arXiv 2403.03853; notebook 10.2.
     """
     _check(model, {}, None)
-    if check_numbers("windows", windows, model.embedding.num_embeddings).ndim != 2:
+    if arguments.whole_below("windows", windows, model.embedding.num_embeddings).ndim != 2:
         raise ValueError(f"windows must have shape (N, T), got {tuple(windows.shape)}")
     if windows.shape[1] > model.position.num_embeddings:
         raise ValueError(f"windows must have at most {model.position.num_embeddings} characters, got {windows.shape[1]}")
