@@ -10,7 +10,6 @@ from prunelab import sweep
 MODULES = {name: experiments.load(name) for name in experiments.NAMES}
 STORING = [name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()]
 STORED = [name for name in STORING if (sweep.RESULTS / f"{name}.json").exists()]
-OLD = {"criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -39,11 +38,7 @@ def test_a_result_says_where_it_comes_from(name):
 @pytest.mark.parametrize("name", STORED)
 def test_every_configuration_has_its_rows_and_every_row_its_configuration(name):
     parts = {part: rows for part, rows in sweep.load(name).items() if part != "provenance"}
-    former = {
-        part for part, rows in parts.items() if name in OLD and (isinstance(rows, dict) or "config" in rows[0] or part == "runs")
-    }
-    assert len(former) == OLD.get(name, 0)
-    rows = [row | {"part": part} for part in parts.keys() - former for row in parts[part]]
+    rows = [row | {"part": part} for part in parts for row in parts[part]]
     grid = MODULES[name].configurations()
     pairs = {(number, place) for number, configuration in enumerate(map(_flat, grid)) for place, row in enumerate(map(_flat, rows))
              if configuration.items() <= row.items()}  # fmt: skip
