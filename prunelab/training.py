@@ -29,15 +29,13 @@ def train(
     epochs: int,
     lr: float = 0.05,
     masks: dict[str, torch.Tensor] | None = None,
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.cross_entropy,
     penalty: Callable[[nn.Module], torch.Tensor] | None = None,
     on_step: Callable[[nn.Module, int], None] | None = None,
     seed: int = 0,
 ) -> list[float]:
     """Train ``model`` in place with SGD (momentum 0.9, batches of 128, cosine learning rate from ``lr`` to 0).
 
-    ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for distillation;
-    another ``loss(outputs, labels)`` may ask for other kinds.
+    ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for distillation.
     ``masks`` (parameter name -> mask) are applied before the first step and again after every step, because momentum moves
     pruned weights whose gradient is zero. ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after each
     step (1, 2, ...) while the gradients are still there; it may replace entries of ``masks``, which are applied right after it.
@@ -50,8 +48,8 @@ def train(
     arguments.count("epochs", epochs, at_least=0)
     arguments.positive("lr", lr)
     arguments.count("seed", seed, at_least=0)
-    for name, value in (("loss", loss), ("penalty", penalty), ("on_step", on_step)):
-        if not callable(value) and (value is not None or name == "loss"):
+    for name, value in (("penalty", penalty), ("on_step", on_step)):
+        if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {value!r}")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
@@ -68,12 +66,12 @@ def train(
         for epoch in range(epochs):
             total = torch.zeros(())
             for batch in torch.randperm(len(images)).split(BATCH):
-                value = loss(model(images[batch]), labels[batch])
-                total += value.detach() * len(batch)
+                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                total += loss.detach() * len(batch)
                 if penalty is not None:
-                    value = value + penalty(model)
+                    loss = loss + penalty(model)
                 optimizer.zero_grad()
-                value.backward()
+                loss.backward()
                 optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
                 optimizer.step()
                 step += 1
