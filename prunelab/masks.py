@@ -1,5 +1,6 @@
 """From scores to masks: which weights stay, and how they are kept out of a model."""
 
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -103,6 +104,29 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     parameters = dict(model.named_parameters())
     for name, mask in expanded.items():
         parameters[name].masked_fill_(~mask, 0)  # not a product: NaN * 0 would stay NaN
+
+
+def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
+    """Return masks ``(out, 1, ...)`` of the filters and neurons that have an input and are used, for all layers but the last.
+
+    ``model`` is a chain. A neuron is dead when all its weights, or all weights that read it, are zero; so is one that only dead
+    ones feed or read. ``surgery.remove_filters`` takes the dead out without changing what the network computes.
+
+    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer. Source: notebook 08.
+    """
+    if not isinstance(model, nn.Sequential):
+        raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
+    weights = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+    names = list(weights)
+    alive = {name: torch.ones(len(weight), dtype=torch.bool) for name, weight in weights.items()}
+    for before, after in reversed(list(itertools.pairwise(names))):  # who is read?
+        read = weights[after][alive[after]].flatten(2).any(2) if weights[after].ndim == 4 else weights[after][alive[after]]
+        alive[before] = read.any(0).view(len(alive[before]), -1).any(1)  # flattened: a channel has become several inputs
+    alive[names[0]] = alive[names[0]] & weights[names[0]].flatten(1).any(1)
+    for before, after in itertools.pairwise(names):  # who has an input?
+        inputs = alive[before].repeat_interleave(weights[after].shape[1] // len(alive[before]))
+        alive[after] = alive[after] & weights[after][:, inputs].flatten(1).any(1)
+    return {name: alive[name].view(-1, *[1] * (weights[name].ndim - 1)) for name in names[:-1]}
 
 
 def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> float:
