@@ -1,7 +1,5 @@
 """CREPE, a pitch tracker that people use: the network, its pretrained weights, and how its outputs become a pitch."""
 
-import hashlib
-import json
 import math
 import warnings
 from collections import OrderedDict
@@ -9,12 +7,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load
 from torch import nn
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
-from prunelab.data import DATA
+from prunelab.data import DATA, load_weights
 from prunelab.progress import progress
 
 # torch pads an even kernel by one more zero on the right, as the published network does, and warns that this takes a copy
@@ -63,16 +60,8 @@ def load_crepe(folder: Path | str = FOLDER) -> Crepe:
     Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
     Source: ``scripts/crepe.py``; notebook 09.2.
     """
-    path = Path(folder) / "crepe-tiny.safetensors"
-    card = path.with_suffix(".json")
-    for file in (card, path):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing; restore it with git")
-    raw, expected = path.read_bytes(), json.loads(card.read_text())["sha256"]
-    if (found := hashlib.sha256(raw).hexdigest()) != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
     model = Crepe()
-    model.load_state_dict(load(raw))
+    model.load_state_dict(load_weights(Path(folder) / "crepe-tiny.safetensors"))
     return model.eval()
 
 

@@ -3,16 +3,13 @@
 Each network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart layer by layer.
 """
 
-import hashlib
-import json
 from collections import OrderedDict
 from pathlib import Path
 
-from safetensors.torch import load
 from torch import nn
 
 from prunelab.arguments import one_of
-from prunelab.data import DATA
+from prunelab.data import DATA, load_weights
 
 SEEDS = (0, 1, 2, 3, 4)
 CHECKPOINTS = DATA / "checkpoints"
@@ -128,16 +125,6 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     """
     one_of("name", name, MODELS)
     one_of("seed", seed, SEEDS)
-    path = Path(folder) / f"{name}-seed{seed}.safetensors"
-    card = path.with_suffix(".json")
-    for file in (card, path):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing; restore it with git, or train it with `make checkpoints`")
-    expected = json.loads(card.read_text())["sha256"]
-    raw = path.read_bytes()
-    found = hashlib.sha256(raw).hexdigest()
-    if found != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
     model = MODELS[name]()
-    model.load_state_dict(load(raw))
+    model.load_state_dict(load_weights(Path(folder) / f"{name}-seed{seed}.safetensors"))
     return model.eval()
