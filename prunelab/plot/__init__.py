@@ -12,7 +12,7 @@ from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, su
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import tensor_and_accuracy
 from prunelab.plot.records import compression_curves, race
-from prunelab.plot.report import accuracy_by_size, costs, report
+from prunelab.plot.report import costs, dots, report, waves
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, sparse_core
@@ -24,7 +24,6 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
-    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
@@ -37,6 +36,7 @@ __all__ = [
     "cut",
     "density_bars",
     "dot_board",
+    "dots",
     "draw_tensor",
     "dropped_board",
     "feature_maps",
@@ -74,6 +74,7 @@ __all__ = [
     "tensor_view",
     "tradeoff",
     "unit_maps",
+    "waves",
     "weight_histograms",
     "weights_left",
 ]

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from prunelab.crepe import RATE
 from prunelab.measure import Profile, Report
 from prunelab.plot import _style
 
@@ -85,16 +87,31 @@ def _left(axis: Axes, report: Report) -> None:
     axis.grid(axis="y", visible=False)
 
 
-def accuracy_by_size(points: Mapping[str, Sequence[tuple[float, float]]], limit: float, xlabel: str, ylabel: str) -> Figure:
-    """Draw networks as points, ``points`` maps a label to (x, accuracy in percent) pairs, and the ``limit`` as a dashed line.
-
-    Source: notebook 09.2.
-    """
-    figure, axis = plt.subplots(figsize=(8, 3.4))
-    for (label, pairs), colour, marker in zip(points.items(), _style.COLOURS, _style.MARKERS, strict=False):
-        axis.plot(*zip(*pairs, strict=True), color=colour, marker=marker, markersize=7, linestyle="", label=label)
+def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Figure:
+    """Draw the values of each group as points above its label, and the ``limit`` as a dashed line. Source: notebook 09.2."""
+    figure, axis = plt.subplots(figsize=(8, 3.2))
+    for i, (values, colour, marker) in enumerate(zip(groups.values(), _style.COLOURS, _style.MARKERS, strict=False)):
+        places = i + 0.08 * (np.arange(len(values)) - (len(values) - 1) / 2)
+        axis.plot(places, values, color=colour, marker=marker, markersize=7, linestyle="")
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
-    axis.annotate("one point lost", (0.99, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axis.annotate("one point lost", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                  va="center", fontsize=9)  # fmt: skip
+    axis.set(ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
+    axis.set_xticks(range(len(groups)), groups)
+    axis.grid(axis="x", visible=False)
+    return figure
+
+
+def waves(frames: torch.Tensor, answers: torch.Tensor) -> Figure:
+    """Draw sounds ``frames`` (N, samples), a row each, and a network's ``answers`` (N, bins). Source: notebook 09.2."""
+    figure, axes = plt.subplots(len(frames), 2, figsize=(9, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False)
+    for (left, right), frame, answer in zip(axes, frames, answers, strict=True):
+        left.plot(np.arange(len(frame)) / RATE * 1e3, frame, color=_style.BLUE, marker="", linewidth=0.8)
+        right.plot(answer, color=_style.ORANGE, marker="", linewidth=1.2)
+        right.set_ylim(0, 1)
+        left.set_yticks([])
+    axes[-1, 0].set_xlabel("milliseconds")
+    axes[-1, 1].set_xlabel("pitch bin, 20 cents each")
+    axes[0, 0].set_title("sound")
+    axes[0, 1].set_title("probability of each pitch")
     return figure
