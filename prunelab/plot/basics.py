@@ -53,19 +53,35 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
     return figure
 
 
-def weight_histograms(model: nn.Module, zeros: bool = True) -> Figure:
-    """Draw a histogram of each prunable weight's values, one panel per layer; ``zeros=False`` leaves the zeros out.
+def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool = True) -> Figure:
+    """Draw a histogram of each prunable weight's values, one panel per layer; several models by name are laid over one another.
 
-    After pruning the zeros are one tall bar; without them the hole around zero shows. Source: notebook 01.
+    All panels have the same bins, and the number of weights is logarithmic, so that the few large ones show beside the many small
+    ones. ``zeros=False`` leaves the zeros out: after pruning the hole around zero shows. Raises ValueError if the models differ in
+    their layers. Source: notebooks 00 and 01.
     """
-    weights = {name: w.detach().flatten() for name, w in prunable(model).items()}
-    figure, axes = plt.subplots(1, len(weights), figsize=(max(_style.WIDTH, 1.9 * len(weights)), 2.4), squeeze=False)
-    for axis, (name, values) in zip(axes[0], weights.items(), strict=True):
-        shown = values if zeros else values[values != 0]
-        axis.hist(shown.numpy(), bins=60, color=_style.KEPT)
-        axis.set(title=f"{name}: {len(shown):,} values", xlabel="weight")
-        axis.title.set_fontsize(9)
+    models = models if isinstance(models, Mapping) else {"": models}
+    values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
+    names = list(prunable(next(iter(arguments.mapping("models", models).values()))))
+    for label, model in models.items():
+        if list(prunable(model)) != names:
+            raise ValueError(
+                f"models must have the same layers, got {', '.join(names)} and, in {label!r}, {', '.join(prunable(model))}"
+            )
+    limit = max(float(w.abs().max()) for layers in values.values() for w in layers) or 1.0
+    bins = np.linspace(-limit, limit, 62)  # one bin has zero in its middle
+    size = (max(_style.WIDTH, 1.9 * len(names)), 2.4)
+    figure, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
+    for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
+        for colour, (label, layers) in zip((_style.SKY, _style.VERMILLION, _style.GREEN), values.items(), strict=False):
+            shown = layers[i] if zeros else layers[i][layers[i] != 0]
+            look = {"histtype": "stepfilled", "alpha": 0.8} if colour == _style.SKY else {"histtype": "step", "linewidth": 1.5}
+            axis.hist(shown.numpy(), bins=bins, color=colour, label=label, **look)
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="weight", yscale="log")
     axes[0, 0].set_ylabel("number of weights")
+    if len(models) > 1:
+        _style.legend_below(figure)
     return figure
 
 

@@ -14,39 +14,59 @@ from prunelab.plot import _style
 
 
 @torch.inference_mode()
-def feature_maps(model: nn.Sequential, image: torch.Tensor) -> Figure:
-    """Draw what ``model`` makes of one ``image`` ``(1, height, width)``: maps after each convolution, then class probabilities.
+def feature_maps(models: nn.Sequential | Mapping[str, nn.Sequential], image: torch.Tensor) -> Figure:
+    """Draw what networks make of one ``image`` ``(1, height, width)``, a row for each of ``models`` (name -> model), or for one.
 
-    The maps are shown after the layer that follows the convolution (its ReLU), each on its own grey scale.
-    Raises ValueError if ``image`` has another rank or ``model`` is no ``nn.Sequential`` with a Conv2d. Source: notebook 00.
+    From left to right: the image, what each convolution passes on (after its ReLU and pooling), the probability of each class.
+    A map has the same grey scale in all rows, black being its largest value in the first one. Every network has the same layers.
+
+    Raises ValueError if ``image`` has another rank or a model is no ``nn.Sequential`` with a Conv2d. Source: notebook 01.
     """
+    models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
     if arguments.tensor("image", image).ndim != 3:
         raise ValueError(f"image must have shape (1, height, width), got {tuple(image.shape)}")
-    if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
-        raise ValueError(f"model must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
-    layers = list(model.named_children())
-    x, stages = image[None], {"input": image}
-    for (_, layer), (before, previous) in zip(layers, [("", None), *layers], strict=False):
-        x = layer(x)
-        if isinstance(previous, nn.Conv2d):
-            stages[f"{before}: {x.shape[1]} maps"] = x[0]
-    widths = [1.0] + [1.6] * (len(stages) - 1) + [1.8]
-    figure, axes = plt.subplots(1, len(widths), figsize=(_style.WIDTH, 2.2), width_ratios=widths)
-    for axis, (title, maps) in zip(axes, stages.items(), strict=False):
-        axis.imshow(_tiles(maps.numpy()), cmap="gray_r")
-        axis.set(title=title, xticks=[], yticks=[])
-        axis.grid(False)
-    axes[-1].bar([str(i) for i in range(x.shape[1])], x[0].softmax(0).numpy(), color=_style.KEPT)
-    axes[-1].set(title="probability of each class", ylim=(0, 1.05))
+    for label, model in models.items():
+        if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
+            raise ValueError(f"models[{label!r}] must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
+    passes = {label: _stages(model, image) for label, model in models.items()}
+    first, _ = next(iter(passes.values()))
+    widths = [1.0] + [1.5] * (len(first) - 1) + [1.7]
+    size = (_style.WIDTH, 0.6 + (1.7 if len(models) == 1 else 1.0 * len(models)))
+    figure, axes = plt.subplots(len(models), len(widths), figsize=size, width_ratios=widths, squeeze=False)
+    for number, (row, (label, (stages, probabilities))) in enumerate(zip(axes, passes.items(), strict=True), 1):
+        for axis, (title, maps) in zip(row, stages.items(), strict=False):
+            axis.imshow(_tiles(maps.numpy(), first[title].numpy()), cmap="gray_r", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+        row[0].set_ylabel(label, fontsize=9)
+        row[-1].bar([str(i) for i in range(len(probabilities))], probabilities.numpy(), color=_style.KEPT)
+        row[-1].set(ylim=(0, 1.05), yticks=[0.5, 1])
+        row[-1].tick_params(labelsize=8)
+        if number < len(models):
+            row[-1].set_xticklabels([])
+    for axis, title in zip(axes[0], [*first, "probability of each class"], strict=True):
+        axis.set_title(title, fontsize=10)
     return figure
 
 
-def _tiles(maps: np.ndarray) -> np.ndarray:
-    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them, each scaled to [0, 1]."""
-    columns = int(np.ceil(np.sqrt(len(maps))))
-    rows = int(np.ceil(len(maps) / columns))
+def _stages(model: nn.Sequential, image: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Return the maps ``(n, h, w)`` that reach the layer after each convolution, pooled, and the probability of each class."""
+    x, stages, open_name = image[None], {"input": image}, None
+    for name, layer in model.named_children():
+        if open_name and not isinstance(layer, nn.ReLU | nn.MaxPool2d | nn.BatchNorm2d):
+            stages[f"{open_name}: {x.shape[1]} maps"] = x[0]
+            open_name = None
+        x = layer(x)
+        open_name = name if isinstance(layer, nn.Conv2d) else open_name
+    return stages, x[0].softmax(0)
+
+
+def _tiles(maps: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them; 0 to 1 is the range of the same map in ``scale``."""
+    columns = next(c for c in range(1, len(maps) + 1) if len(maps) % c == 0 and c * c >= len(maps))
+    rows = len(maps) // columns
     h, w = maps.shape[1:]
-    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
+    low, high = scale.min((1, 2), keepdims=True), scale.max((1, 2), keepdims=True)
     grid = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1), 0.2)
     for i, tile in enumerate((maps - low) / np.maximum(high - low, 1e-9)):
         top, left = (i // columns) * (h + 1), (i % columns) * (w + 1)

@@ -1,7 +1,7 @@
 """The interactive explorers, by chapter. Each returns an ipywidgets box; a static figure stands beside it in the notebook."""
 
 from prunelab.widgets.activations import compare_criteria, drop_units, energy_explorer
-from prunelab.widgets.concepts import prune_by_size
+from prunelab.widgets.concepts import filmstrip, prune_by_size
 from prunelab.widgets.criteria import quadratic, scale_trick
 from prunelab.widgets.records import compression_explorer
 from prunelab.widgets.semi_structured import nm_explorer
@@ -13,6 +13,7 @@ __all__ = [
     "compression_explorer",
     "drop_units",
     "energy_explorer",
+    "filmstrip",
     "nm_explorer",
     "prune_by_size",
     "quadratic",

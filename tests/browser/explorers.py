@@ -36,6 +36,7 @@ CALLS = {
     "activations.compare_criteria": "compare_criteria({'before': {'a': [90, 91, 92], 'b': [89, 90.5, 90], 'c': [9, 5, 8]}})",
     "activations.drop_units": "drop_units(lenet5, few, few)",
     "activations.energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
+    "concepts.filmstrip": "filmstrip(lenet5, few)",
     "concepts.prune_by_size": "prune_by_size(lenet5, few)",
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
@@ -93,6 +94,10 @@ def _by_size(sparsity: float) -> str:
     return f"accuracy {_accuracy(model, masks):.2f} %"
 
 
+def _filmed(sparsity: float) -> str:
+    return _by_size(sparsity).replace("accuracy", "Accuracy on 500 images:")
+
+
 def _by_filter(sparsity: float) -> str:
     model = load_pretrained("lenet5")
     scores = group_scores(model.conv2.weight.detach(), "filter")
@@ -129,6 +134,7 @@ def _dropped(filters: int) -> str:
 
 # what the text must contain after the slider has been moved to a value, computed without the explorer
 SHOWN: dict[str, Callable[[float], str]] = {
+    "concepts.filmstrip": _filmed,
     "concepts.prune_by_size": _by_size,
     "granularity.granularity_explorer": _by_filter,
     "criteria.scale_trick": _rescaled,
