@@ -51,4 +51,4 @@ def configurations() -> list[dict]:
 
 
 def provenance() -> dict:
-    return {"network": "prunelab.capstone.ResidualNet", "recipe": f"{EXAMPLES} images, {EPOCHS} epochs of SGD from {LR}"}
+    return {"networks": "prunelab.capstone.ResidualNet", "recipe": f"{EXAMPLES} images, {EPOCHS} epochs of SGD from {LR}"}

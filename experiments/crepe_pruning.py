@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 KINDS = ("pruned", "random filters", "scratch")
 ROUNDS = (((64, 16, 16, 16, 28, 52), 1), ((32, 16, 16, 16, 24, 40), 4))  # filters that are left, and passes over the tones
 VALID, TEST = 300, 1000  # tones
-FRAMES, LR = 1000, 0.002
+FRAMES, LR = 1200, 0.002
 PRUNED = FOLDER / "crepe-pruned.safetensors"
 
 
@@ -100,9 +100,9 @@ def configurations() -> list[dict]:
 def provenance() -> dict:
     dense, tones = load_crepe(), load_tones(1, VALID, TEST)
     return {
-        "network": "CREPE tiny, data/crepe/crepe-tiny.safetensors",
+        "networks": "CREPE tiny, data/crepe/crepe-tiny.safetensors",
         "dense": {part: round(pitch_accuracy(dense, getattr(tones, part)), 2) for part in ("valid", "test", "unheard")},
         "filters": [list(filters) for filters, _ in ROUNDS],
-        "recipe": f"{FRAMES} synthesised frames, Adam, batch 64, cosine rate from {LR} in each round, "
+        "recipe": f"{FRAMES} synthesised frames, Adam, batch 16, cosine rate from {LR} in each round, "
         f"{' + '.join(str(epochs) for _, epochs in ROUNDS)} passes; scratch: all passes in one round",
     }

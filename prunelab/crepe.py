@@ -22,7 +22,7 @@ FRAME = 1024  # samples, 64 ms
 BINS = 360
 CENTS_PER_BIN = 20
 LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, about 31.7 Hz
-BATCH = 64
+BATCH = 16
 FILTERS = (128, 16, 16, 16, 32, 64)  # of "tiny", the smallest of the five published sizes
 
 
@@ -103,7 +103,7 @@ def distil(
 ) -> list[float]:
     """Train ``model`` in place to answer ``targets`` ``(N, 360)``, a teacher's for ``frames`` ``(N, 1024)``. No label is needed.
 
-    Adam, batches of 64, cosine learning rate from ``lr`` to 0; the loss is the binary cross-entropy, summed over the 360 outputs.
+    Adam, batches of 16, cosine learning rate from ``lr`` to 0; the loss is the binary cross-entropy, summed over the 360 outputs.
     ``seed`` fixes the order; torch's global random state is left as it was. Returns the mean loss of each epoch and leaves the
     model in eval mode.
 

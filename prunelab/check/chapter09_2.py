@@ -143,7 +143,7 @@ def cleaned(state, value=lambda original, mask: original * mask, rename=lambda n
         if name.endswith("_orig"):
             clean[rename(name)] = value(tensor, state[name.removesuffix("_orig") + "_mask"])
         elif not name.endswith("_mask"):
-            clean[name] = tensor
+            clean[name] = tensor.clone()
     return clean
 
 

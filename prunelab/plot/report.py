@@ -18,9 +18,9 @@ WEAK = "#BDBDBD"
 def costs(profile: Profile) -> Figure:
     """Draw each layer's share of the weights, of the MACs and of the time, in percent, one panel each; layers from top to bottom.
 
-    Layers without weights that take less than 1 % of the time are drawn together. Source: notebook 09.2.
+    Layers without weights that take less than 3 % of the time are drawn together. Source: notebook 09.2.
     """
-    small = 0.01 * sum(row["seconds"] for row in profile.rows)
+    small = 0.03 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
     rest = {key: sum(row[key] for row in profile.rows if row not in shown) for key in ("weights", "macs", "seconds")}
     rows = [*shown, {"layer": "(all others)", **rest}] if len(shown) < len(profile.rows) else shown

@@ -63,7 +63,7 @@ def choose_fastest(milliseconds, accuracies, points):
 @right("9.6")
 def cleaned_two_steps(state):
     pruned = [name[: -len("_mask")] for name in state if name.endswith("_mask")]
-    clean = {name: tensor for name, tensor in state.items() if not name.endswith(("_orig", "_mask"))}
+    clean = {name: tensor.clone() for name, tensor in state.items() if not name.endswith(("_orig", "_mask"))}
     return clean | {name: state[f"{name}_orig"] * state[f"{name}_mask"] for name in pruned}
 
 
