@@ -61,7 +61,7 @@ def load_crepe(folder: Path | str = FOLDER) -> Crepe:
     Source: ``scripts/crepe.py``; notebook 09.2.
     """
     model = Crepe()
-    model.load_state_dict(load_weights(Path(folder) / "crepe-tiny.safetensors"))
+    model.load_state_dict(load_weights(arguments.path("folder", folder) / "crepe-tiny.safetensors"))
     return model.eval()
 
 

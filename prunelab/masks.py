@@ -80,7 +80,7 @@ def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[st
     """
     if not isinstance(masks, Mapping):
         raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
-    parameters = dict(model.named_parameters())
+    parameters = dict(arguments.module("model", model).named_parameters())
     expanded = {}
     for name, mask in masks.items():
         arguments.one_of("a name in masks", name, parameters)
@@ -135,6 +135,8 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
     """
     if isinstance(subject, nn.Module):
+        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
+            raise ValueError(f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one")
         tensors = list(prunable(subject).values())
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())

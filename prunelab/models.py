@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from prunelab.arguments import one_of
+from prunelab import arguments
 from prunelab.data import DATA, load_weights
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -123,8 +123,8 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
     missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py``; notebook 00.
     """
-    one_of("name", name, MODELS)
-    one_of("seed", seed, SEEDS)
+    arguments.one_of("name", name, MODELS)
+    arguments.one_of("seed", seed, SEEDS)
     model = MODELS[name]()
-    model.load_state_dict(load_weights(Path(folder) / f"{name}-seed{seed}.safetensors"))
+    model.load_state_dict(load_weights(arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"))
     return model.eval()

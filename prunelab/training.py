@@ -19,7 +19,11 @@ FITS = 100  # images whose feature maps fit the processor's cache: twice as fast
 
 
 def steps_per_epoch(dataset: TensorDataset) -> int:
-    """Return the number of optimizer steps that ``train`` takes in one epoch: examples / 128, rounded up."""
+    """Return the number of optimizer steps that ``train`` takes in one epoch: examples / 128, rounded up.
+
+    Raises TypeError if ``dataset`` is none. Source: notebook 00.
+    """
+    _tensors(dataset)
     return math.ceil(len(dataset) / BATCH)
 
 
@@ -50,6 +54,7 @@ def train(
     """
     _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
+    arguments.fits("dataset", images[:1], model)
     masks = {} if masks is None else masks
     apply_masks(model, masks)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=MOMENTUM)
@@ -63,9 +68,9 @@ def train(
             for batch in torch.randperm(len(images)).split(BATCH):
                 value = loss(model(images[batch]), labels[batch])
                 total += value.detach() * len(batch)
-                _descend(
-                    optimizer, value if penalty is None else value + penalty(model), lr * (1 + math.cos(math.pi * step / steps)) / 2
-                )
+                if penalty is not None:
+                    value = value + _number("penalty", penalty(model))
+                _descend(optimizer, value, lr * (1 + math.cos(math.pi * step / steps)) / 2)
                 step += 1
                 bar.update()
                 if on_step is not None:
@@ -85,6 +90,7 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source: notebook 00.
     """
     images, labels = _tensors(dataset)
+    arguments.fits("dataset", images[:1], arguments.module("model", model))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -105,6 +111,12 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
             raise TypeError(f"{name} must be a function, got {value!r}")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+
+
+def _number(name: str, value: torch.Tensor) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor | float):
+        raise TypeError(f"{name} must return a number, got {value!r:.80}")
+    return value
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:

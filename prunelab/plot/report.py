@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from prunelab import arguments
 from prunelab.crepe import RATE
 from prunelab.measure import Profile, Report
 from prunelab.plot import _style
@@ -20,6 +21,8 @@ def costs(profile: Profile) -> Figure:
 
     Layers without weights that take less than 3 % of the time are drawn together. Source: notebook 09.2.
     """
+    if not isinstance(profile, Profile):
+        raise TypeError(f"profile must be a Profile of prunelab.measure, got {type(profile).__name__}")
     small = 0.03 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
     rest = {key: sum(row[key] for row in profile.rows if row not in shown) for key in ("weights", "macs", "seconds")}
@@ -43,6 +46,8 @@ def report(report: Report) -> Figure:
     A quantity that did not move by 10 % is grey. The time's whisker is its 90 % interval, on the right the middle half of the runs.
     Without a quality the third panel is left out. Source: notebook 09.2.
     """
+    if not isinstance(report, Report):
+        raise TypeError(f"report must be a Report of prunelab.measure, got {type(report).__name__}")
     dense, pruned = report.rows
     panels = 3 if pruned["accuracy"] is not None else 2
     height = 1.1 + 0.24 * max(6, len(report.layers))
@@ -88,23 +93,34 @@ def _left(axis: Axes, report: Report) -> None:
 
 
 def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Figure:
-    """Draw the values of each group as points above its label, and the ``limit`` as a dashed line. Source: notebook 09.2."""
-    figure, axis = plt.subplots(figsize=(8, 3.2))
-    for i, (values, colour, marker) in enumerate(zip(groups.values(), _style.COLOURS, _style.MARKERS, strict=False)):
-        places = i + 0.08 * (np.arange(len(values)) - (len(values) - 1) / 2)
-        axis.plot(places, values, color=colour, marker=marker, markersize=7, linestyle="")
+    """Draw the values of each group as points above its label, and the ``limit`` as a dashed line.
+
+    Raises TypeError or ValueError if ``groups`` is no mapping to numbers. Source: notebook 09.2.
+    """
+    arguments.numbers("limit", [limit], length=1)
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.2))
+    for i, (label, values) in enumerate(arguments.mapping("groups", groups).items()):
+        heights = arguments.numbers(f"groups[{label!r}]", values)
+        places = i + 0.08 * (np.arange(len(heights)) - (len(heights) - 1) / 2)
+        axis.plot(places, heights, markersize=7, linestyle="", **_style.look(i))
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
     axis.annotate("one point lost", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                   va="center", fontsize=9)  # fmt: skip
     axis.set(ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
-    axis.set_xticks(range(len(groups)), groups)
+    axis.set_xticks(range(len(groups)), list(groups))
     axis.grid(axis="x", visible=False)
     return figure
 
 
 def waves(frames: torch.Tensor, answers: torch.Tensor) -> Figure:
-    """Draw sounds ``frames`` (N, samples), a row each, and a network's ``answers`` (N, bins). Source: notebook 09.2."""
-    figure, axes = plt.subplots(len(frames), 2, figsize=(9, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False)
+    """Draw sounds ``frames`` (N, samples), a row each, and a network's ``answers`` (N, bins).
+
+    Raises TypeError or ValueError for other tensors, or unequal numbers of rows. Source: notebook 09.2.
+    """
+    for name, value in (("frames", frames), ("answers", answers)):
+        if arguments.tensor(name, value).ndim != 2 or len(value) != len(frames):
+            raise ValueError(f"{name} must have one row per sound, got shape {tuple(value.shape)}")
+    figure, axes = plt.subplots(len(frames), 2, figsize=(_style.WIDTH, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False)
     for (left, right), frame, answer in zip(axes, frames, answers, strict=True):
         left.plot(np.arange(len(frame)) / RATE * 1e3, frame, color=_style.BLUE, marker="", linewidth=0.8)
         right.plot(answer, color=_style.ORANGE, marker="", linewidth=1.2)
