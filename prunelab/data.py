@@ -66,9 +66,9 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     Raises FileNotFoundError if one of the two is missing and ValueError if the weights are truncated or altered; the file and its
     checksum are named. Source: notebook 00.
     """
-    if not isinstance(path, Path | str):
-        raise TypeError(f"path must be a str or a Path, got {path!r:.80}")
-    path = Path(path)
+    path = arguments.path("path", path)
+    if not path.name:
+        raise ValueError(f"path must name a file, got {str(path)!r}")
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():

@@ -101,6 +101,8 @@ def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Fi
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.2))
     for i, (label, values) in enumerate(arguments.mapping("groups", groups).items()):
         heights = arguments.numbers(f"groups[{label!r}]", values)
+        if heights.ndim != 1:
+            raise ValueError(f"groups[{label!r}] must be a list of numbers, got shape {heights.shape}")
         places = i + 0.08 * (np.arange(len(heights)) - (len(heights) - 1) / 2)
         axis.plot(places, heights, markersize=7, linestyle="", **_style.look(i))
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
