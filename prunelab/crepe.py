@@ -165,6 +165,7 @@ def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     """
     if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2 or dataset.tensors[1].ndim != 1:
         raise TypeError(f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}")
+    _shaped("the frames of the dataset", dataset.tensors[0], FRAME)
     frames, cents = dataset.tensors
     _shaped("the frames of dataset", frames, FRAME)
     return 100 * float(((decode(outputs(model, frames)) - cents).abs() < 50).double().mean())

@@ -11,6 +11,7 @@ from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
+from prunelab.plot.language import serving, surprises
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
 from prunelab.plot.report import costs, dots, report, waves
@@ -66,6 +67,7 @@ __all__ = [
     "scoreboard",
     "search_progress",
     "sensitivity",
+    "serving",
     "shared_weights",
     "shares",
     "signed_changes",
@@ -75,6 +77,7 @@ __all__ = [
     "storage_bars",
     "storage_curves",
     "surgery",
+    "surprises",
     "tensor_and_accuracy",
     "tensor_view",
     "tradeoff",

@@ -230,5 +230,10 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     "unit_maps": ((torch.rand(16, 8, 8), [f"filter {k}" for k in range(16)], filters), {}),
     "weight_histograms": (({"initial": lenet5, "trained": LeNet5()},), {}),
     "weights_left": ((runs, {1: 14, 2: 15, 3: 4}), {}),
+    "serving": (
+        ({"dense": (3_300_000, 1.6, 2.92), "half of the neurons": (2_200_000, 1.5, 3.4), "3 of 4 blocks": (2_500_000, 1.2, 3.1)},),
+        {},
+    ),
+    "surprises": (("Alice was beginning to get very tired of sitting\nby her sister", RANDOM.uniform(0, 9, 62).tolist()), {}),
 }
 plt.close("all")

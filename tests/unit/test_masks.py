@@ -135,7 +135,7 @@ def test_group_scores_keep_their_shape():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (({"a": torch.ones(3)}, 0.5, "model"), ValueError, "scope must be one of 'layer', 'global', got 'model'"),
+        (({"a": torch.ones(3)}, 0.5, "model"), ValueError, "scope must be one of 'layer', 'global', 'output', got 'model'"),
         (({"a": torch.ones(3)}, {"b": 0.5}), ValueError, "a name in sparsity must be one of 'a', got 'b'"),
         (({"a": torch.ones(3)}, {"a": 1.5}), ValueError, r"sparsity\['a'\] must lie in \[0, 1\], got 1.5"),
         (({"a": torch.ones(3)}, {"a": 0.5}, "global"), ValueError, "sparsity must be one number under scope='global'"),
@@ -245,6 +245,16 @@ def test_sparsity_of_a_model_counts_prunable_weights_only():
 def test_sparsity_refuses_what_has_no_elements(subject, error):
     with pytest.raises(error, match="subject must"):
         sparsity(subject)
+
+
+def test_output_scope_is_keep_top_row_by_row_ties_included():
+    scores = {"a": torch.randint(0, 3, (7, 10)).float(), "b": torch.randn(4, 3, 2, 2)}
+    for share in (0, 0.25, 0.5, 0.9, 1):
+        masks = mask_model(scores, share, scope="output")
+        for name, mask in masks.items():
+            expected = torch.stack([keep_top(row, share) for row in scores[name]])
+            assert torch.equal(mask, expected)
+    assert mask_model(scores, {"a": 0.5}, scope="output")["b"].all()
 
 
 # --- dead neurons --------------------------------------------------------------------------------------------------------------
