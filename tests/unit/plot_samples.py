@@ -123,7 +123,6 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     ),
     "kernel_grid": ((conv2, torch.rand(16, 6, 1, 1) > 0.5, "LeNet-5, conv2: half of the kernels"), {}),
     "layer_densities": (({m: dict.fromkeys(LAYERS, s) for m, s in {"uniform": 0.9, "global": 0.9537, "ERK": 1.0}.items()},), {}),
-    "loss_rise": (({"OBD": ([10, 50, 90], [0.01, 0.1, 2.0])}, "weights pruned (%)", "rise of the loss"), {}),
     "neuron_pairs": (({"r = +0.99": (torch.rand(500), torch.rand(500)), "r = -0.01": (torch.rand(500), torch.rand(500))},), {}),
     "nm_groups": ((torch.randn(4, 16), 2, 4), {}),
     "paired": (
@@ -136,7 +135,6 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {"error": True},
     ),
-    "paired_networks": (({k: networks() for k in ("dense", "2:4", "weights 95 %", "neurons")}, "test accuracy (%)"), {}),
     "pixel_map": ((torch.rand(300, 784) > 0.9, torch.randn(50, 1, 28, 28)), {}),
     "predicted_and_true": (
         (
