@@ -143,6 +143,9 @@ def _cases_1_2():
         ("sparsity 0: nothing has to go, the threshold is 0", torch.randn(4, 4), 0.0),
         ("sparsity 0 for a matrix with zeros", pruned_once, 0.0),
         ("sparsity 1", torch.randn(2, 7), 1.0),
+        ("5 weights, half of them: 2.5 is rounded to 2", torch.tensor([0.5, -0.1, 0.4, 0.3, -0.2]), 0.5),
+        ("a single weight", torch.tensor([-0.7]), 0.6),
+        ("float64 weights", torch.randn(3, 3, dtype=torch.float64), 0.3),
         ("8 weights of the same size", torch.tensor([0.5, -0.5] * 4), 0.25),
     ]:
         yield Case(about, (weight, sparsity))
@@ -182,6 +185,10 @@ ex_1_2 = Exercise(
             lambda w, s: (threshold_cut(w, s)[0], 100 * threshold_cut(w, s)[1]),
         ),
         ("k is the nearest integer to sparsity * n, not the next lower one.", lambda w, s: threshold_cut(w, s, count=int)),
+        (
+            "k is round(sparsity * n), and of a half round() takes the even neighbour.",
+            lambda w, s: threshold_cut(w, s, count=half_up),
+        ),
     ],
 )
 

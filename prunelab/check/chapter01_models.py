@@ -48,6 +48,8 @@ def _cases_1_4():
             ("convolutions with BatchNorm", nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 5, 2)), 0.7),
             ("layers inside an inner module", nn.Sequential(inner, nn.Flatten(), nn.Linear(16, 3)), 0.4),
             ("a single layer", nn.Linear(6, 5), 0.3),
+            ("an embedding, which is not pruned", nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3)), 0.5),
+            ("a Conv1d, which is neither kind", nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3)), 0.5),
             ("nothing pruned", nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), 0.0),
             ("everything pruned: the ratio is math.inf", nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), 1.0),
         ]
@@ -92,6 +94,10 @@ ex_1_4 = Exercise(
         ("The ratio is not 1 / sparsity: at sparsity 0.9 a tenth is left.", _of_model(lambda s, r: (s, 1 / s if s else math.inf))),
         ("A sparsity lies between 0 and 1; yours is in percent.", _of_model(lambda s, r: (100 * s, r))),
         ("Both numbers are there, in the other order.", _of_model(lambda s, r: (r, s))),
+        (
+            "Other layers have a weight of several dimensions, too, an embedding for one. Look at the kind of the layer.",
+            lambda model: sparsity_and_ratio(model, wanted=lambda module, name: name == "weight" and module.weight.ndim > 1),
+        ),
     ],
 )
 

@@ -68,7 +68,7 @@ def _cases_4_8():
         yield Case(f"random layers, number {number}, share {share}", args)
 
     living = {"fc.weight": torch.tensor([[0.0, 1.5, -2.0, 0.0, 4.0, 0.5]])}
-    masks = {"fc.weight": torch.tensor([[True, True, True, False, True, False]])}
+    masks = {"fc.weight": torch.tensor([[True, True, True, False, True, True]])}
     yield Case("a living weight that training has brought to zero", ({"fc.weight": torch.ones(1, 6)}, living, masks, 0.5))
 
 
