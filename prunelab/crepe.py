@@ -59,7 +59,7 @@ def load_crepe(folder: Path | str = FOLDER) -> Crepe:
     Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
     Source: ``scripts/crepe.py``; notebook 09.2.
     """
-    path = Path(folder) / "crepe-tiny.safetensors"
+    path = arguments.path("folder", folder) / "crepe-tiny.safetensors"
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():

@@ -1,5 +1,6 @@
 """From scores to masks: which weights stay, and how they are kept out of a model."""
 
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -65,9 +66,9 @@ def mask_model(
         return {name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)}
     if not isinstance(sparsity, Mapping):
         sparsity = dict.fromkeys(scores, arguments.fraction("sparsity", sparsity))
-    for name, value in sparsity.items():
+    for name, ratio in sparsity.items():
         arguments.one_of("a name in sparsity", name, scores)
-        arguments.fraction(f"sparsity[{name!r}]", value)
+        arguments.fraction(f"sparsity[{name!r}]", ratio)
     return {name: keep_top(value, sparsity.get(name, 0.0)) for name, value in scores.items()}
 
 
@@ -79,7 +80,7 @@ def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[st
     """
     if not isinstance(masks, Mapping):
         raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
-    parameters = dict(model.named_parameters())
+    parameters = dict(arguments.module("model", model).named_parameters())
     expanded = {}
     for name, mask in masks.items():
         arguments.one_of("a name in masks", name, parameters)
@@ -105,12 +106,37 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
         parameters[name].masked_fill_(~mask, 0)  # not a product: NaN * 0 would stay NaN
 
 
+def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
+    """Return masks ``(out, 1, ...)`` of the filters and neurons that have an input and are used, for all layers but the last.
+
+    ``model`` is a chain. A neuron is dead when all its weights, or all weights that read it, are zero; so is one that only dead
+    ones feed or read. ``surgery.remove_filters`` takes the dead out without changing what the network computes.
+
+    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer. Source: notebook 08.
+    """
+    if not isinstance(model, nn.Sequential):
+        raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
+    weights = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+    names = list(weights)
+    alive = {name: torch.ones(len(weight), dtype=torch.bool) for name, weight in weights.items()}
+    for before, after in reversed(list(itertools.pairwise(names))):  # who is read?
+        read = weights[after][alive[after]].flatten(2).any(2) if weights[after].ndim == 4 else weights[after][alive[after]]
+        alive[before] = read.any(0).view(len(alive[before]), -1).any(1)  # flattened: a channel has become several inputs
+    alive[names[0]] = alive[names[0]] & weights[names[0]].flatten(1).any(1)
+    for before, after in itertools.pairwise(names):  # who has an input?
+        inputs = alive[before].repeat_interleave(weights[after].shape[1] // len(alive[before]))
+        alive[after] = alive[after] & weights[after][:, inputs].flatten(1).any(1)
+    return {name: alive[name].view(-1, *[1] * (weights[name].ndim - 1)) for name in names[:-1]}
+
+
 def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> float:
     """Return zeros / elements, in [0, 1], of a tensor or mask, of a dict of them, or of a model's prunable weights taken together.
 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
     """
     if isinstance(subject, nn.Module):
+        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
+            raise ValueError(f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one")
         tensors = list(prunable(subject).values())
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())

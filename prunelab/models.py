@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors.torch import load
 from torch import nn
 
-from prunelab.arguments import one_of
+from prunelab import arguments
 from prunelab.data import DATA
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -126,9 +126,9 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
     missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py``; notebook 00.
     """
-    one_of("name", name, MODELS)
-    one_of("seed", seed, SEEDS)
-    path = Path(folder) / f"{name}-seed{seed}.safetensors"
+    arguments.one_of("name", name, MODELS)
+    arguments.one_of("seed", seed, SEEDS)
+    path = arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():

@@ -1,7 +1,7 @@
 """How much, when and where: sparsity over time, and one ratio per layer."""
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments
 from prunelab.masks import expand_masks, keep_top, prunable
 from prunelab.progress import progress
-from prunelab.training import accuracy
+from prunelab.training import evaluator
 
 
 def cubic(step: int, start: int, end: int, final: float, initial: float = 0.0) -> float:
@@ -78,7 +78,7 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
 
 def sensitivity_scan(
     model: nn.Module,
-    dataset: TensorDataset,
+    dataset: TensorDataset | Callable[[nn.Module], float],
     sparsities: Iterable[float],
     scores: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, dict[float, float]]:
@@ -86,11 +86,15 @@ def sensitivity_scan(
 
     ``scores`` (parameter name -> scores, possibly one per group such as ``(out, 1, 1, 1)``) says which layers to scan and what
     goes first; without it every prunable weight is scanned by magnitude. Each curve begins with the dense accuracy at sparsity 0.
-    Use the validation split: the curves are for choosing. The model is unchanged afterwards.
+    Use the validation split: the curves are for choosing. ``dataset`` may also be a function ``evaluate(model) -> percent``. The
+    model is unchanged afterwards.
 
     Raises TypeError or ValueError for a sparsity outside [0, 1], bad scores or a bad dataset. Source: Han et al.,
     arXiv 1506.02626; notebook 04.1.
     """
+    if isinstance(sparsities, str | torch.Tensor) or not isinstance(sparsities, Iterable):
+        raise TypeError(f"sparsities must be numbers in [0, 1], got {sparsities!r:.80}")
+    arguments.module("model", model)
     grid = sorted({arguments.fraction("a value in sparsities", s) for s in sparsities} - {0.0})
     if not grid:
         raise ValueError("sparsities must hold a value above 0, got none")
@@ -98,7 +102,8 @@ def sensitivity_scan(
         scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     parameters = dict(model.named_parameters())
     expand_masks(model, {name: keep_top(value, 0) for name, value in scores.items()})  # refuses names and shapes before the work
-    dense = accuracy(model, dataset)
+    evaluate = evaluator(dataset)
+    dense = evaluate(model)
     curves = {name: {0.0: dense} for name in scores}
     with progress(len(grid) * len(scores), "sensitivity") as bar:
         for name, value in scores.items():
@@ -106,7 +111,7 @@ def sensitivity_scan(
             try:
                 for sparsity in grid:
                     parameters[name].data.copy_(original).masked_fill_(~keep_top(value, sparsity), 0)
-                    curves[name][sparsity] = accuracy(model, dataset)
+                    curves[name][sparsity] = evaluate(model)
                     bar.update()
             finally:
                 parameters[name].data.copy_(original)
@@ -173,7 +178,7 @@ def predicted_accuracy(curves: Mapping[str, Mapping[float, float]], ratios: Mapp
     """
     _check_curves(curves)
     total = 0.0
-    for name, ratio in ratios.items():
+    for name, ratio in arguments.mapping("ratios", ratios, at_least=0).items():
         curve = curves[arguments.one_of("a name in ratios", name, curves)]
         points = sorted(curve)
         if arguments.fraction(f"ratios[{name!r}]", ratio) > points[-1]:
@@ -198,13 +203,13 @@ def guard_masks(
     """
     at_least, multiple = arguments.count("at_least", at_least), arguments.count("multiple", multiple)
     if not isinstance(masks, Mapping) or not isinstance(scores, Mapping) or set(masks) != set(scores):
-        raise ValueError(f"masks and scores must name the same parameters, got {list(masks)} and {list(scores)}")
+        raise ValueError(f"masks and scores must be dicts of the same parameters, got {masks!r:.60} and {scores!r:.60}")
     guarded = {}
     for name, mask in masks.items():
         value = arguments.tensor(f"scores[{name!r}]", scores[name])
-        if mask.dtype != torch.bool or mask.shape != value.shape:
+        if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != value.shape:
             raise ValueError(f"masks[{name!r}] must be a bool tensor of shape {tuple(value.shape)} like its scores, "
-                             f"got {mask.dtype} {tuple(mask.shape)}")  # fmt: skip
+                             f"got {mask!r:.60}")  # fmt: skip
         kept = int(mask.sum())
         target = min(mask.numel(), -(-max(kept, at_least) // multiple) * multiple)
         dropped = (~mask).flatten().nonzero().squeeze(1)

@@ -2,14 +2,21 @@
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from prunelab import arguments
+from prunelab.masks import living
+from prunelab.measure import latencies
+from prunelab.surgery import remove_filters
 
 # torch says once per process that CSR is in beta; the course knows
+warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta state", category=UserWarning)
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
+
+BLOCK = 4  # rows and columns of a block of ``BlockLinear``
 
 
 def to_csr(weight: torch.Tensor) -> torch.Tensor:
@@ -42,8 +49,7 @@ class SparseLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
-        if not isinstance(linear, nn.Linear):
-            raise TypeError(f"linear must be a torch.nn.Linear, got {type(linear).__name__}")
+        _check(linear)
         self.in_features, self.out_features = linear.in_features, linear.out_features
         bias = linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
         self.register_buffer("weight", to_csr(linear.weight))
@@ -62,10 +68,14 @@ class SparseLinear(nn.Module):
 
 
 class DenseLinear(nn.Module):
-    """A Linear layer in the same layout, ``(in_features, batch)`` to ``(out_features, batch)``, for weights too dense for CSR."""
+    """A Linear layer in the same layout, ``(in_features, batch)`` to ``(out_features, batch)``, for weights too dense for CSR.
+
+    Raises TypeError if ``linear`` is no Linear layer. Source: notebook 07.2.
+    """
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
+        _check(linear)
         bias = linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
         self.register_buffer("weight", linear.weight.detach().clone())
         self.register_buffer("bias", bias.detach().clone()[:, None])
@@ -75,6 +85,43 @@ class DenseLinear(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.weight.shape[1]}, out_features={self.weight.shape[0]}"
+
+
+class GatherLinear(nn.Module):
+    """A Linear layer in the same layout that fetches the inputs that have a weight and leaves the others (columns of zeros) unread.
+
+    ``form`` (``DenseLinear`` or ``SparseLinear``) multiplies what was fetched.
+
+    Raises TypeError if ``linear`` is no Linear layer, ValueError for another ``form``. Source: notebook 07.2.
+    """
+
+    def __init__(self, linear: nn.Linear, form: type = DenseLinear):
+        super().__init__()
+        _check(linear)
+        arguments.one_of("form", form, (DenseLinear, SparseLinear))
+        used = linear.weight.detach().any(dim=0)
+        used[0] |= not used.any()  # a weight of zeros fetches one input: no library likes an empty matrix
+        small = nn.Linear(int(used.sum()), linear.out_features, bias=linear.bias is not None)
+        small.weight, small.bias = nn.Parameter(linear.weight.detach()[:, used]), linear.bias
+        self.register_buffer("inputs", used.nonzero().squeeze(1))
+        self.layer = form(small)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.index_select(0, self.inputs))
+
+
+class BlockLinear(DenseLinear):
+    """The product with a weight stored as blocks of 4 x 4 (BSR); a block of zeros is skipped. Needs MKL, like ``SparseLinear``.
+
+    Raises TypeError if ``linear`` is no Linear layer and ValueError unless 4 divides both dimensions of its weight.
+    Source: notebook 07.2.
+    """
+
+    def __init__(self, linear: nn.Linear):
+        super().__init__(linear)
+        if any(size % BLOCK for size in self.weight.shape):
+            raise ValueError(f"linear must have a weight whose dimensions {BLOCK} divides, got {tuple(self.weight.shape)}")
+        self.weight = self.weight.to_sparse_bsr((BLOCK, BLOCK))
 
 
 class SparseNetwork(nn.Module):
@@ -100,17 +147,63 @@ def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
     Raises TypeError or ValueError if ``model`` is no such chain or ``max_density`` lies outside [0, 1]. Source: notebook 07.2.
     """
     max_density = arguments.fraction("max_density", max_density)
+
+    def by_density(linear: nn.Linear) -> nn.Module:
+        density = linear.weight.count_nonzero().item() / linear.weight.numel()
+        return SparseLinear(linear) if density <= max_density else DenseLinear(linear)
+
+    return _chain(model, by_density)
+
+
+def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
+    """Return a network that computes the same as ``model``, each layer in the form that is fastest here; ``model`` stays as it is.
+
+    Dead neurons are removed first. Then every Linear layer is timed as a dense product, as CSR, as either with the used inputs
+    only, and as blocks of 4 x 4 where they fit, with the batch size of ``example_input`` ``(N, ...)`` and the present number of
+    threads: about two seconds a layer. What wins depends on the machine: print the result.
+
+    Raises TypeError or ValueError if ``model`` is no chain as in ``to_sparse``, or ``example_input`` does not fit it.
+    Source: notebook 07.2.
+    """
+    _chain(model, DenseLinear)  # refuses what is no chain
+    inputs = next(layer for layer in model.modules() if isinstance(layer, nn.Linear)).in_features
+    arguments.tensor("example_input", example_input)
+    if example_input.ndim < 2 or example_input[0].numel() != inputs:
+        raise ValueError(f"example_input must be (N, ...) with {inputs} numbers each, got shape {tuple(example_input.shape)}")
+    model = remove_filters(model, living(model))
+    first = next(layer for layer in model.modules() if isinstance(layer, nn.Linear))
+
+    def by_time(linear: nn.Linear) -> nn.Module:
+        forms = [DenseLinear] + [SparseLinear] * torch.backends.mkl.is_available()
+        ways = {form.__name__: form(linear) for form in forms}
+        if not linear.weight.any(dim=0).all():
+            ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
+        if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
+            ways["BlockLinear"] = BlockLinear(linear)
+        x = example_input.new_zeros(len(example_input), linear.in_features).t()  # the first layer gets its input in this layout,
+        times = latencies(ways, x if linear is first else x.contiguous())  # the others as the product before them left it
+        return ways[min(times, key=lambda name: times[name].median)]
+
+    return _chain(model, by_time)
+
+
+def _check(linear: nn.Linear) -> None:
+    if not isinstance(linear, nn.Linear):
+        raise TypeError(f"linear must be a torch.nn.Linear, got {type(linear).__name__}")
+
+
+def _chain(model: nn.Sequential, form: Callable[[nn.Linear], nn.Module]) -> SparseNetwork:
+    """Return ``model`` with ``form(layer)`` for each Linear layer, refusing what is no chain of Linear layers and activations."""
     if not isinstance(model, nn.Sequential):
         raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for name, layer in model.named_children():
         if isinstance(layer, nn.Linear):
-            density = layer.weight.count_nonzero().item() / layer.weight.numel()
-            layers[name] = SparseLinear(layer) if density <= max_density else DenseLinear(layer)
+            layers[name] = form(layer)
         elif isinstance(layer, nn.ReLU | nn.Tanh | nn.Sigmoid):
             layers[name] = type(layer)()
         elif not (isinstance(layer, nn.Flatten) and not layers) and not isinstance(layer, nn.Dropout):
             raise ValueError(f"model must be a chain of Flatten, Linear and activations, got {name}: {type(layer).__name__}")
-    if not any(isinstance(layer, SparseLinear | DenseLinear) for layer in layers.values()):
+    if not any(isinstance(layer, nn.Linear) for layer in model.modules()):
         raise ValueError("model must have a Linear layer, got none")
     return SparseNetwork(layers).eval()

@@ -14,7 +14,7 @@ from scripts.browser import ROOT, Notebook, chromium, errors, new_page, running_
 
 # name: notebook, the section at the top of the picture, the last cell to be run before the section (stored outputs need none)
 SHOTS = {
-    "chapter": ("notebooks/00-start-here.ipynb", "## 0.4 ", None),
+    "chapter": ("notebooks/00-start-here.ipynb", "## 0.3 ", None),
     "explorer": ("notebooks/01-concepts.ipynb", "## 1.14 ", "mnist = load_mnist()"),
 }
 COLORS = 128  # a palette keeps each file under 150 KB

@@ -35,12 +35,14 @@ def reconstruction_error(
     activations of another through pooling or flattening alone; FloatingPointError for activations that are not finite.
     Source: He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", arXiv 1707.06168; notebook 03.3.
     """
+    dataset = check_data(dataset, labels=False)
     hessians = layer_hessians(model, dataset, batch_size=batch_size)
     with unchanged(model), torch.no_grad():
         sources = {name: flow.source for name, flow in forward(model, dataset.tensors[0][:2])[1].items() if flow.source}
     if not sources:
         raise ValueError(f"model must have a layer that reads the activations of another, got {type(model).__name__} without one")
-    weights, scores = prunable(model), {}
+    weights = prunable(model)
+    scores: dict[str, torch.Tensor] = {}
     for reader, source in sources.items():
         hessian, units = hessians[reader], len(weights[source])
         if not torch.isfinite(hessian).all():
@@ -59,8 +61,12 @@ def reconstruction_error(
 def output_error(weight: torch.Tensor, other: torch.Tensor, hessian: torch.Tensor) -> float:
     """Return the squared difference, per example, between a layer's output with ``weight`` and with ``other``.
 
-    ``hessian`` is the layer's ``H`` ``(features, features)``. Source: notebook 03.3.
+    ``hessian`` is the layer's ``H`` ``(features, features)``. Raises TypeError or ValueError if the three do not fit.
+    Source: notebook 03.3.
     """
+    arguments.shaped("other", other, arguments.tensor("weight", weight).shape)
+    features = weight[:1].numel()
+    hessian = arguments.shaped("hessian", hessian, (features, features)).double()
     change = (weight.detach() - other.detach()).double().flatten(1)
     return float(((change @ hessian) * change).sum() / 2)
 
@@ -115,7 +121,7 @@ def refit_model(
     pruned = copy.deepcopy(model)
     apply_masks(pruned, masks)
     full = expand_masks(model, masks)
-    for name in weights if order is None else order:
+    for name in weights if order is None else arguments.labels("order", order):
         arguments.one_of("a name in order", name, weights)
         hessian, cross = moments(pruned, model, name, dataset, batch_size)
         mask = full.get(name, torch.ones_like(weights[name], dtype=torch.bool))
@@ -131,10 +137,11 @@ def moments(
 
     ``(features, features)`` and ``(features, out)``, float64. Source: notebook 03.4.
     """
-    hessian = cross = 0
+    dataset = check_data(dataset, labels=False)
+    hessian = cross = torch.zeros((), dtype=torch.float64)
     with unchanged(pruned), unchanged(dense), torch.no_grad():
         old = prunable(dense)[name].double().flatten(1)
-        for images, *_ in batches(check_data(dataset, labels=False), batch_size):
+        for images, *_ in batches(dataset, batch_size):
             x, reference = (
                 patches(flow.layer, flow.inputs).transpose(1, 2).flatten(0, 1)
                 for flow in (forward(model, images)[1][name] for model in (pruned, dense))

@@ -26,8 +26,8 @@ def loss_changes(
     Raises TypeError or ValueError for bad data, a model without a ReLU behind a layer, or an unknown name in ``layers``.
     Source: Molchanov et al., arXiv 1611.06440 (the oracle); notebook 03.3.
     """
-    check_data(dataset)
-    totals = {}
+    dataset = check_data(dataset)
+    totals: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         for images, labels in batches(dataset, batch_size):
             output, flows = forward(model, images)
@@ -85,7 +85,8 @@ def unit_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[str,
     except ValueError:  # no BatchNorm in this model
         norms = {}
     full = {}
-    for name, mask in masks.items():
+    for name, mask in arguments.mapping("masks", masks, at_least=0).items():
+        arguments.mask(f"masks[{name!r}]", mask)
         weight = weights[arguments.one_of("a name in masks", name, weights)]
         if mask.shape != per_unit(torch.ones(len(weight)), weight).shape:
             raise ValueError(

@@ -55,7 +55,7 @@ def curvature_diagonal(
     ``G`` it is ``(G**2).T @ (X**2)``; a convolution sums over the positions first and squares then. Source: notebook 03.2.
     """
     arguments.one_of("curvature", curvature, CURVATURES)
-    check_data(dataset, labels=curvature == "empirical")
+    dataset = check_data(dataset, labels=curvature == "empirical")
     totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in prunable(model).items()}
     with unchanged(model, seed):
         seen = watch(model)
@@ -91,7 +91,7 @@ def obs(
     Raises TypeError or ValueError for bad data, a damping that is not positive or too many weights.
     Source: Hassibi and Stork, "Second order derivatives for network pruning: optimal brain surgeon" (1992); notebook 03.2.
     """
-    check_data(dataset, labels=False)
+    dataset = check_data(dataset, labels=False)
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
     size = sum(weight.numel() for weight in weights.values())
     if size > FULL_LIMIT:
@@ -142,6 +142,8 @@ def eliminate(inverse: torch.Tensor, q: int) -> torch.Tensor:
 
     ``H^-1 - H^-1[:, q] H^-1[q, :] / [H^-1]_qq`` needs no new inversion. Raises as ``obs_update``. Source: notebook 03.2.
     """
+    if arguments.tensor("inverse", inverse).ndim != 2 or inverse.shape[0] != inverse.shape[1]:
+        raise ValueError(f"inverse must be a square matrix, got shape {tuple(inverse.shape)}")
     _check_removable(inverse, q)
     smaller = inverse - torch.outer(inverse[:, q], inverse[q]) / inverse[q, q]
     smaller[q] = 0
@@ -171,9 +173,11 @@ def damped(hessian: torch.Tensor, damping: float) -> torch.Tensor:
     Pixels that are blank in every image are inputs that never differ from each other: without damping there is no inverse.
     Raises TypeError or ValueError for a damping that is not positive or a Hessian of zeros. Source: notebook 03.2.
     """
+    if arguments.tensor("hessian", hessian).ndim != 2 or hessian.shape[0] != hessian.shape[1] or not hessian.is_floating_point():
+        raise ValueError(f"hessian must be a square matrix of floats, got {hessian.dtype} of shape {tuple(hessian.shape)}")
     mean = hessian.diagonal().mean()
     if not mean > 0:
-        raise ValueError("the Hessian must not be zero everywhere: the layer never has an input other than 0")
+        raise ValueError("the hessian must not be zero everywhere: the layer never has an input other than 0")
     return hessian + arguments.positive("damping", damping) * mean * torch.eye(len(hessian), dtype=hessian.dtype)
 
 
@@ -201,6 +205,9 @@ def watch(model: nn.Module) -> dict[str, tuple[nn.Module, torch.Tensor, torch.Te
 
 def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: patches for a convolution, else one position."""
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        raise TypeError(f"layer must be an nn.Linear or nn.Conv2d, got {type(layer).__name__}")
+    arguments.tensor("x", x)
     if isinstance(layer, nn.Conv2d):
         return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
     if x.ndim != 2:
@@ -220,8 +227,8 @@ def _squares(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor
 def _check_inverse(weights: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     arguments.tensor("weights", weights)
     arguments.tensor("inverse", inverse)
-    if inverse.shape != (weights.shape[-1],) * 2:
-        raise ValueError(f"inverse must have shape {(weights.shape[-1],) * 2} to fit the weights, got {tuple(inverse.shape)}")
+    if weights.ndim == 0 or inverse.shape != (weights.shape[-1],) * 2:
+        raise ValueError(f"inverse must have shape {tuple(weights.shape[-1:]) * 2} to fit the weights, got {tuple(inverse.shape)}")
     return inverse
 
 

@@ -10,11 +10,13 @@ from prunelab.plot.comparison import best_of, dot_board, forest, search_progress
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
-from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
+from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
+from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
-from prunelab.plot.semi_structured import kept_share, sparse_core
+from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.tensors import draw_tensor, tensor_view
@@ -23,11 +25,13 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
+    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
     "comings_and_goings",
     "compression_curves",
+    "costs",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -37,20 +41,25 @@ __all__ = [
     "draw_tensor",
     "dropped_board",
     "feature_maps",
+    "feeding",
     "forest",
     "gap_tape",
     "heatmap",
     "histograms",
     "kept_by_layer",
     "kept_share",
+    "kernel_grid",
     "layer_densities",
     "loss_rise",
     "neuron_pairs",
+    "nm_groups",
     "paired",
     "paired_networks",
+    "pixel_map",
     "predicted_and_true",
     "pruning_curves",
     "race",
+    "report",
     "responses",
     "roofline",
     "scales",

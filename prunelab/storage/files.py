@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
+from prunelab import arguments
 from prunelab.storage.coding import format_bytes
 from prunelab.storage.formats import FORMATS, Encoded, decode, deflate, encode, inflate, pack, unpack
 
@@ -33,14 +34,14 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
     book = _book(encoded.arrays["data"])
     if book is not None:
         value_bits = max(len(book), 1).bit_length()  # one more than the book: the fillers of "gap" are zeros
-    entries = {"dense": (None, 0), "bitmap": (None, len(positions))}
+    entries: dict[str, tuple[int | None, int]] = {"dense": (None, 0), "bitmap": (None, len(positions))}
     sizes = {name: format_bytes(name, tuple(weight.shape), count, value_bits) for name, (_, count) in entries.items()}
     for bits in _GAP_WIDTHS:
         count = int(((distances - 1) // (1 << bits) + 1).sum())
         size = format_bytes("gap", tuple(weight.shape), count, value_bits, bits)
         if size < sizes.get("gap", size + 1):
             entries["gap"], sizes["gap"] = (bits, count), size
-    name = min(sizes, key=sizes.get)
+    name = min(sizes, key=lambda name: sizes[name])
     other = encode(weight, name, entries[name][0])
     return min(encoded, other, key=lambda e: sum(a.nbytes for a in _fold(e).values()))
 
@@ -70,7 +71,9 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
         arrays.update({f"{name}:{part}": array.contiguous() for part, array in folded.items()})
     metadata = {"prunelab": VERSION, "tensors": json.dumps(tensors, separators=(",", ":"))}
     raw = save(arrays, metadata | {"sha256": _digest(arrays, metadata)})
-    path = Path(path)
+    path = arguments.path("path", path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(raw)
@@ -90,7 +93,7 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    path = Path(path)
+    path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: save_sparse writes such a file")
     arrays, tensors = _read(path)
@@ -138,7 +141,7 @@ def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {tuple(arrays[name].shape)}".encode())
-        digest.update(arrays[name].contiguous().view(torch.uint8).numpy())
+        digest.update(arrays[name].contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -23,6 +23,7 @@ import torch
 from torch.utils.data import TensorDataset
 from prunelab.criteria import filter_l1
 from prunelab.data import load_mnist
+from prunelab.measure import Latency
 from prunelab.models import load_pretrained
 torch.set_num_threads(1)
 valid = load_mnist().valid
@@ -30,12 +31,16 @@ few = TensorDataset(*valid[:500])
 fewer = TensorDataset(*valid[:200])
 lenet5 = load_pretrained("lenet5")
 curve = {0.0: 98.0, 0.5: 90.0, 0.9: 40.0}
+took = [Latency(0.002 / k, 0.0019 / k, 0.0021 / k, 1, 64) for k in (1, 2, 4)]
+times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
 tickets = [{"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r} for r in range(8)]
 """
 CALLS = {
     "activations.compare_criteria": "compare_criteria({'before': {'a': [90, 91, 92], 'b': [89, 90.5, 90], 'c': [9, 5, 8]}})",
     "activations.drop_units": "drop_units(lenet5, few, few)",
     "activations.energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
+    "concepts.filmstrip": "filmstrip(lenet5, few)",
+    "after_training.removal_explorer": "removal_explorer(lenet5, few, filter_l1(lenet5))",
     "concepts.prune_by_size": "prune_by_size(lenet5, few)",
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
@@ -43,6 +48,8 @@ CALLS = {
     "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})",
     "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
+    "sparse.crossover_explorer": "crossover_explorer(times)",
+    "start.file_explorer": "file_explorer(lenet5, few)",
     "storage.storage_explorer": "storage_explorer()",
     "torch_prune.torch_prune_explorer": "torch_prune_explorer()",
     "training_time.schedule_explorer": "schedule_explorer(fewer, fewer)",
@@ -93,6 +100,10 @@ def _by_size(sparsity: float) -> str:
     return f"accuracy {_accuracy(model, masks):.2f} %"
 
 
+def _filmed(sparsity: float) -> str:
+    return _by_size(sparsity).replace("accuracy", "Accuracy on 500 images:")
+
+
 def _by_filter(sparsity: float) -> str:
     model = load_pretrained("lenet5")
     scores = group_scores(model.conv2.weight.detach(), "filter")
@@ -129,6 +140,7 @@ def _dropped(filters: int) -> str:
 
 # what the text must contain after the slider has been moved to a value, computed without the explorer
 SHOWN: dict[str, Callable[[float], str]] = {
+    "concepts.filmstrip": _filmed,
     "concepts.prune_by_size": _by_size,
     "granularity.granularity_explorer": _by_filter,
     "criteria.scale_trick": _rescaled,

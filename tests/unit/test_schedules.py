@@ -127,24 +127,27 @@ def test_scan_prunes_one_layer_at_a_time(scanned):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_scan_takes_group_scores_and_leaves_the_model_alone_when_it_fails(scanned, monkeypatch):
+def test_scan_takes_group_scores_and_a_function_and_leaves_the_model_alone_when_it_fails(scanned):
     model, dataset = scanned
     before = model[0].weight.detach().clone()
     rows = {"0.weight": model[0].weight.detach().abs().sum(1, keepdim=True)}
     seen = []
-    original = schedules.accuracy
-    monkeypatch.setattr(schedules, "accuracy", lambda m, d: seen.append(m[0].weight.detach().clone()) or original(m, d))
-    assert list(schedules.sensitivity_scan(model, dataset, [0.5], rows)) == ["0.weight"]
+
+    def evaluate(model):
+        seen.append(model[0].weight.detach().clone())
+        return accuracy(model, dataset)
+
+    curves = schedules.sensitivity_scan(model, evaluate, [0.5], rows)
+    assert curves == schedules.sensitivity_scan(model, dataset, [0.5], rows) and list(curves) == ["0.weight"]
     assert int((seen[-1] == 0).all(1).sum()) == 4
 
-    def broken(model, dataset):
+    def broken(model):
         if model[0].weight.eq(0).any():
             raise RuntimeError("stop")
         return 0.0
 
-    monkeypatch.setattr(schedules, "accuracy", broken)
     with pytest.raises(RuntimeError):
-        schedules.sensitivity_scan(model, dataset, [0.5], rows)
+        schedules.sensitivity_scan(model, broken, [0.5], rows)
     assert torch.equal(model[0].weight, before)
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from prunelab import sparse
-from prunelab.masks import apply_masks, mask_model, prunable
-from prunelab.measure import latencies
+from prunelab.masks import apply_masks, living, mask_model, prunable
+from prunelab.measure import Latency, latencies
 from prunelab.models import LeNet5, LeNet300
 
 
@@ -38,6 +38,88 @@ def test_dense_layers_stay_dense_and_indices_are_int32():
     assert "nonzeros=23520" in repr(layers.fc1)
 
 
+def holed(seed: int) -> nn.Module:
+    """A pruned network with dead inputs and dead neurons of each sort: without weights, and unread."""
+    torch.manual_seed(seed)
+    model = pruned(0.9)
+    with torch.no_grad():
+        model.fc1.weight[:, :200] = 0
+        model.fc1.weight[:5] = 0  # each still sends on ReLU(bias)
+        model.fc1.bias[:5] = torch.tensor([1.0, -1, 2, 0, 3])
+        model.fc2.weight[:, 10:20] = 0
+        model.fc2.weight[7] = 0
+        model.fc3.weight[:, 30:33] = 0
+    return model
+
+
+@pytest.mark.parametrize("form", [sparse.DenseLinear, sparse.SparseLinear])
+@pytest.mark.parametrize("bias", [True, False])
+def test_gathering_reads_the_used_inputs_only(form, bias):
+    linear = nn.Linear(30, 12, bias=bias)
+    linear.weight.data[:, ::3] = 0
+    layer, x = sparse.GatherLinear(linear, form), torch.randn(30, 5)
+    assert torch.allclose(layer(x), linear(x.t()).t(), atol=1e-5)
+    assert layer.inputs.tolist() == [i for i in range(30) if i % 3]
+    x[::3] = float("nan")
+    assert layer(x).isfinite().all()
+    linear.weight.data.zero_()
+    assert torch.allclose(sparse.GatherLinear(linear, form)(torch.ones(30, 5)), linear(torch.ones(5, 30)).t())
+
+
+def test_blocks_give_the_outputs_of_the_dense_layer():
+    linear, x = nn.Linear(24, 8), torch.randn(24, 5)
+    linear.weight.data[:4, 4:8] = 0
+    layer = sparse.BlockLinear(linear)
+    assert torch.allclose(layer(x), linear(x.t()).t(), atol=1e-5)
+    assert layer.weight.values().shape == (11, 4, 4), "the block of zeros is not stored"
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Stands in for the clock: the form that is fastest is told, and what was asked is kept."""
+
+    def tell(fastest_form):
+        asked = []
+
+        def latencies(ways, x):
+            asked.append((list(ways), tuple(x.shape)))
+            return {name: Latency(1.0 + (name != fastest_form), 1, 2, 1, 1) for name in ways}
+
+        monkeypatch.setattr(sparse, "latencies", latencies)
+        return asked
+
+    return tell
+
+
+@pytest.mark.parametrize("form", ["DenseLinear", "SparseLinear", "DenseLinear of used inputs", "SparseLinear of used inputs"])
+def test_fastest_takes_what_is_fastest_and_computes_the_same(form, told):
+    asked, model, x = told(form), holed(3), torch.randn(16, 1, 28, 28)
+    network = sparse.fastest(model, x)
+    with torch.inference_mode():
+        assert torch.allclose(network(x), model(x), atol=1e-5)
+    name, _, gathered = form.partition(" of ")
+    first = network.layers.fc1.layer if gathered else network.layers.fc1
+    assert type(first).__name__ == name
+    left = [int(mask.sum()) for mask in living(model).values()]
+    assert left[0] <= 285 and left[1] <= 96, "5 + 10 and 1 + 3 neurons are dead by construction"
+    assert [shape for _, shape in asked] == [(784, 16), (left[0], 16), (left[1], 16)], "dead neurons are removed first"
+    assert model.fc1.weight.shape == (300, 784), "the model stays as it is"
+
+
+def test_fastest_with_the_clock():
+    model, x = holed(4), torch.randn(4, 784)
+    network = sparse.fastest(nn.Sequential(*list(model)[1:3], model.fc2), x)
+    assert torch.allclose(network(x), model.fc2(model.fc1(x).relu()), atol=1e-5)
+
+
+def test_a_network_cut_in_two_still_gives_its_constant(told):
+    told("SparseLinear")
+    model = pruned(0.9)
+    model.fc2.weight.data.zero_()
+    x = torch.randn(3, 1, 28, 28)
+    assert torch.allclose(sparse.fastest(model, x)(x), model(x), atol=1e-5)
+
+
 def test_the_model_is_left_alone_and_later_changes_do_not_reach_the_copy():
     model = pruned(0.9)
     network, x = sparse.to_sparse(model), torch.randn(4, 1, 28, 28)
@@ -63,6 +145,14 @@ def test_what_cannot_be_made_sparse_is_refused():
         (lambda: sparse.to_sparse(pruned(0.5), 1.5), ValueError, "max_density must lie"),
         (lambda: sparse.SparseLinear(nn.Conv2d(1, 1, 1)), TypeError, "must be a torch.nn.Linear"),
         (lambda: sparse.SparseLinear(nn.Linear(4, 4).half()), TypeError, "float32 or float64"),
+        (lambda: sparse.DenseLinear(nn.Conv2d(1, 1, 1)), TypeError, "must be a torch.nn.Linear"),
+        (lambda: sparse.GatherLinear(None), TypeError, "must be a torch.nn.Linear"),
+        (lambda: sparse.GatherLinear(nn.Linear(4, 4), nn.Linear), ValueError, "form must be one of"),
+        (lambda: sparse.BlockLinear(nn.Linear(4, 6)), ValueError, r"dimensions 4 divides, got \(6, 4\)"),
+        (lambda: sparse.fastest(LeNet5(), torch.ones(1, 784)), ValueError, "got conv1: Conv2d"),
+        (lambda: sparse.fastest(LeNet300(), torch.ones(2, 28, 27)), ValueError, r"784 numbers each, got shape \(2, 28, 27\)"),
+        (lambda: sparse.fastest(LeNet300(), torch.ones(784)), ValueError, r"example_input must be \(N, ...\)"),
+        (lambda: sparse.fastest(LeNet300(), None), TypeError, "example_input must be a torch.Tensor"),
         (lambda: sparse.to_csr(torch.ones(3)), ValueError, r"shape \(out, in\)"),
     ]:
         with pytest.raises(error, match=message):

@@ -1,4 +1,4 @@
-"""The explorer of chapter 01: what it shows is what the package computes."""
+"""The explorers of chapters 00 and 01: what it shows is what the package computes."""
 
 import copy
 import re
@@ -75,3 +75,25 @@ def test_a_model_without_weights_and_a_dataset_that_is_none_are_refused(network,
         widgets.prune_by_size(nn.Sequential(nn.Flatten()), images)
     with pytest.raises(TypeError, match="dataset must be a TensorDataset"):
         widgets.prune_by_size(network, [1, 2])
+
+
+def test_the_filmstrip_says_what_the_pruned_network_reads(images):
+    lenet5 = load_pretrained("lenet5", 0)
+    box = widgets.filmstrip(lenet5, images)
+    scores = {name: weight.detach().abs() for name, weight in prunable(lenet5).items()}
+    pictures = set()
+    for sparsity, scope, image in ((0.0, "layer", 3), (0.95, "layer", 3), (0.95, "global", 7)):
+        for name, value in (("sparsity_asked", sparsity), ("scope", scope), ("image", image)):
+            box.controls[name].value = value
+        small = copy.deepcopy(lenet5)
+        apply_masks(small, mask_model(scores, sparsity, scope))
+        answer = small(images.tensors[0])[image].detach().softmax(0)
+        assert f"it reads a {int(answer.argmax())}, with probability {float(answer.max()):.2f}" in box.text.value
+        assert f"the label is {int(images.tensors[1][image])}." in box.text.value
+        assert f"Accuracy on 500 images: {accuracy(small, images):.2f} %" in box.text.value
+        pictures.add(bytes(box.picture.value))
+    assert len(pictures) == 3
+
+
+def test_the_filmstrip_says_that_it_wants_convolutions(network, images):
+    assert "Conv2d" in widgets.filmstrip(network, images).text.value

@@ -4,7 +4,7 @@ import html
 import logging
 import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,8 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments
 from prunelab.masks import expand_masks, prunable
 from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.training import accuracy
+from prunelab.measure import tables
+from prunelab.training import evaluator
 
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns on import where a CUDA toolkit meets no GPU
 from torch.utils.benchmark import Timer  # noqa: E402
@@ -57,7 +58,7 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
     """
     _module("model", model)
-    masks = expand_masks(model, masks or {})
+    masks = expand_masks(model, {} if masks is None else masks)
     return sum(int((p.detach() * masks.get(name, 1)).count_nonzero()) for name, p in model.named_parameters())
 
 
@@ -91,7 +92,8 @@ def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torc
     """
     _module("model", model)
     arguments.tensor("example_input", example_input)
-    expanded = expand_masks(model, masks or {})
+    expanded = expand_masks(model, {} if masks is None else masks)
+    arguments.fits("example_input", example_input, model)
     total = 0
 
     def count(name: str, layer: nn.Module, output: torch.Tensor) -> None:
@@ -163,26 +165,22 @@ class Comparison:
         return [head[i] for i in keep], [[line[i] for i in keep] for line in body]
 
     def __str__(self) -> str:
-        head, body = self._table()
-        widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-        lines = ["  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-                 for line in [head, *body]]  # fmt: skip
-        return "\n".join([*lines, self.conditions])
+        return f"{tables.text(*self._table())}\n{self.conditions}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, body = self._table()
-
-        def line(tag: str, cells: list[str]) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        rows = "".join(line("td", cells) for cells in body)
-        return f"<table><thead>{line('th', head)}</thead><tbody>{rows}</tbody></table><p>{html.escape(self.conditions)}</p>"
+        return f"{tables.web(*self._table())}<p>{html.escape(self.conditions)}</p>"
 
 
-def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, dataset: TensorDataset | None = None) -> Comparison:
+def compare(
+    models: Mapping[str, nn.Module],
+    example_input: torch.Tensor,
+    dataset: TensorDataset | Callable[[nn.Module], float] | None = None,
+) -> Comparison:
     """Measure ``models`` (name -> model) side by side: accuracy on ``dataset``, parameters, nonzeros, bytes, MACs and latency.
+
+    In place of a dataset there may be a function ``evaluate(model) -> percent``: for what no accuracy on labelled images measures.
 
     MACs and latency are those of one pass of ``example_input`` ``(batch, ...)``. The timed runs are interleaved, so that a
     disturbance of the machine meets every model. Each row's ``speedup`` is the median over rounds of first time / own time with a
@@ -192,6 +190,7 @@ def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, datase
     Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no tensor.
     Source: notebook 00.
     """
+    evaluate = None if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))
     rows = []
@@ -200,7 +199,7 @@ def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, datase
         rows.append(
             {
                 "model": name,
-                "accuracy": None if dataset is None else accuracy(model, dataset),
+                "accuracy": None if dataset is None else evaluate(model),
                 "parameters": parameters(model),
                 "nonzeros": nonzeros(model),
                 "bytes": bytes_on_disk(model),
@@ -220,7 +219,12 @@ def compare(models: Mapping[str, nn.Module], example_input: torch.Tensor, datase
 
 
 def verdict(low: float, middle: float, high: float) -> str:
-    """Return what may be said of a speed-up (first time / own time) with the interval ``low`` to ``high``. Source: notebook 00."""
+    """Return what may be said of a speed-up (first time / own time) with the interval ``low`` to ``high``.
+
+    Raises TypeError or ValueError for what is no positive number. Source: notebook 00.
+    """
+    for name, value in (("low", low), ("middle", middle), ("high", high)):
+        arguments.positive(name, value)
     if low > 1 + REAL:
         return f"~{middle:5.2f} x faster"
     if high < 1 / (1 + REAL):
@@ -251,6 +255,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
         raise ValueError(f"models must be a non-empty dict of name -> model, got {models!r:.80}")
     for name, model in models.items():
         _module(f"models[{name!r}]", model)
+        arguments.fits("example_input", example_input, model)
     timers, calls = {}, {}
     for name, model in models.items():
         timers[name] = Timer("model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads())
@@ -259,7 +264,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
                 timers[name].timeit(1).mean for _ in range(5)
             )  # timeit warms up; one slow run must not shorten the blocks
             calls[name] = max(1, round(BLOCK_SECONDS / fastest))
-    times = {name: [] for name in models}
+    times: dict[str, list[float]] = {name: [] for name in models}
     order, shuffler = list(models), random.Random(0)
     for _ in range(ROUNDS):
         shuffler.shuffle(order)  # a fixed order could beat in time with something else on the machine

@@ -1,0 +1,283 @@
+"""Removal from chains against the masked network, against a hand-made small one and against torch_pruning; padding."""
+
+import copy
+from collections import OrderedDict
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_pruning
+from surgery_models import HIDDEN, OwnCNN, assert_same, filter_masks, masked, net, randomise, size
+from torch import nn
+
+from prunelab.masks import mask_model, prunable
+from prunelab.models import MODELS
+from prunelab.surgery import remove_filters
+
+# ---- equality with the masked network
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.9])
+def test_equals_the_masked_network(name, sparsity):
+    model = net(name)
+    before = copy.deepcopy(model.state_dict())
+    masks = filter_masks(model, HIDDEN[name], sparsity)
+    small = remove_filters(model, masks)
+    assert_same(small, masked(model, masks))
+    kept = {n: int(mask.sum()) for n, mask in masks.items()}
+    assert all(len(small.get_parameter(n)) == kept[n] for n in masks)
+    assert size(small) < size(model) and type(small) is type(model)
+    assert all(torch.equal(value, before[n]) for n, value in model.state_dict().items()), "the argument was changed"
+    for before_module, module in zip(model.modules(), small.modules(), strict=True):  # the attributes tell the truth
+        for attribute in ("in_channels", "out_channels", "in_features", "out_features", "num_features"):
+            if hasattr(module, attribute):
+                dimension = 1 if attribute.startswith("in_") else 0
+                assert getattr(module, attribute) == module.weight.shape[dimension] <= getattr(before_module, attribute)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_layer_at_a_time_and_full_masks(name):
+    model = net(name)
+    for layer in HIDDEN[name]:
+        masks = filter_masks(model, [layer], 0.5)
+        full = {n: mask.expand(model.get_parameter(n).shape).clone() for n, mask in masks.items()}
+        assert_same(remove_filters(model, full), masked(model, masks))
+    assert size(remove_filters(model, {})) == size(model)
+
+
+def test_the_fold_matters():
+    model = net("lenet5")
+    masks = filter_masks(model, ["conv1"], 0.5)
+    small = remove_filters(model, masks)
+    small.conv2.bias = nn.Parameter(model.conv2.bias.detach().clone())  # undo the fold
+    x = torch.randn(4, 1, 28, 28, dtype=torch.float64)
+    assert not torch.allclose(small(x), masked(model, masks)(x), atol=1e-3)
+
+
+def test_small_by_hand():
+    """Two inputs, three neurons, one output: the second neuron goes, and its ReLU(0.5) times 10 moves into the last bias."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).eval()
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+        model[0].bias.copy_(torch.tensor([0.1, 0.5, -0.3]))
+        model[2].weight.copy_(torch.tensor([[7.0, 10.0, 8.0]]))
+        model[2].bias.copy_(torch.tensor([1.0]))
+    small = remove_filters(model, {"0.weight": torch.tensor([[True], [False], [True]])})
+    assert small[0].weight.tolist() == [[1, 2], [5, 6]] and torch.equal(small[0].bias, torch.tensor([0.1, -0.3]))
+    assert small[2].weight.tolist() == [[7, 8]] and small[2].bias.tolist() == [6.0]
+
+
+def test_batchnorm_masks_and_both():
+    model = net("lenet5_bn")
+    for masks in (
+        {"bn1.weight": torch.arange(6) % 2 == 0},
+        {"bn1.weight": torch.arange(6) < 4, "bn2.weight": torch.arange(16) > 3},
+        filter_masks(model, ["conv1", "fc1"], 0.5) | {"bn1.weight": torch.arange(6) < 5, "bn2.weight": torch.arange(16) > 9},
+    ):
+        small = remove_filters(model, masks)
+        assert_same(small, masked(model, masks))
+        assert small.conv1.out_channels == small.bn1.num_features == small.conv2.in_channels < 6
+
+
+def test_single_weights_stay_zero_and_empty_layers_keep_one():
+    model = net("lenet300")
+    masks = mask_model({n: w.detach().abs() for n, w in prunable(model).items()}, 0.5)
+    masks["fc1.weight"][:150] = False
+    small = remove_filters(model, masks)
+    assert small.fc1.out_features == 150 and int((small.fc1.weight == 0).sum()) == int((~masks["fc1.weight"][150:]).sum())
+    assert_same(small, masked(model, masks))
+    for name in MODELS:
+        model = net(name)
+        masks = {f"{layer}.weight": torch.zeros_like(model.get_submodule(layer).weight, dtype=torch.bool) for layer in HIDDEN[name]}
+        small = remove_filters(model, masks)
+        assert all(len(small.get_submodule(layer).weight) == 1 for layer in HIDDEN[name])
+        assert_same(small, masked(model, masks))
+
+
+def test_layers_without_bias_get_one_only_when_needed():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        OrderedDict(
+            a=nn.Linear(4, 6, bias=True),
+            act=nn.Sigmoid(),
+            b=nn.Linear(6, 5, bias=False),
+            relu=nn.ReLU(),
+            c=nn.Linear(5, 2, bias=False),
+        )
+    )
+    model = randomise(model)
+    masks = filter_masks(model, ["a", "b"])
+    small = remove_filters(model, masks)
+    assert small.b.bias is not None, "Sigmoid(bias) of the dropped neurons must go somewhere"
+    assert_same(small, masked(model, masks), (5, 4))
+    only_b = filter_masks(model, ["b"])
+    assert remove_filters(model, only_b).c.bias is None, "ReLU(0) is nothing to fold"
+
+
+def test_a_module_with_its_own_forward():
+    torch.manual_seed(5)
+    model = randomise(OwnCNN())
+    masks = filter_masks(model, ["body.0", "conv", "fc"], 0.5)
+    small = remove_filters(model, masks)
+    assert type(small) is OwnCNN and small.body[0].out_channels == 4 and small.fc.in_features == 54
+    assert_same(small, masked(model, masks))
+
+
+def test_the_result_trains_and_keeps_mode_and_dtype():
+    model = MODELS["lenet5_bn"]().train()
+    model.conv1.weight.requires_grad_(False)
+    small = remove_filters(model, filter_masks(model, ["conv1", "fc1"]))
+    assert small.training and small.bn1.training and not small.conv1.weight.requires_grad and small.conv2.weight.requires_grad
+    small(torch.randn(4, 1, 28, 28)).sum().backward()
+    assert small.conv2.weight.grad.shape == small.conv2.weight.shape and small.fc1.weight.dtype == torch.float32
+    assert all(p.is_leaf for p in small.parameters())
+
+
+# ---- agreement with torch_pruning
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_agrees_with_torch_pruning(name):
+    """torch_pruning drops the constant that a filter sends on, so the dropped filters' biases are 0 here (and beta, mean)."""
+    model = net(name)
+    masks = filter_masks(model, HIDDEN[name], 0.5)
+    for parameter, mask in masks.items():
+        dropped = ~mask.flatten()
+        model.get_parameter(parameter.replace("weight", "bias")).data[dropped] = 0
+        norm = getattr(model, parameter.replace(".weight", "").replace("conv", "bn"), None)
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.bias.data[dropped] = 0
+            norm.running_mean[dropped] = 0
+    reference = copy.deepcopy(model)
+    x = torch.randn(2, 1, 28, 28, dtype=torch.float64)
+    for parameter, mask in masks.items():
+        layer = reference.get_submodule(parameter.removesuffix(".weight"))
+        prune = torch_pruning.prune_conv_out_channels if isinstance(layer, nn.Conv2d) else torch_pruning.prune_linear_out_channels
+        graph = torch_pruning.DependencyGraph().build_dependency(reference, example_inputs=x)
+        graph.get_pruning_group(layer, prune, idxs=(~mask.flatten()).nonzero().flatten().tolist()).prune()
+    small = remove_filters(model, masks)
+    assert {n: p.shape for n, p in small.named_parameters()} == {n: p.shape for n, p in reference.named_parameters()}
+    assert_same(small, reference)
+
+
+# ---- padding
+
+
+def padded(mode="zeros", bias=True) -> nn.Module:
+    torch.manual_seed(2)
+    return randomise(
+        nn.Sequential(
+            OrderedDict(
+                first=nn.Conv2d(1, 6, 3, padding=1, bias=bias),
+                relu=nn.ReLU(),
+                pool=nn.MaxPool2d(3, stride=2, padding=1),
+                second=nn.Conv2d(6, 4, 3, padding=1, padding_mode=mode),
+                flatten=nn.Flatten(),
+                last=nn.Linear(4 * 14 * 14, 3),
+            )
+        )
+    )
+
+
+def test_zero_padding_is_refused_unless_the_constant_is_zero():
+    model = padded()
+    model.first.bias.data.copy_(torch.tensor([0.5, -0.5, 0.5, 0.5, -0.1, 0.5]))
+    mask = torch.ones(6, 1, 1, 1, dtype=torch.bool)
+    mask[0] = False
+    with pytest.raises(ValueError, match=r"second pads with zeros.*0\.5"):
+        remove_filters(model, {"first.weight": mask})
+    harmless = torch.tensor([True, False, True, True, False, True]).view(6, 1, 1, 1)  # ReLU(-0.5) = ReLU(-0.1) = 0
+    assert_same(remove_filters(model, {"first.weight": harmless}), masked(model, {"first.weight": harmless}))
+    no_bias = padded(bias=False)
+    assert_same(remove_filters(no_bias, {"first.weight": mask}), masked(no_bias, {"first.weight": mask}))
+
+
+@pytest.mark.parametrize("mode", ["replicate", "reflect", "circular"])
+def test_padding_that_repeats_the_constant_is_exact(mode):
+    model = padded(mode)
+    masks = filter_masks(model, ["first"])
+    assert_same(remove_filters(model, masks), masked(model, masks))
+
+
+# ---- what a chain may hold beside ReLU and flatten
+
+
+def test_a_view_by_size_is_a_flatten():
+    class Viewed(OwnCNN):
+        def forward(self, x):
+            x = self.pool(F.relu(self.body(x)))
+            x = self.mean(self.conv(x))
+            return self.head(self.norm(self.fc(x.view(x.size(0), -1))))
+
+    model = randomise(Viewed())
+    masks = filter_masks(model, ["conv", "fc"])
+    small = remove_filters(model, masks)
+    assert small.fc.in_features == 54
+    assert_same(small, masked(model, masks))
+
+
+def test_a_flatten_of_tokens():
+    """Behind (N, 3, 4) the features come last, so that the inputs of one channel are not in a row."""
+    model = randomise(nn.Sequential(OrderedDict(a=nn.Linear(4, 4), f=nn.Flatten(), b=nn.Linear(12, 2))))
+    masks = filter_masks(model, ["a"])
+    small = remove_filters(model, masks, torch.zeros(2, 3, 4))
+    assert small.b.in_features == 6
+    assert_same(small, masked(model, masks), (7, 3, 4))
+
+
+def test_a_batchnorm_that_ends_its_channels_anywhere():
+    """Its scale is masked, so its channel is the shift, whatever stands between it and the filter."""
+    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), relu=nn.ReLU(), n=nn.BatchNorm2d(4), b=nn.Conv2d(4, 2, 3), f=nn.Flatten())
+    model = randomise(nn.Sequential(layers))
+    masks = {"n.weight": torch.arange(4) > 1}
+    small = remove_filters(model, masks)
+    assert small.a.out_channels == small.n.num_features == small.b.in_channels == 2
+    assert_same(small, masked(model, masks))
+
+
+def test_an_unpadded_depthwise_convolution_passes_a_constant_on():
+    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), deep=nn.Conv2d(4, 4, 3, groups=4), f=nn.Flatten(), out=nn.Linear(16, 2))
+    model = randomise(nn.Sequential(layers))
+    masks = filter_masks(model, ["a"])
+    small = remove_filters(model, masks)
+    assert small.deep.groups == small.deep.out_channels == 2 and small.out.in_features == 8
+    assert_same(small, masked(model, masks), (7, 1, 6, 6))
+
+
+def test_an_average_that_counts_its_padding_is_no_constant():
+    for counts in (True, False):
+        average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=counts)
+        model = randomise(nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), p=average, b=nn.Conv2d(4, 2, 1), f=nn.Flatten())))
+        masks = filter_masks(model, ["a"])
+        if counts:
+            with pytest.raises(ValueError, match="b reads channels of a that are no constants"):
+                remove_filters(model, masks)
+        else:
+            assert_same(remove_filters(model, masks), masked(model, masks))
+
+
+def test_the_last_lock_holds_where_the_outputs_show_nothing():
+    """The forward multiplies by the number of channels, unseen by the graph; the last layer is zero, as in vision transformers."""
+
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            x = self.b(self.a(x) * self.a.out_features)
+            return self.head(x)
+
+    model = randomise(Hidden())
+    model.head.weight.data.zero_()
+    with pytest.raises(ValueError, match="b gives other outputs"):
+        remove_filters(model, filter_masks(model, ["a"]))
+
+
+def test_dtype_and_device_stay():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        model = net("lenet5_bn").to(dtype)
+        small = remove_filters(model, filter_masks(model, ["conv1"]))
+        assert {t.dtype for t in small.state_dict().values()} == {dtype, torch.long}
+        assert torch.equal(small.fc3.weight, model.fc3.weight)
