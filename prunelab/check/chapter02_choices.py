@@ -124,6 +124,8 @@ def _cases_2_7():
             plain[k].weight.copy_(scale * torch.eye(*plain[k].weight.shape))
             plain[k].bias.zero_()
     yield Case("the example: of two square layers the first does nothing", (plain, torch.eye(2), torch.tensor([0, 1])))
+    double = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
+    yield Case("two Linear layers in a row", (double, torch.randn(12, 4), torch.randint(0, 3, (12,))))
     for about, sizes, count in [
         ("a chain 4-6-6-6-3", (4, 6, 6, 6, 3), 20),
         ("the input fits, too: 5-5-5-4", (5, 5, 5, 4), 12),

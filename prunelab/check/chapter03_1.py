@@ -67,6 +67,7 @@ def _cases_3_1():
             {n: draw(*s, dtype=torch.float64) for n, s in [("a", (2, 7)), ("b", (5, 1, 3, 3)), ("c", (3, 3))]},
         ),
         ("one layer, not square", {"only": draw(7, 2)}),
+        ("a layer of small weights", {"fc1": 0.01 * draw(3, 4), "fc2": draw(2, 3)}),
         ("a filter that is zero", {"fc": torch.tensor([[0.0, 0.0], [0.0, 0.0], [-1.0, 2.0]])}),
         ("a layer whose weights are all zero", zeros),
     ]:
