@@ -181,3 +181,13 @@ def sizes(name: str, shape: tuple[int, ...], dimensions: int | None = None) -> t
     if not sizes or (dimensions is not None and len(sizes) != dimensions) or math.prod(sizes) > 2**31:
         raise ValueError(f"{name} must have {dimensions or 'one or more'} sizes and at most 2**31 elements, got {sizes}")
     return sizes
+
+
+def whole_below(name: str, value: torch.Tensor, limit: int) -> torch.Tensor:
+    """Return ``value`` if it is a non-empty int64 tensor of numbers from 0 to ``limit - 1``, else raise TypeError or ValueError."""
+    if tensor(name, value).dtype != torch.int64:
+        raise TypeError(f"{name} must be int64 numbers, got {value.dtype}")
+    low, high = (int(end) for end in value.aminmax())
+    if low < 0 or high >= limit:
+        raise ValueError(f"{name} must lie in 0 to {limit - 1}, got {low} to {high}")
+    return value

@@ -204,21 +204,23 @@ def watch(model: nn.Module) -> dict[str, tuple[nn.Module, torch.Tensor, torch.Te
 
 
 def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: patches for a convolution, else one position."""
+    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: the patches of a convolution, the places of a
+    sequence ``(N, T, inputs)``, else one position."""
     if not isinstance(layer, nn.Conv2d | nn.Linear):
         raise TypeError(f"layer must be an nn.Linear or nn.Conv2d, got {type(layer).__name__}")
     arguments.tensor("x", x)
     if isinstance(layer, nn.Conv2d):
         return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-    if x.ndim != 2:
-        raise ValueError(f"inputs of a Linear layer must have shape (N, inputs), got {tuple(x.shape)}")
-    return x[..., None]
+    if x.ndim < 2:
+        raise ValueError(f"inputs of a Linear layer must have shape (N, ..., inputs), got {tuple(x.shape)}")
+    return x.reshape(len(x), -1, x.shape[-1]).transpose(1, 2)
 
 
 def _squares(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
     """Return the sum over examples of the squared gradient per example, of the weight's shape; ``g`` is the output's gradient."""
     if isinstance(layer, nn.Linear):
-        columns(layer, x)  # refuses what is no matrix
+        if x.ndim != 2:
+            raise ValueError(f"inputs of a Linear layer must have shape (N, inputs), got {tuple(x.shape)}")
         return (g.double() ** 2).T @ (x.double() ** 2)
     per_example = g.flatten(2) @ columns(layer, x).transpose(1, 2)
     return per_example.double().square().sum(0).view(layer.weight.shape)

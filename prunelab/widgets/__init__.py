@@ -4,6 +4,7 @@ from prunelab.widgets.activations import compare_criteria, drop_units, energy_ex
 from prunelab.widgets.after_training import removal_explorer
 from prunelab.widgets.concepts import filmstrip, prune_by_size
 from prunelab.widgets.criteria import quadratic, scale_trick
+from prunelab.widgets.language import written_text
 from prunelab.widgets.records import compression_explorer
 from prunelab.widgets.semi_structured import nm_explorer
 from prunelab.widgets.sparse import crossover_explorer
@@ -26,4 +27,5 @@ __all__ = [
     "scale_trick",
     "storage_explorer",
     "torch_prune_explorer",
+    "written_text",
 ]
