@@ -151,7 +151,7 @@ def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
     """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers themselves know."""
     training = [(part, part.training) for part in model.modules()]
     try:
-        with torch.no_grad():
+        with torch.inference_mode():
             model.eval()(value)
     except (RuntimeError, IndexError) as cause:
         raise ValueError(

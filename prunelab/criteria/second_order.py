@@ -208,7 +208,8 @@ def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     sequence ``(N, T, inputs)``, else one position."""
     if not isinstance(layer, nn.Conv2d | nn.Linear):
         raise TypeError(f"layer must be an nn.Linear or nn.Conv2d, got {type(layer).__name__}")
-    arguments.tensor("x", x)
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
     if isinstance(layer, nn.Conv2d):
         return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
     if x.ndim < 2:

@@ -205,7 +205,9 @@ def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="normalize must be one of 'layer', 'none', got 'l1'"):
         taylor(small(), data(), normalize="l1")
     with pytest.raises(ValueError, match="responses must be"):
-        intra_class_correlation(torch.ones(3), torch.ones(3))
+        intra_class_correlation(torch.ones(3), torch.ones(3, dtype=torch.long))
+    with pytest.raises(TypeError, match="labels must be whole numbers"):
+        intra_class_correlation(torch.ones(3, 2), torch.ones(3))
 
 
 def test_a_layer_behind_a_shortcut_is_not_scored():

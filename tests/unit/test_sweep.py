@@ -177,7 +177,7 @@ def test_the_same_call_runs_on_a_dask_cluster(tmp_path):
         ({"grid": [3]}, TypeError, "must be a dict of argument name"),
         ({"grid": [{"x": 1}, {"x": 1}]}, ValueError, "configuration twice, got 1 repeated"),
         ({"grid": [{"x": torch.ones(1)}]}, TypeError, "must be JSON"),
-        ({"n_jobs": 0}, ValueError, "n_jobs must be at least 1, got 0"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be a whole number other than 0, got 0"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_run(tmp_path, change, error, message):
@@ -202,7 +202,7 @@ def test_the_paired_interval_is_that_of_scipy_and_drops_what_the_networks_share(
     [
         (([1], [2]), "at least 2, got 1 and 1"),
         (([1, 2], [2]), "got 2 and 1"),
-        (([1, float("nan")], [2, 3]), "must be finite"),
+        (([1, float("nan")], [2, 3]), "must hold finite numbers"),
         (([1, 2], [2, 3], 1.0), "confidence must lie between 0 and 1"),
     ],
 )

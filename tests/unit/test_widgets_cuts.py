@@ -68,6 +68,6 @@ def test_the_crossover_reads_the_measured_table():
 
 
 def test_what_is_no_network_is_refused(few):
-    for explore in (widgets.file_explorer, lambda model, data: widgets.removal_explorer(model, data, {})):
+    for explore in (widgets.file_explorer, lambda model, data: widgets.removal_explorer(model, data, {"a": torch.ones(2)})):
         with pytest.raises(TypeError, match="model must be"):
             explore(torch.ones(2), few)
