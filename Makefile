@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_OPTIONS
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-browser notebooks exercises diagrams checkpoints results contents pins format site screenshots clean setup-lab setup-test
+.PHONY: help lab test test-browser notebooks exercises diagrams checkpoints results contents pins format types site screenshots clean setup-lab setup-test
 
 help: ## list the targets
 	@echo "make lab                    set up the course in .venv, then open it in JupyterLab"
@@ -19,6 +19,7 @@ help: ## list the targets
 	@echo "make exercises [NAME=...]   release notebooks/exercises from notebooks/solutions"
 	@echo "make diagrams               draw images/*.svg"
 	@echo "make format                 format and lint the package, the tests and the notebooks"
+	@echo "make types                  check the types of the package"
 	@echo "make site                   build the website in docs/_build/html"
 	@echo "make checkpoints            train the networks in data/checkpoints again (a quarter of an hour)"
 	@echo "make results [NAME=...]     repeat one of the experiments behind data/results, or list them (minutes to hours)"
@@ -68,6 +69,9 @@ format: setup-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+types: setup-test
+	$(BIN)/python -m mypy
+
 site: setup-test
 	$(BIN)/python scripts/site.py
 
@@ -75,7 +79,7 @@ screenshots: setup-test
 	$(BIN)/python -m scripts.screenshots
 
 clean:
-	rm -rf $(VENV) docs/_build build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .hypothesis
 
 # --- set-up: fast when there is nothing to do, mends itself after an interruption ----------------------------------------------
 

@@ -4,4 +4,4 @@ The modules follow the course's pipeline, score -> group -> keep -> mask -> (fin
 from the module that holds it, for example ``from prunelab.masks import keep_top``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

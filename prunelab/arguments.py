@@ -3,10 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+
+Value = TypeVar("Value")
 
 
 def fraction(name: str, value: float) -> float:
@@ -36,7 +39,7 @@ def positive(name: str, value: float) -> float:
     return value
 
 
-def one_of(name: str, value: object, allowed: Iterable) -> object:
+def one_of(name: str, value: Value, allowed: Iterable) -> Value:
     """Return ``value`` if it is among ``allowed``, else raise ValueError listing them."""
     allowed = list(allowed)
     if value not in allowed:

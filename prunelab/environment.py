@@ -3,6 +3,8 @@
 import os
 import platform
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -55,8 +57,8 @@ def problems(data: Path | str = DATA) -> list[str]:
             found.append(f"The package {requirement.name} is not installed; {REPAIR}.")
         elif not requirement.specifier.contains(Version(version), prereleases=True):
             found.append(f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}.")
-    attempts = [lambda: load_mnist(data / "mnist")]
-    attempts += [lambda n=name, s=seed: load_pretrained(n, s, data / "checkpoints") for name in MODELS for seed in SEEDS]
+    attempts: list[Callable[[], object]] = [partial(load_mnist, data / "mnist")]
+    attempts += [partial(load_pretrained, name, seed, data / "checkpoints") for name in MODELS for seed in SEEDS]
     for attempt in attempts:
         try:
             attempt()

@@ -66,9 +66,9 @@ def mask_model(
         return {name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)}
     if not isinstance(sparsity, Mapping):
         sparsity = dict.fromkeys(scores, arguments.fraction("sparsity", sparsity))
-    for name, value in sparsity.items():
+    for name, ratio in sparsity.items():
         arguments.one_of("a name in sparsity", name, scores)
-        arguments.fraction(f"sparsity[{name!r}]", value)
+        arguments.fraction(f"sparsity[{name!r}]", ratio)
     return {name: keep_top(value, sparsity.get(name, 0.0)) for name, value in scores.items()}
 
 

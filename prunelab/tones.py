@@ -33,8 +33,8 @@ def load_tones(train: int = 3000, valid: int = 1000, test: int = 2000) -> Tones:
     sizes = {"train": train, "valid": valid, "test": test}
     for name, size in sizes.items():
         arguments.count(name, size)
-    heard = [synthesise(size, seed, INSTRUMENTS[:-1]) for seed, size in enumerate(sizes.values(), start=1)]
-    return Tones(*heard, synthesise(test, 4, INSTRUMENTS[-1:]))
+    heard = {name: synthesise(size, seed, INSTRUMENTS[:-1]) for seed, (name, size) in enumerate(sizes.items(), start=1)}
+    return Tones(heard["train"], heard["valid"], heard["test"], synthesise(test, 4, INSTRUMENTS[-1:]))
 
 
 def synthesise(frames: int, seed: int = 0, instruments: Sequence[str] = INSTRUMENTS) -> TensorDataset:

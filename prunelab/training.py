@@ -15,6 +15,7 @@ from prunelab.progress import progress
 
 BATCH = 128
 MOMENTUM = 0.9
+FITS = 100  # images whose feature maps fit the processor's cache: twice as fast as 1,000 at a time
 
 
 def steps_per_epoch(dataset: TensorDataset) -> int:
@@ -47,19 +48,11 @@ def train(
     Raises ValueError or TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
     Source: notebook 00.
     """
-    arguments.count("epochs", epochs, at_least=0)
-    arguments.positive("lr", lr)
-    arguments.count("seed", seed, at_least=0)
-    for name, value in (("loss", loss), ("penalty", penalty), ("on_step", on_step)):
-        if not callable(value) and (value is not None or name == "loss"):
-            raise TypeError(f"{name} must be a function, got {value!r}")
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
     masks = {} if masks is None else masks
     apply_masks(model, masks)
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(trainable, lr=lr, momentum=MOMENTUM)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=MOMENTUM)
     steps = epochs * steps_per_epoch(dataset)
     step, history = 0, []
     with torch.random.fork_rng(devices=[]), progress(steps, "training") as bar:
@@ -70,12 +63,9 @@ def train(
             for batch in torch.randperm(len(images)).split(BATCH):
                 value = loss(model(images[batch]), labels[batch])
                 total += value.detach() * len(batch)
-                if penalty is not None:
-                    value = value + penalty(model)
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
-                optimizer.step()
+                _descend(
+                    optimizer, value if penalty is None else value + penalty(model), lr * (1 + math.cos(math.pi * step / steps)) / 2
+                )
                 step += 1
                 bar.update()
                 if on_step is not None:
@@ -98,11 +88,30 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in zip(images.split(1000), labels.split(1000), strict=True))
+        parts = zip(images.split(FITS), labels.split(FITS), strict=True)
+        correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
     finally:
         for module, mode in modes.items():
             module.training = mode
     return 100 * correct / len(images)
+
+
+def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[str, object]) -> None:
+    arguments.count("epochs", epochs, at_least=0)
+    arguments.positive("lr", lr)
+    arguments.count("seed", seed, at_least=0)
+    for name, value in functions.items():
+        if not callable(value) and (value is not None or name == "loss"):
+            raise TypeError(f"{name} must be a function, got {value!r}")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.param_groups[0]["lr"] = lr
+    optimizer.step()
 
 
 def evaluator(dataset: TensorDataset | Callable[[nn.Module], float]) -> Callable[[nn.Module], float]:

@@ -26,7 +26,8 @@ def apoz(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size: 
     Raises TypeError or ValueError for bad data or a model without an ``nn.ReLU`` behind a layer, FloatingPointError for activations
     that are not finite. Source: Hu et al., arXiv 1607.03250; notebook 03.3.
     """
-    active, total = {}, {}
+    active: dict[str, torch.Tensor] = {}
+    total: dict[str, int] = {}
     with unchanged(model):
         for found, _ in activations(model, dataset, batch_size):
             for name, z in found.items():
@@ -64,8 +65,8 @@ def taylor(
     Source: Molchanov et al., arXiv 1611.06440; notebook 03.3.
     """
     arguments.one_of("normalize", normalize, NORMALIZE)
-    check_data(dataset)
-    totals = {}
+    dataset = check_data(dataset)
+    totals: dict[str, torch.Tensor] = {}
     with unchanged(model):
         for images, labels in batches(dataset, batch_size):
             output, flows = forward(model, images)
@@ -92,7 +93,7 @@ def icc(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size: i
     Raises as ``apoz`` does, and ValueError for labels that are missing, of one class only, or all of different classes.
     Source: Tian et al., arXiv 1704.06305 (class separation by LDA); notebook 03.3.
     """
-    check_data(dataset)
+    dataset = check_data(dataset)
     labels = dataset.tensors[1]
     classes = len(labels.unique())
     if not 1 < classes < len(labels):
@@ -124,7 +125,7 @@ def intra_class_correlation(responses: torch.Tensor, labels: torch.Tensor) -> to
 
 def _pooled(model: nn.Module, dataset: TensorDataset | None, batch_size: int, how: str) -> dict[str, torch.Tensor]:
     """Return one number per example and unit, ``(N, units)`` float64: the mean or the maximum of the map."""
-    parts = {}
+    parts: dict[str, list[torch.Tensor]] = {}
     with unchanged(model):
         for found, _ in activations(model, dataset, batch_size):
             for name, z in found.items():

@@ -35,10 +35,10 @@ def activation_correlation(
     Raises TypeError or ValueError for bad data, for fewer than 2 examples and for convolutions with groups, FloatingPointError for
     activations that are not finite. Source: Sun, Wang and Tang, arXiv 1512.01891; notebook 03.3.
     """
-    check_data(dataset, labels=False)
+    dataset = check_data(dataset, labels=False)
     if len(dataset) < 2:
         raise ValueError(f"dataset must hold at least 2 examples for a correlation, got {len(dataset)}")
-    sums = {}
+    sums: dict[str, dict] = {}
     with unchanged(model), torch.no_grad():
         for images, *_ in batches(dataset, batch_size):
             _, flows = forward(model, images)
@@ -53,7 +53,7 @@ def activation_correlation(
         weights = prunable(model)
         result = {}
         for name, entry in sums.items():
-            r = _correlations(*entry["terms"], len(dataset))
+            r = _correlations(*entry["terms"], n=len(dataset))
             if not torch.isfinite(r).all():
                 raise FloatingPointError(f"the activations around {name} are not finite; look for NaN or overflow in the weights")
             score = r.abs().mean(0)
@@ -108,8 +108,8 @@ def wanda(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size:
     Raises TypeError or ValueError for bad data and for convolutions with groups, FloatingPointError for inputs that are not finite.
     Source: Sun et al., "A simple and effective pruning approach for large language models", arXiv 2306.11695; notebook 03.3.
     """
-    check_data(dataset, labels=False)
-    squares = {}
+    dataset = check_data(dataset, labels=False)
+    squares: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         for images, *_ in batches(dataset, batch_size):
             for name, flow in forward(model, images)[1].items():

@@ -146,7 +146,7 @@ def energy_aware(
     Raises TypeError or ValueError for bad data, a sparsity or ``restore`` outside [0, 1] or an unknown name.
     Source: Yang, Chen and Sze, arXiv 1611.05128; notebook 03.4.
     """
-    check_data(dataset, labels=False)
+    dataset = check_data(dataset, labels=False)
     restore = arguments.fraction("restore", restore)
     weights = prunable(model)
     ratios = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(weights, sparsity)

@@ -91,7 +91,7 @@ def activations(
     Raises as ``check_data`` and ``activated`` do, and FloatingPointError for activations that are not finite. The model must be in
     eval mode (``unchanged``). Source: notebook 03.3.
     """
-    check_data(dataset, labels=labels)
+    dataset = check_data(dataset, labels=labels)
     for images, *rest in batches(dataset, batch_size):
         with torch.no_grad():
             _, flows = forward(model, images)

@@ -5,7 +5,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
-from prunelab.criteria.registry import BATCH, Criterion, mean_gradients, per_unit, unit_layers
+from prunelab.criteria.registry import BATCH, Criterion, check_data, mean_gradients, per_unit, unit_layers
 from prunelab.masks import prunable
 
 
@@ -16,7 +16,7 @@ def gradient(model: nn.Module, dataset: TensorDataset | None = None, *, batch_si
 
     Raises TypeError or ValueError for bad data, FloatingPointError for a gradient that is not finite. Source: notebook 03.1.
     """
-    return {name: g.abs() for name, g in mean_gradients(model, dataset, batch_size).items()}
+    return {name: g.abs() for name, g in mean_gradients(model, check_data(dataset), batch_size).items()}
 
 
 def weight_gradient(
@@ -32,7 +32,7 @@ def weight_gradient(
     Source: Lee et al., arXiv 1810.02340; Molchanov et al., arXiv 1906.10771 (groups); notebook 03.1.
     """
     arguments.one_of("granularity", granularity, ("weight", "filter"))
-    gradients = mean_gradients(model, dataset, batch_size)
+    gradients = mean_gradients(model, check_data(dataset), batch_size)
     products = {name: weight.detach().double() * gradients[name] for name, weight in prunable(model).items()}
     if granularity == "weight":
         return {name: product.abs() for name, product in products.items()}

@@ -18,8 +18,8 @@ def layer_hessians(model: nn.Module, dataset: TensorDataset | None = None, *, ba
 
     Raises TypeError or ValueError for bad data or layers as ``obd``. Source: Dong et al., arXiv 1705.07565; notebook 03.2.
     """
-    check_data(dataset, labels=False)
-    totals = {name: 0 for name in prunable(model)}
+    dataset = check_data(dataset, labels=False)
+    totals: dict[str, torch.Tensor] = {}
     with unchanged(model):
         seen = watch(model)
         for images, *_ in batches(dataset, batch_size):
@@ -27,7 +27,7 @@ def layer_hessians(model: nn.Module, dataset: TensorDataset | None = None, *, ba
             model(images)
             for name, (layer, x, _) in seen.items():
                 rows = columns(layer, x).transpose(1, 2).flatten(0, 1).detach().double()
-                totals[name] += 2 * rows.T @ rows / len(dataset)
+                totals[name] = totals.get(name, 0) + 2 * rows.T @ rows / len(dataset)
     return totals
 
 

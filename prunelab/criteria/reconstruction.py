@@ -35,12 +35,14 @@ def reconstruction_error(
     activations of another through pooling or flattening alone; FloatingPointError for activations that are not finite.
     Source: He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", arXiv 1707.06168; notebook 03.3.
     """
+    dataset = check_data(dataset, labels=False)
     hessians = layer_hessians(model, dataset, batch_size=batch_size)
     with unchanged(model), torch.no_grad():
         sources = {name: flow.source for name, flow in forward(model, dataset.tensors[0][:2])[1].items() if flow.source}
     if not sources:
         raise ValueError(f"model must have a layer that reads the activations of another, got {type(model).__name__} without one")
-    weights, scores = prunable(model), {}
+    weights = prunable(model)
+    scores: dict[str, torch.Tensor] = {}
     for reader, source in sources.items():
         hessian, units = hessians[reader], len(weights[source])
         if not torch.isfinite(hessian).all():
@@ -131,10 +133,11 @@ def moments(
 
     ``(features, features)`` and ``(features, out)``, float64. Source: notebook 03.4.
     """
-    hessian = cross = 0
+    dataset = check_data(dataset, labels=False)
+    hessian = cross = torch.zeros((), dtype=torch.float64)
     with unchanged(pruned), unchanged(dense), torch.no_grad():
         old = prunable(dense)[name].double().flatten(1)
-        for images, *_ in batches(check_data(dataset, labels=False), batch_size):
+        for images, *_ in batches(dataset, batch_size):
             x, reference = (
                 patches(flow.layer, flow.inputs).transpose(1, 2).flatten(0, 1)
                 for flow in (forward(model, images)[1][name] for model in (pruned, dense))

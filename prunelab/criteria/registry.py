@@ -143,7 +143,7 @@ def mean_gradients(model: nn.Module, dataset: TensorDataset, batch_size: int = B
 
     Raises TypeError or ValueError for bad data, FloatingPointError when a gradient is not finite. Source: notebook 03.1.
     """
-    check_data(dataset)
+    dataset = check_data(dataset)
     with unchanged(model):
         weights = prunable(model)
         totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in weights.items()}

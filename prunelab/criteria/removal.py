@@ -26,8 +26,8 @@ def loss_changes(
     Raises TypeError or ValueError for bad data, a model without a ReLU behind a layer, or an unknown name in ``layers``.
     Source: Molchanov et al., arXiv 1611.06440 (the oracle); notebook 03.3.
     """
-    check_data(dataset)
-    totals = {}
+    dataset = check_data(dataset)
+    totals: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         for images, labels in batches(dataset, batch_size):
             output, flows = forward(model, images)

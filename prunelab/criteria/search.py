@@ -30,7 +30,7 @@ def masked_loss(model: nn.Module, masks: dict[str, torch.Tensor], dataset: Tenso
 
     Raises TypeError or ValueError for bad data and as ``unit_masks`` does. Source: notebook 03.4.
     """
-    check_data(dataset)
+    dataset = check_data(dataset)
     full = unit_masks(model, masks)
     with unchanged(model), torch.no_grad():
         apply_masks(model, full)
@@ -49,7 +49,7 @@ def random_search(
     03.4.
     """
     arguments.count("draws", draws)
-    check_data(dataset)
+    dataset = check_data(dataset)
     candidates = [_draw(model, sparsity, seed * 1_000_003 + i) for i in range(draws)]
     losses = [masked_loss(model, masks, dataset) for masks in candidates]
     best = int(np.argmin(losses))
@@ -74,7 +74,7 @@ def evolve(
     """
     arguments.count("generations", generations, at_least=0)
     arguments.count("population", population, at_least=4)
-    check_data(dataset)
+    dataset = check_data(dataset)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
     alive = [_draw(model, sparsity, seed * 1_000_003 + i) for i in range(population)]
     losses = [masked_loss(model, masks, dataset) for masks in alive]

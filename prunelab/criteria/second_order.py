@@ -55,7 +55,7 @@ def curvature_diagonal(
     ``G`` it is ``(G**2).T @ (X**2)``; a convolution sums over the positions first and squares then. Source: notebook 03.2.
     """
     arguments.one_of("curvature", curvature, CURVATURES)
-    check_data(dataset, labels=curvature == "empirical")
+    dataset = check_data(dataset, labels=curvature == "empirical")
     totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in prunable(model).items()}
     with unchanged(model, seed):
         seen = watch(model)
@@ -91,7 +91,7 @@ def obs(
     Raises TypeError or ValueError for bad data, a damping that is not positive or too many weights.
     Source: Hassibi and Stork, "Second order derivatives for network pruning: optimal brain surgeon" (1992); notebook 03.2.
     """
-    check_data(dataset, labels=False)
+    dataset = check_data(dataset, labels=False)
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
     size = sum(weight.numel() for weight in weights.values())
     if size > FULL_LIMIT:

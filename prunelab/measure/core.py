@@ -257,7 +257,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
                 timers[name].timeit(1).mean for _ in range(5)
             )  # timeit warms up; one slow run must not shorten the blocks
             calls[name] = max(1, round(BLOCK_SECONDS / fastest))
-    times = {name: [] for name in models}
+    times: dict[str, list[float]] = {name: [] for name in models}
     order, shuffler = list(models), random.Random(0)
     for _ in range(ROUNDS):
         shuffler.shuffle(order)  # a fixed order could beat in time with something else on the machine

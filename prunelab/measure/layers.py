@@ -95,7 +95,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     return Profile([_finished(row, passes[2:]) for row in rows.values()], _conditions(example_input))
 
 
-def _row(name: str, layer: nn.Module, inputs: tuple, output: object, earlier: dict | None) -> dict:
+def _row(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor, earlier: dict | None) -> dict:
     weight = getattr(layer, "weight", None)
     weights = weight.numel() if isinstance(weight, torch.Tensor) else 0
     moved = sum(t.numel() * t.element_size() for t in (*inputs, output, weight) if isinstance(t, torch.Tensor))

@@ -59,7 +59,7 @@ def legend_beside(axis: Axes) -> None:
 
 def legend_below(figure: Figure, columns: int = 4) -> None:
     """Put one legend for all axes of ``figure`` below them; a label that several axes have is listed once."""
-    found = {}
+    found: dict = {}
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)

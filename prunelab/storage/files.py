@@ -33,14 +33,14 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
     book = _book(encoded.arrays["data"])
     if book is not None:
         value_bits = max(len(book), 1).bit_length()  # one more than the book: the fillers of "gap" are zeros
-    entries = {"dense": (None, 0), "bitmap": (None, len(positions))}
+    entries: dict[str, tuple[int | None, int]] = {"dense": (None, 0), "bitmap": (None, len(positions))}
     sizes = {name: format_bytes(name, tuple(weight.shape), count, value_bits) for name, (_, count) in entries.items()}
     for bits in _GAP_WIDTHS:
         count = int(((distances - 1) // (1 << bits) + 1).sum())
         size = format_bytes("gap", tuple(weight.shape), count, value_bits, bits)
         if size < sizes.get("gap", size + 1):
             entries["gap"], sizes["gap"] = (bits, count), size
-    name = min(sizes, key=sizes.get)
+    name = min(sizes, key=lambda name: sizes[name])
     other = encode(weight, name, entries[name][0])
     return min(encoded, other, key=lambda e: sum(a.nbytes for a in _fold(e).values()))
 
@@ -138,7 +138,7 @@ def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {tuple(arrays[name].shape)}".encode())
-        digest.update(arrays[name].contiguous().view(torch.uint8).numpy())
+        digest.update(arrays[name].contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

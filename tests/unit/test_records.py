@@ -5,18 +5,13 @@ import json
 import pytest
 import torch
 
-from prunelab.data import DATA, load_mnist
+from prunelab.data import DATA
 from prunelab.masks import prunable
 from prunelab.models import MODELS, LeNet5, LeNet300
 from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
-
-
-@pytest.fixture(scope="module")
-def mnist():
-    return load_mnist()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])

@@ -6,24 +6,11 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from clusters import digits, network, with_dropout
 from torch.utils.data import TensorDataset
 
 from prunelab.masks import apply_masks, keep_top, sparsity
 from prunelab.training import BATCH, MOMENTUM, accuracy, steps_per_epoch, train
-
-
-def digits(examples=300, classes=3, seed=0):
-    """Return a small data set that a linear network can learn: clusters around random centres."""
-    generator = torch.Generator().manual_seed(seed)
-    centres = torch.randn(classes, 8, generator=generator) * 3
-    labels = torch.randint(classes, (examples,), generator=generator)
-    return TensorDataset(centres[labels] + torch.randn(examples, 8, generator=generator), labels)
-
-
-def network(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
 def same(a, b):
@@ -190,11 +177,6 @@ def test_frozen_parameters_stay():
 # --- seeds and modes ----------------------------------------------------------------
 
 
-def with_dropout():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 3))
-
-
 def test_the_same_seed_gives_the_same_network_another_one_does_not():
     first, second, other = with_dropout(), with_dropout(), with_dropout()
     train(first, digits(), epochs=2, seed=1)
@@ -220,38 +202,6 @@ def test_trains_in_train_mode_and_leaves_eval_mode():
     train(model, digits(), epochs=1, on_step=lambda m, step: modes.append(m.training))
     assert all(modes) and not any(module.training for module in model.modules())
 
-
-def test_accuracy_by_hand_and_in_eval_mode():
-    class First(nn.Module):
-        """Answers with the class in the first column; in train mode it is always wrong."""
-
-        def forward(self, x):
-            return F.one_hot((x[:, 0].long() + (1 if self.training else 0)) % 3, 3).float()
-
-    model = First()
-    labels = torch.arange(2500) % 3
-    images = labels.float()[:, None].clone()
-    images[:500] = (images[:500] + 1) % 3
-    assert accuracy(model, TensorDataset(images, labels)) == pytest.approx(80)
-    assert model.training, "the model's own mode is left as it was"
-
-
-def test_accuracy_leaves_partly_frozen_modes_and_takes_no_gradient():
-    model = with_dropout()
-    model[1].eval()
-    accuracy(model, digits())
-    assert [module.training for module in model] == [True, False, True]
-    assert model[0].weight.grad is None
-
-
-def test_accuracy_restores_the_mode_after_an_error():
-    model = network()
-    with pytest.raises(RuntimeError):
-        accuracy(model, TensorDataset(torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)))
-    assert model.training
-
-
-# --- bad input ----------------------------------------------------------------
 
 BAD = {
     "epochs below 0": ({"epochs": -1}, ValueError, "epochs must be at least 0, got -1"),
@@ -297,13 +247,6 @@ def test_bad_arguments_change_nothing(case):
     with pytest.raises(error, match=message):
         train(arguments.pop("model"), arguments.pop("dataset"), **arguments)
     assert same(model, before) and model.training
-
-
-@pytest.mark.parametrize("case", ["data no TensorDataset", "data without labels", "no data"])
-def test_accuracy_refuses_bad_data(case):
-    change, error, message = BAD[case]
-    with pytest.raises(error, match=message):
-        accuracy(network(), change["dataset"])
 
 
 def test_a_loss_that_becomes_nan_is_an_error_not_a_network():
