@@ -31,7 +31,7 @@ def group_members(model: nn.Module, group: Mapping[tuple[str, int], torch.Tensor
     shapes = {name: (*parameter.shape, 1)[:2] for name, parameter in parameters.items()}
     rows = max(shape[0] for shape in shapes.values())
     widths = [max(shape[1], 4) for shape in shapes.values()]
-    figure, axes = plt.subplots(1, len(shapes), figsize=(_style.WIDTH, 2.9), width_ratios=widths, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(shapes), figsize=(_style.WIDTH, 2.4), width_ratios=widths, sharey=True, squeeze=False)
     for axis, (name, shape) in zip(axes[0], shapes.items(), strict=True):
         cells = torch.zeros(shape, dtype=torch.long)
         for dim in (0, 1):
