@@ -1,13 +1,15 @@
 """Checks of arguments that several modules share: each error names the argument, the value and what is allowed."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import nn
 
 Value = TypeVar("Value")
 
@@ -21,12 +23,14 @@ def fraction(name: str, value: float) -> float:
     return float(value)
 
 
-def count(name: str, value: int, at_least: int = 1) -> int:
-    """Return ``value`` as an int of at least ``at_least``; TypeError if it is no integer, ValueError if it is too small."""
+def count(name: str, value: int, at_least: int = 1, at_most: float = math.inf) -> int:
+    """Return ``value`` as an int in [``at_least``, ``at_most``]; TypeError if it is no integer, ValueError if it is outside."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {at_least}, got {value!r}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
+    if value > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {value!r}")
     return int(value)
 
 
@@ -42,7 +46,7 @@ def positive(name: str, value: float) -> float:
 def one_of(name: str, value: Value, allowed: Iterable) -> Value:
     """Return ``value`` if it is among ``allowed``, else raise ValueError listing them."""
     allowed = list(allowed)
-    if value not in allowed:
+    if not isinstance(value, Hashable) or isinstance(value, torch.Tensor) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
@@ -94,4 +98,96 @@ def text(name: str, value: str) -> str:
     """Return ``value`` if it is a string, else raise TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {value!r:.80}")
+    return value
+
+
+def labels(name: str, value: Sequence[str], length: int | None = None) -> list[str]:
+    """Return ``value``, a sequence of ``length`` strings, as a list, else raise TypeError or ValueError."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(label, str) for label in value):
+        raise TypeError(f"{name} must be a list of strings, got {value!r:.80}")
+    if length is not None and len(value) != length:
+        raise ValueError(f"{name} must have {length} entries, got {len(value)}")
+    return list(value)
+
+
+def mask(name: str, value: torch.Tensor, shape: tuple[int, ...] | None = None) -> torch.Tensor:
+    """Return ``value`` if it is a non-empty bool tensor, of ``shape`` if one is given, else raise TypeError or ValueError."""
+    if not isinstance(value, torch.Tensor) or value.dtype != torch.bool:
+        raise TypeError(f"{name} must be a bool tensor, got {getattr(value, 'dtype', type(value).__name__)}")
+    if value.numel() == 0 or (shape is not None and value.shape != shape):
+        raise ValueError(f"{name} must have shape {'(n, ...)' if shape is None else tuple(shape)}, got {tuple(value.shape)}")
+    return value
+
+
+def module(name: str, value: nn.Module) -> nn.Module:
+    """Return ``value`` if it is a ``torch.nn.Module``, else raise TypeError."""
+    if not isinstance(value, nn.Module):
+        raise TypeError(f"{name} must be a torch.nn.Module, got {type(value).__name__}")
+    return value
+
+
+def path(name: str, value: Path | str) -> Path:
+    """Return ``value`` as a ``Path``, else raise TypeError."""
+    if not isinstance(value, str | Path):
+        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, got {value!r:.80}")
+    return Path(value)
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return ``value`` if it is True or False, else raise TypeError."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r:.80}")
+    return value
+
+
+def shaped(name: str, value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return ``value`` if it is a finite tensor of ``shape``, else raise TypeError or ValueError."""
+    if tensor(name, value).shape != shape:
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(value.shape)}")
+    return value
+
+
+def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
+    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers themselves know."""
+    training = [(part, part.training) for part in model.modules()]
+    try:
+        with torch.no_grad():
+            model.eval()(value)
+    except (RuntimeError, IndexError) as cause:
+        raise ValueError(
+            f"{name} must fit the model, got shape {tuple(value.shape)}, {value.dtype}: {str(cause)!r:.120}"
+        ) from cause
+    finally:
+        for part, mode in training:
+            part.training = mode
+
+
+def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:
+    """Return ``value`` if it is a vector, of whole numbers if asked for, else raise TypeError or ValueError."""
+    if not isinstance(value, torch.Tensor) or value.is_complex():
+        raise TypeError(f"{name} must be a tensor of real numbers, got {getattr(value, 'dtype', type(value).__name__)}")
+    if whole and (value.is_floating_point() or value.dtype == torch.bool):
+        raise TypeError(f"{name} must hold whole numbers, got {value.dtype}")
+    if value.ndim != 1:
+        raise ValueError(f"{name} must be a vector, got shape {tuple(value.shape)}")
+    return value
+
+
+def sizes(name: str, shape: tuple[int, ...], dimensions: int | None = None) -> tuple[int, ...]:
+    """Return ``shape`` as a tuple of sizes of which a tensor can be made, else raise TypeError or ValueError."""
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise TypeError(f"{name} must be a tuple of sizes, got {shape!r:.80}")
+    sizes = tuple(count(f"a size in {name}", size, at_least=0, at_most=2**31) for size in shape)
+    if not sizes or (dimensions is not None and len(sizes) != dimensions) or math.prod(sizes) > 2**31:
+        raise ValueError(f"{name} must have {dimensions or 'one or more'} sizes and at most 2**31 elements, got {sizes}")
+    return sizes
+
+
+def whole_below(name: str, value: torch.Tensor, limit: int) -> torch.Tensor:
+    """Return ``value`` if it is a non-empty int64 tensor of numbers from 0 to ``limit - 1``, else raise TypeError or ValueError."""
+    if tensor(name, value).dtype != torch.int64:
+        raise TypeError(f"{name} must be int64 numbers, got {value.dtype}")
+    low, high = (int(end) for end in value.aminmax())
+    if low < 0 or high >= limit:
+        raise ValueError(f"{name} must lie in 0 to {limit - 1}, got {low} to {high}")
     return value

@@ -59,7 +59,7 @@ def load_crepe(folder: Path | str = FOLDER) -> Crepe:
     Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
     Source: ``scripts/crepe.py``; notebook 09.2.
     """
-    path = Path(folder) / "crepe-tiny.safetensors"
+    path = arguments.path("folder", folder) / "crepe-tiny.safetensors"
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():
@@ -132,6 +132,7 @@ def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     """
     if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2 or dataset.tensors[1].ndim != 1:
         raise TypeError(f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}")
+    _shaped("the frames of the dataset", dataset.tensors[0], FRAME)
     frames, cents = dataset.tensors
     return 100 * float(((decode(outputs(model, frames)) - cents).abs() < 50).double().mean())
 

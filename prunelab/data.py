@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import TensorDataset
 
+from prunelab import arguments
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images, the values everyone uses
 VALID = 5_000
@@ -34,7 +36,7 @@ def load_mnist(folder: Path | str = DATA / "mnist") -> Mnist:
 
     Source: LeCun, Cortes and Burges, the MNIST database; used from notebook 00 on.
     """
-    folder = Path(folder)
+    folder = arguments.path("folder", folder)
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise FileNotFoundError(f"{sums} is missing: it lists the checksums of the MNIST files; restore it with git")

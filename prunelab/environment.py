@@ -48,6 +48,8 @@ def problems(data: Path | str = DATA) -> list[str]:
 
     Source: notebook 00.
     """
+    if not isinstance(data, str | Path):
+        raise TypeError(f"data must be a path, a string or a pathlib.Path, got {data!r:.80}")
     data = Path(data)
     found = []
     installed = versions()

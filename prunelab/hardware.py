@@ -61,6 +61,9 @@ def latency_by_count(
     weights = prunable(model)
     filters = len(weights[arguments.one_of("name", name, weights)])
     models = {}
+    if isinstance(counts, str | torch.Tensor) or not isinstance(counts, Iterable):
+        raise TypeError(f"counts must be whole numbers, got {counts!r:.80}")
+    counts = list(counts)
     for count in counts:
         if arguments.count("a value in counts", count) > filters:
             raise ValueError(f"a value in counts must be at most {filters}, the filters of {name}, got {count}")

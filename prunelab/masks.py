@@ -8,7 +8,7 @@ from torch import nn
 
 from prunelab import arguments
 
-SCOPES = ("layer", "global")
+SCOPES = ("layer", "global", "output")
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -48,10 +48,11 @@ def mask_model(
 
     ``sparsity`` is the fraction of scores to prune. ``scope="layer"`` prunes that fraction of each entry and also takes a dict of
     fractions by parameter name (an entry it does not name keeps everything); ``scope="global"`` ranks all scores together and
-    prunes exactly ``round(sparsity * n)`` of the whole. Scores may be per group, for example ``(out, 1, 1, 1)`` for filters.
+    prunes exactly ``round(sparsity * n)`` of the whole; ``scope="output"`` is ``"layer"`` for each output unit by itself. Scores
+    may be per group, for example ``(out, 1, 1, 1)`` for filters.
 
     Raises TypeError or ValueError for bad scores, a sparsity outside [0, 1], an unknown scope or parameter name, or a dict of
-    sparsities under global scope. Source: notebook 01.
+    sparsities under global scope. Source: notebook 01, for outputs 10.1.
     """
     arguments.one_of("scope", scope, SCOPES)
     if not isinstance(scores, Mapping) or not scores:
@@ -69,7 +70,16 @@ def mask_model(
     for name, ratio in sparsity.items():
         arguments.one_of("a name in sparsity", name, scores)
         arguments.fraction(f"sparsity[{name!r}]", ratio)
-    return {name: keep_top(value, sparsity.get(name, 0.0)) for name, value in scores.items()}
+    keep = keep_top if scope == "layer" else _keep_top_of_each
+    return {name: keep(value, sparsity.get(name, 0.0)) for name, value in scores.items()}
+
+
+def _keep_top_of_each(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
+    """Return ``keep_top`` of every ``scores[i]``, all at once."""
+    rows = scores.detach().reshape(len(scores), -1)
+    mask = torch.ones(rows.shape, dtype=torch.bool, device=rows.device)
+    mask.scatter_(1, rows.argsort(dim=1, stable=True)[:, : round(sparsity * rows.shape[1])], False)
+    return mask.view(scores.shape)
 
 
 def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -80,7 +90,7 @@ def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[st
     """
     if not isinstance(masks, Mapping):
         raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
-    parameters = dict(model.named_parameters())
+    parameters = dict(arguments.module("model", model).named_parameters())
     expanded = {}
     for name, mask in masks.items():
         arguments.one_of("a name in masks", name, parameters)
@@ -135,6 +145,8 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
     """
     if isinstance(subject, nn.Module):
+        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
+            raise ValueError(f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one")
         tensors = list(prunable(subject).values())
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())

@@ -1,18 +1,20 @@
-"""The course's four networks and their trained checkpoints.
+"""The course's networks and their trained checkpoints.
 
-Each network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart layer by layer.
+Each image network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart layer by layer.
 """
 
 import hashlib
 import json
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 
 from safetensors.torch import load
 from torch import nn
 
-from prunelab.arguments import one_of
+from prunelab import arguments
 from prunelab.data import DATA
+from prunelab.language import Decoder
 
 SEEDS = (0, 1, 2, 3, 4)
 CHECKPOINTS = DATA / "checkpoints"
@@ -115,20 +117,24 @@ class LeNet5Caffe(nn.Sequential):
 
 
 MODELS = {"lenet5": LeNet5, "lenet5_bn": LeNet5BN, "lenet300": LeNet300, "lenet5_caffe": LeNet5Caffe}
+# Character-level decoders: the second has about as many parameters as the first after its blocks lost 80 %; notebook 10.1
+DECODERS = {"decoder": Decoder, "decoder_fifth": partial(Decoder, width=60)}
+DECODER_SEEDS = (0, 1, 2)
 
 
 def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) -> nn.Module:
-    """Return a trained network in eval mode: ``name`` is a key of ``MODELS``, ``seed`` one of 0 to 4.
+    """Return a trained network in eval mode: ``name`` is a key of ``MODELS``, ``seed`` one of 0 to 4; or
+    ``name`` is a key of ``DECODERS`` and ``seed`` one of 0 to 2.
 
     Different seeds are independently trained networks, so a comparison over seeds is a comparison over networks. The JSON file
     beside each checkpoint says how it was trained and what it scores.
 
     Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
-    missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py``; notebook 00.
+    missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py`` and ``decoders.py``; notebook 00.
     """
-    one_of("name", name, MODELS)
-    one_of("seed", seed, SEEDS)
-    path = Path(folder) / f"{name}-seed{seed}.safetensors"
+    arguments.one_of("name", name, MODELS | DECODERS)
+    arguments.one_of("seed", seed, DECODER_SEEDS if name in DECODERS else SEEDS)
+    path = arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"
     card = path.with_suffix(".json")
     for file in (card, path):
         if not file.is_file():
@@ -138,6 +144,6 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     found = hashlib.sha256(raw).hexdigest()
     if found != expected:
         raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
-    model = MODELS[name]()
+    model = (MODELS | DECODERS)[name]()
     model.load_state_dict(load(raw))
     return model.eval()

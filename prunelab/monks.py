@@ -38,7 +38,16 @@ def monk(problem: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def outputs(weights: torch.Tensor, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the network's outputs ``(N,)`` and their derivatives by every weight ``(N, weights)``. Source: notebook 03.2."""
+    """Return the network's outputs ``(N,)`` and their derivatives by every weight ``(N, weights)``.
+
+    Raises TypeError or ValueError if the three parts do not fit. Source: notebook 03.2.
+    """
+    if arguments.tensor("inputs", inputs).ndim != 2 or inputs.dtype != torch.float64:
+        raise ValueError(f"inputs must be float64 of shape (N, inputs), got {inputs.dtype} of shape {tuple(inputs.shape)}")
+    size = inputs.shape[1] + 1
+    fits = arguments.tensor("weights", weights).ndim == 1 and len(weights) > 1 and (len(weights) - 1) % size == 0
+    if not fits or weights.dtype != torch.float64:
+        raise ValueError(f"weights must be float64, {size} per hidden unit and 1, got {weights.dtype}, {tuple(weights.shape)}")
     hidden = (len(weights) - 1) // (inputs.shape[1] + 1)
     first, last = weights[:-hidden - 1].view(hidden, -1), weights[-hidden - 1 :]  # fmt: skip
     h = torch.tanh(inputs @ first.T)
@@ -50,7 +59,11 @@ def outputs(weights: torch.Tensor, inputs: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def correct(weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the share of robots, in [0, 1], whose output has the sign of the target. Source: notebook 03.2."""
+    """Return the share of robots, in [0, 1], whose output has the sign of the target.
+
+    Raises TypeError or ValueError as ``outputs`` does, and for other than N targets. Source: notebook 03.2.
+    """
+    arguments.shaped("targets", targets, arguments.tensor("inputs", inputs).shape[:1])
     return float(((outputs(weights, inputs)[0] > 0) == (targets > 0)).double().mean())
 
 
@@ -60,6 +73,9 @@ def fit(weights: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor, targets
     The loss is half the mean squared error plus half of 1e-4 times the sum of squares. A step solves ``(J^T J / N + (decay + mu) I)
     d = -gradient``; mu falls to a third when the loss falls, else the step is undone and mu doubles. Source: notebook 03.2.
     """
+    outputs(weights, inputs)  # refuses what does not fit
+    arguments.mask("mask", mask, weights.shape), arguments.shaped("targets", targets, (len(inputs),))
+    steps = arguments.count("steps", steps, at_least=0)
     weights, mu = weights * mask, 1e-2
     identity = torch.eye(int(mask.sum()), dtype=weights.dtype)
 
@@ -107,6 +123,7 @@ def prune(weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, cr
     Raises ValueError for an unknown criterion. Source: Hassibi and Stork (1992); notebook 03.2.
     """
     arguments.one_of("criterion", criterion, CRITERIA)
+    correct(weights, inputs, targets)  # refuses what does not fit
     mask, path = torch.ones_like(weights, dtype=torch.bool), [weights]
     while mask.any():
         current, kept = path[-1], mask.nonzero().flatten()

@@ -92,6 +92,9 @@ def sensitivity_scan(
     Raises TypeError or ValueError for a sparsity outside [0, 1], bad scores or a bad dataset. Source: Han et al.,
     arXiv 1506.02626; notebook 04.1.
     """
+    if isinstance(sparsities, str | torch.Tensor) or not isinstance(sparsities, Iterable):
+        raise TypeError(f"sparsities must be numbers in [0, 1], got {sparsities!r:.80}")
+    arguments.module("model", model)
     grid = sorted({arguments.fraction("a value in sparsities", s) for s in sparsities} - {0.0})
     if not grid:
         raise ValueError("sparsities must hold a value above 0, got none")
@@ -175,7 +178,7 @@ def predicted_accuracy(curves: Mapping[str, Mapping[float, float]], ratios: Mapp
     """
     _check_curves(curves)
     total = 0.0
-    for name, ratio in ratios.items():
+    for name, ratio in arguments.mapping("ratios", ratios, at_least=0).items():
         curve = curves[arguments.one_of("a name in ratios", name, curves)]
         points = sorted(curve)
         if arguments.fraction(f"ratios[{name!r}]", ratio) > points[-1]:
@@ -200,13 +203,13 @@ def guard_masks(
     """
     at_least, multiple = arguments.count("at_least", at_least), arguments.count("multiple", multiple)
     if not isinstance(masks, Mapping) or not isinstance(scores, Mapping) or set(masks) != set(scores):
-        raise ValueError(f"masks and scores must name the same parameters, got {list(masks)} and {list(scores)}")
+        raise ValueError(f"masks and scores must be dicts of the same parameters, got {masks!r:.60} and {scores!r:.60}")
     guarded = {}
     for name, mask in masks.items():
         value = arguments.tensor(f"scores[{name!r}]", scores[name])
-        if mask.dtype != torch.bool or mask.shape != value.shape:
+        if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != value.shape:
             raise ValueError(f"masks[{name!r}] must be a bool tensor of shape {tuple(value.shape)} like its scores, "
-                             f"got {mask.dtype} {tuple(mask.shape)}")  # fmt: skip
+                             f"got {mask!r:.60}")  # fmt: skip
         kept = int(mask.sum())
         target = min(mask.numel(), -(-max(kept, at_least) // multiple) * multiple)
         dropped = (~mask).flatten().nonzero().squeeze(1)

@@ -104,7 +104,9 @@ def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:
 
     Raises ValueError if ``m`` does not divide the number of inputs.
     """
-    arguments.tensor("weight", weight)
+    arguments.count("n", n, at_least=0)
+    if arguments.tensor("weight", weight).ndim < 2:
+        raise ValueError(f"weight must be at least 2-D, got shape {tuple(weight.shape)}")
     if weight.shape[1] % arguments.count("m", m):
         raise ValueError(f"weight must have a number of inputs that m = {m} divides, got {weight.shape[1]}")
     groups = weight.detach().movedim(1, -1).reshape(-1, m)
@@ -143,10 +145,10 @@ def decompress_24(values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
 
     Raises ValueError if the shapes do not fit, the metadata is not uint8, or a group names one position twice. Source: notebook 06.
     """
-    if values.ndim != 2 or values.shape[1] % 2:
+    if arguments.tensor("values", values).ndim != 2 or values.shape[1] % 2:
         raise ValueError(f"values must be (out, in / 2) with an even number of columns, got shape {tuple(values.shape)}")
     groups = values.shape[1] // 2
-    if metadata.dtype != torch.uint8 or metadata.shape != (len(values), (groups + 1) // 2):
+    if arguments.tensor("metadata", metadata).dtype != torch.uint8 or metadata.shape != (len(values), (groups + 1) // 2):
         raise ValueError(f"metadata must be uint8 of shape {(len(values), (groups + 1) // 2)}, "
                          f"got {metadata.dtype} of shape {tuple(metadata.shape)}")  # fmt: skip
     nibbles = torch.stack([metadata & 15, metadata >> 4], dim=2).reshape(len(values), -1)[:, :groups].long()
@@ -159,8 +161,14 @@ def decompress_24(values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
 
 
 def kept_magnitude(weight: torch.Tensor, n: int = 2, m: int = 4) -> float:
-    """Return the share of ``weight``'s total magnitude that its N:M mask keeps, in [0, 1]. Source: notebook 06."""
-    return float((weight.detach().abs() * nm_mask(weight, n, m)).sum() / weight.detach().abs().sum())
+    """Return the share of ``weight``'s total magnitude that its N:M mask keeps, in [0, 1].
+
+    Raises TypeError or ValueError as ``nm_mask`` does, and for a weight of zeros. Source: notebook 06.
+    """
+    magnitude = nm_mask(weight, n, m) * weight.detach().abs()
+    if not magnitude.any():
+        raise ValueError("weight must have an entry that is not zero, got zeros only")
+    return float(magnitude.sum() / weight.detach().abs().sum())
 
 
 def permute_columns(weight: torch.Tensor) -> torch.Tensor:

@@ -47,6 +47,9 @@ def run(
     written as JSON, and for a results file with a line that is no record (the file and the line are named, the file left alone).
     Source: notebook 03.5.
     """
+    if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0:
+        raise ValueError(f"n_jobs must be a whole number other than 0, got {n_jobs!r:.80}")
+    arguments.flag("retry_failed", retry_failed)
     if not callable(function):
         raise TypeError(f"function must be callable, got {function!r}")
     if n_jobs != -1:
@@ -83,7 +86,12 @@ def rows(records: Iterable[Mapping]) -> list[dict]:
 
     Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the stored runs.
     """
+    if isinstance(records, str | Mapping | torch.Tensor) or not isinstance(records, Iterable):
+        raise TypeError(f"records must be a list of the records of run, got {records!r:.80}")
     records = list(records)
+    for record in records:
+        if not isinstance(record, Mapping) or "config" not in record or not {"result", "error"} & set(record):
+            raise TypeError(f"records must be dicts with config and result, as run returns them, got {record!r:.80}")
     failed = [record for record in records if "error" in record]
     if failed:
         raise RuntimeError(f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}")
@@ -97,12 +105,19 @@ def rows(records: Iterable[Mapping]) -> list[dict]:
 def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Mapping]]) -> None:
     """Write a finished run to ``path`` as JSON: "provenance" first, then each part, one row a line so that diffs can be read.
 
+    Raises TypeError or ValueError for parts that are not lists of dicts, and for what JSON cannot hold.
     Source: the scripts behind the stored runs.
     """
-    entries = [f' "provenance": {json.dumps(provenance)}']
-    for name, part in parts.items():
-        entries.append(f" {json.dumps(name)}: [\n" + ",\n".join("  " + json.dumps(row) for row in part) + "\n ]")
-    Path(path).write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
+    path = arguments.path("path", path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
+    entries = [f' "provenance": {_json("provenance", arguments.mapping("provenance", provenance, at_least=0))}']
+    for name, part in arguments.mapping("parts", parts).items():
+        if isinstance(part, str | Mapping) or not isinstance(part, Iterable):
+            raise TypeError(f"parts[{name!r}] must be a list of dicts, got {part!r:.80}")
+        lines = ["  " + _json(f"parts[{name!r}]", row) for row in part]
+        entries.append(f" {json.dumps(arguments.text('a name in parts', name))}: [\n" + ",\n".join(lines) + "\n ]")
+    path.write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
 
 
 def load(name: str) -> dict:
@@ -120,7 +135,7 @@ def select(rows: Iterable[Mapping], **where: object) -> list[dict]:
     Raises TypeError if ``rows`` are not dicts, and ValueError if there is no such row, naming the entry that none has.
     Source: notebook 01.
     """
-    found = list(rows)
+    found = list(rows) if isinstance(rows, Iterable) and not isinstance(rows, torch.Tensor | str) else [rows]
     if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in found):
         raise TypeError(f"rows must be a list of dicts, got {rows!r:.80}")
     for key, value in where.items():
@@ -167,6 +182,7 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     Raises ValueError for fewer than two pairs, unequal lengths, values that are not finite, or a ``confidence`` outside (0, 1).
     Source: notebook 03.5.
     """
+    a, b = arguments.numbers("a", a).ravel(), arguments.numbers("b", b).ravel()
     if len(a) != len(b) or len(a) < 2:
         raise ValueError(f"a and b must hold the same number of values, at least 2, got {len(a)} and {len(b)}")
     if not 0 < arguments.fraction("confidence", confidence) < 1:
@@ -195,6 +211,13 @@ def _configurations(grid: Mapping[str, Iterable] | Iterable[Mapping]) -> list[di
         if not isinstance(config, Mapping) or not all(isinstance(name, str) for name in config):
             raise TypeError(f"a configuration in grid must be a dict of argument name -> value, got {config!r}")
     return [dict(config) for config in grid]
+
+
+def _json(name: str, value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be JSON (numbers, strings, lists, dicts), got {value!r:.80}: {error}") from None
 
 
 def _key(config: Mapping) -> str:

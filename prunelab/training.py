@@ -19,7 +19,11 @@ FITS = 100  # images whose feature maps fit the processor's cache: twice as fast
 
 
 def steps_per_epoch(dataset: TensorDataset) -> int:
-    """Return the number of optimizer steps that ``train`` takes in one epoch: examples / 128, rounded up."""
+    """Return the number of optimizer steps that ``train`` takes in one epoch: examples / 128, rounded up.
+
+    Raises TypeError if ``dataset`` is none. Source: notebook 00.
+    """
+    _tensors(dataset)
     return math.ceil(len(dataset) / BATCH)
 
 
@@ -50,11 +54,11 @@ def train(
     """
     _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
+    arguments.fits("dataset", images[:1], model)
     masks = {} if masks is None else masks
     apply_masks(model, masks)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=MOMENTUM)
-    steps = epochs * steps_per_epoch(dataset)
-    step, history = 0, []
+    steps, step, history = epochs * steps_per_epoch(dataset), 0, []
     with torch.random.fork_rng(devices=[]), progress(steps, "training") as bar:
         torch.manual_seed(seed)
         model.train()
@@ -63,9 +67,9 @@ def train(
             for batch in torch.randperm(len(images)).split(BATCH):
                 value = loss(model(images[batch]), labels[batch])
                 total += value.detach() * len(batch)
-                _descend(
-                    optimizer, value if penalty is None else value + penalty(model), lr * (1 + math.cos(math.pi * step / steps)) / 2
-                )
+                if penalty is not None:
+                    value = value + _number("penalty", penalty(model))
+                _descend(optimizer, value, lr * (1 + math.cos(math.pi * step / steps)) / 2)
                 step += 1
                 bar.update()
                 if on_step is not None:
@@ -85,15 +89,22 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source: notebook 00.
     """
     images, labels = _tensors(dataset)
+    arguments.fits("dataset", images[:1], arguments.module("model", model))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         parts = zip(images.split(FITS), labels.split(FITS), strict=True)
-        correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
+        correct = sum(_right(model(x), y) for x, y in parts)
     finally:
         for module, mode in modes.items():
             module.training = mode
     return 100 * correct / len(images)
+
+
+def _right(outputs: torch.Tensor, labels: torch.Tensor) -> int:
+    if outputs.ndim != 2 or len(outputs) != len(labels):
+        raise ValueError(f"model must return a number for each class, (N, classes), got shape {tuple(outputs.shape)}")
+    return int((outputs.argmax(1) == labels).sum())
 
 
 def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[str, object]) -> None:
@@ -105,6 +116,12 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
             raise TypeError(f"{name} must be a function, got {value!r}")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+
+
+def _number(name: str, value: torch.Tensor) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor | float):
+        raise TypeError(f"{name} must return a number, got {value!r:.80}")
+    return value
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:

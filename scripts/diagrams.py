@@ -1,4 +1,4 @@
-"""Draw the diagrams of notebooks 00, 01 and 09.1 as SVG files in ``images/``.
+"""Draw the diagrams of notebooks 00 to 02 and 09.1, and of the glossary as SVG files in ``images/``.
 
     python scripts/diagrams.py        all of them, a few seconds
 
@@ -192,25 +192,6 @@ def map_granularity() -> Figure:
     return figure
 
 
-def map_criterion() -> Figure:
-    figure, axis = canvas(9, 2.3)
-    t = np.linspace(-1, 1, 60)
-    names = ("size", "slope", "curvature", "activity", "scale")
-    notes = ("|w|", "|g w|", "w' H w", "what do the data say?", "BatchNorm's gamma")
-    curves = (np.abs(t), 0.5 + 0.45 * t, t**2, np.clip(np.sin(9 * t), 0, 1) * 0.9, None)
-    for i, (name, note, curve) in enumerate(zip(names, notes, curves, strict=True)):
-        centre = 9 + 18 * i
-        write(axis, centre, 2.3, name, 10, weight="bold")
-        axis.plot([centre - 6, centre + 6], [15.5, 15.5], marker="", color=GREY, linewidth=0.8)
-        if curve is None:
-            for n, height in enumerate((9, 2, 6, 1, 7)):
-                box(axis, centre - 5.5 + 2.3 * n, 15.5 - height, 1.9, height, height > 2.5)
-        else:
-            axis.plot(centre + 6 * t, 15.5 - 9.5 * curve, marker="", color=_style.BLUE, linewidth=2)
-        write(axis, centre, 19.5, note)
-    return figure
-
-
 def map_frequency() -> Figure:
     figure, axis = canvas(9, 2.5)
     for panel, (title, steps) in enumerate({"one-shot": [0, 0.9], "iterative": [0, 0.3, 0.5, 0.65, 0.78, 0.9]}.items()):
@@ -281,7 +262,7 @@ def residual_block() -> Figure:
 
 DIAGRAMS = {
     "lenet5": lenet5, "pipeline": pipeline, "synapses": synapses, "map-type": map_type, "map-scope": map_scope,
-    "map-granularity": map_granularity, "map-criterion": map_criterion, "map-frequency": map_frequency, "map-time": map_time,
+    "map-granularity": map_granularity, "map-frequency": map_frequency, "map-time": map_time,
     "map-ratio": map_ratio, "residual-block": residual_block,
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from prunelab.criteria.batchnorm import bn_scale, fold_beta, keep_one, scale_pen
 from prunelab.criteria.connections import activation_correlation, sample_connections, wanda
 from prunelab.criteria.energy import EnergyCosts, energy_aware, energy_order, layer_energies, restore_gains
 from prunelab.criteria.gradients import filter_gradient, gradient, weight_gradient
-from prunelab.criteria.layerwise import layer_hessians, layer_obs, refit
+from prunelab.criteria.layerwise import layer_hessians, layer_obs, refit, sparsegpt, sparsegpt_layer
 from prunelab.criteria.magnitudes import filter_l1, filter_l2, group_norm, lamp, magnitude, random_filters, random_scores, rescaled
 from prunelab.criteria.reconstruction import output_error, reconstruction_error, refit_layer, refit_model
 from prunelab.criteria.registry import Criterion, unchanged
@@ -95,6 +95,8 @@ __all__ = [
     "restore_gains",
     "sample_connections",
     "scale_penalty",
+    "sparsegpt",
+    "sparsegpt_layer",
     "taylor",
     "unchanged",
     "unit_masks",

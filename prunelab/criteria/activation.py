@@ -110,6 +110,8 @@ def intra_class_correlation(responses: torch.Tensor, labels: torch.Tensor) -> to
     The signed value, from a little below 0 to 1, shape ``(units,)``, float64; 0 for a constant column. Source: notebook 03.3.
     """
     arguments.tensor("responses", responses)
+    if arguments.tensor("labels", labels).is_floating_point() or labels.dtype == torch.bool:
+        raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
     if responses.ndim != 2 or labels.shape != responses.shape[:1]:
         raise ValueError(f"responses must be (N, units) with labels (N,), got {tuple(responses.shape)} and {tuple(labels.shape)}")
     _, groups, sizes = labels.unique(return_inverse=True, return_counts=True)

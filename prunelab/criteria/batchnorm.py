@@ -64,8 +64,10 @@ def keep_one(masks: Mapping[str, torch.Tensor], scores: Mapping[str, torch.Tenso
     Raises ValueError if a mask has no scores, or other shapes than its scores. Source: notebook 03.1.
     """
     kept = {}
-    for name, mask in masks.items():
+    arguments.mapping("scores", scores)
+    for name, mask in arguments.mapping("masks", masks).items():
         arguments.one_of("a name in masks", name, scores)
+        arguments.mask(f"masks[{name!r}]", mask), arguments.tensor(f"scores[{name!r}]", scores[name])
         if mask.shape != scores[name].shape:
             raise ValueError(
                 f"masks[{name!r}] must have the shape of its scores {tuple(scores[name].shape)}, got {tuple(mask.shape)}"

@@ -77,9 +77,10 @@ def layer_energies(
     costs = EnergyCosts() if costs is None else costs
     if not isinstance(costs, EnergyCosts):
         raise TypeError(f"costs must be an EnergyCosts, got {type(costs).__name__}")
-    if len(arguments.tensor("example_input", example_input)) != 1:
+    if arguments.tensor("example_input", example_input).ndim == 0 or len(example_input) != 1:
         raise ValueError(f"example_input must hold one image, shape (1, ...), got {tuple(example_input.shape)}")
-    full = expand_masks(model, masks or {})
+    full = expand_masks(model, {} if masks is None else masks)
+    arguments.fits("example_input", example_input, model)
     with unchanged(model), torch.no_grad():
         flows = forward(model, example_input)[1]
         energies = {}
@@ -110,8 +111,11 @@ def restore_gains(weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tenso
 
     With the removed part ``D`` of a row and ``H = 2 X^T X / N`` ``(features, features)`` of the layer's inputs it is
     ``w (D H)_j - w**2 h_jj / 2`` for the removed weight ``w`` at input ``j``; minus infinity for a weight that is there.
-    Source: notebook 03.4.
+    Raises TypeError or ValueError for a mask or a Hessian that does not fit. Source: notebook 03.4.
     """
+    arguments.mask("mask", mask, arguments.tensor("weight", weight).shape)
+    features = weight[:1].numel()
+    hessian = arguments.shaped("hessian", hessian, (features, features)).double()
     removed = (weight.detach().double() * ~mask).flatten(1)
     gains = removed * (removed @ hessian) - removed**2 * hessian.diagonal() / 2
     return gains.view(weight.shape).masked_fill(mask, -math.inf)

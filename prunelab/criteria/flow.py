@@ -63,6 +63,9 @@ def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[
     hooks = [module.register_forward_hook(look) for module in model.modules() if not list(module.children())]
     try:
         output = model(images)
+    except RuntimeError as cause:  # only the layers know what they take
+        shape = tuple(images.shape)
+        raise ValueError(f"the images of the dataset must fit the model, got shape {shape}: {str(cause)!r:.120}") from cause
     finally:
         for hook in hooks:
             hook.remove()

@@ -61,8 +61,12 @@ def reconstruction_error(
 def output_error(weight: torch.Tensor, other: torch.Tensor, hessian: torch.Tensor) -> float:
     """Return the squared difference, per example, between a layer's output with ``weight`` and with ``other``.
 
-    ``hessian`` is the layer's ``H`` ``(features, features)``. Source: notebook 03.3.
+    ``hessian`` is the layer's ``H`` ``(features, features)``. Raises TypeError or ValueError if the three do not fit.
+    Source: notebook 03.3.
     """
+    arguments.shaped("other", other, arguments.tensor("weight", weight).shape)
+    features = weight[:1].numel()
+    hessian = arguments.shaped("hessian", hessian, (features, features)).double()
     change = (weight.detach() - other.detach()).double().flatten(1)
     return float(((change @ hessian) * change).sum() / 2)
 
@@ -117,7 +121,7 @@ def refit_model(
     pruned = copy.deepcopy(model)
     apply_masks(pruned, masks)
     full = expand_masks(model, masks)
-    for name in weights if order is None else order:
+    for name in weights if order is None else arguments.labels("order", order):
         arguments.one_of("a name in order", name, weights)
         hessian, cross = moments(pruned, model, name, dataset, batch_size)
         mask = full.get(name, torch.ones_like(weights[name], dtype=torch.bool))

@@ -98,6 +98,7 @@ def check_data(dataset: TensorDataset | None, labels: bool = True) -> TensorData
     Raises TypeError if it is no TensorDataset (``None`` included) or its labels are no classes, ValueError if it is empty, has no
     labels, or holds images that are not finite. Source: notebook 03.1.
     """
+    arguments.flag("labels", labels)
     wanted = "a TensorDataset of images and labels" if labels else "a TensorDataset of images"
     if not isinstance(dataset, TensorDataset):
         raise TypeError(f"dataset must be {wanted} for this criterion, got {type(dataset).__name__}")

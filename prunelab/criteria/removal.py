@@ -85,7 +85,8 @@ def unit_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[str,
     except ValueError:  # no BatchNorm in this model
         norms = {}
     full = {}
-    for name, mask in masks.items():
+    for name, mask in arguments.mapping("masks", masks, at_least=0).items():
+        arguments.mask(f"masks[{name!r}]", mask)
         weight = weights[arguments.one_of("a name in masks", name, weights)]
         if mask.shape != per_unit(torch.ones(len(weight)), weight).shape:
             raise ValueError(

@@ -142,6 +142,8 @@ def eliminate(inverse: torch.Tensor, q: int) -> torch.Tensor:
 
     ``H^-1 - H^-1[:, q] H^-1[q, :] / [H^-1]_qq`` needs no new inversion. Raises as ``obs_update``. Source: notebook 03.2.
     """
+    if arguments.tensor("inverse", inverse).ndim != 2 or inverse.shape[0] != inverse.shape[1]:
+        raise ValueError(f"inverse must be a square matrix, got shape {tuple(inverse.shape)}")
     _check_removable(inverse, q)
     smaller = inverse - torch.outer(inverse[:, q], inverse[q]) / inverse[q, q]
     smaller[q] = 0
@@ -171,9 +173,11 @@ def damped(hessian: torch.Tensor, damping: float) -> torch.Tensor:
     Pixels that are blank in every image are inputs that never differ from each other: without damping there is no inverse.
     Raises TypeError or ValueError for a damping that is not positive or a Hessian of zeros. Source: notebook 03.2.
     """
+    if arguments.tensor("hessian", hessian).ndim != 2 or hessian.shape[0] != hessian.shape[1] or not hessian.is_floating_point():
+        raise ValueError(f"hessian must be a square matrix of floats, got {hessian.dtype} of shape {tuple(hessian.shape)}")
     mean = hessian.diagonal().mean()
     if not mean > 0:
-        raise ValueError("the Hessian must not be zero everywhere: the layer never has an input other than 0")
+        raise ValueError("the hessian must not be zero everywhere: the layer never has an input other than 0")
     return hessian + arguments.positive("damping", damping) * mean * torch.eye(len(hessian), dtype=hessian.dtype)
 
 
@@ -200,18 +204,23 @@ def watch(model: nn.Module) -> dict[str, tuple[nn.Module, torch.Tensor, torch.Te
 
 
 def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: patches for a convolution, else one position."""
+    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: the patches of a convolution, the places of a
+    sequence ``(N, T, inputs)``, else one position."""
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        raise TypeError(f"layer must be an nn.Linear or nn.Conv2d, got {type(layer).__name__}")
+    arguments.tensor("x", x)
     if isinstance(layer, nn.Conv2d):
         return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-    if x.ndim != 2:
-        raise ValueError(f"inputs of a Linear layer must have shape (N, inputs), got {tuple(x.shape)}")
-    return x[..., None]
+    if x.ndim < 2:
+        raise ValueError(f"inputs of a Linear layer must have shape (N, ..., inputs), got {tuple(x.shape)}")
+    return x.reshape(len(x), -1, x.shape[-1]).transpose(1, 2)
 
 
 def _squares(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
     """Return the sum over examples of the squared gradient per example, of the weight's shape; ``g`` is the output's gradient."""
     if isinstance(layer, nn.Linear):
-        columns(layer, x)  # refuses what is no matrix
+        if x.ndim != 2:
+            raise ValueError(f"inputs of a Linear layer must have shape (N, inputs), got {tuple(x.shape)}")
         return (g.double() ** 2).T @ (x.double() ** 2)
     per_example = g.flatten(2) @ columns(layer, x).transpose(1, 2)
     return per_example.double().square().sum(0).view(layer.weight.shape)
@@ -220,8 +229,8 @@ def _squares(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor
 def _check_inverse(weights: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     arguments.tensor("weights", weights)
     arguments.tensor("inverse", inverse)
-    if inverse.shape != (weights.shape[-1],) * 2:
-        raise ValueError(f"inverse must have shape {(weights.shape[-1],) * 2} to fit the weights, got {tuple(inverse.shape)}")
+    if weights.ndim == 0 or inverse.shape != (weights.shape[-1],) * 2:
+        raise ValueError(f"inverse must have shape {tuple(weights.shape[-1:]) * 2} to fit the weights, got {tuple(inverse.shape)}")
     return inverse
 
 

@@ -58,7 +58,7 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
     """
     _module("model", model)
-    masks = expand_masks(model, masks or {})
+    masks = expand_masks(model, {} if masks is None else masks)
     return sum(int((p.detach() * masks.get(name, 1)).count_nonzero()) for name, p in model.named_parameters())
 
 
@@ -73,11 +73,18 @@ def layer_sparsity(model: nn.Module) -> dict[str, float]:
 def bytes_on_disk(model: nn.Module) -> int:
     """Return the bytes of the model's state dict saved as safetensors: every value, and a header that names the tensors.
 
-    A zero costs as much as any other value here; ``prunelab.storage`` does better. Raises TypeError if ``model`` is no module.
-    Source: notebooks 00 and 07.1.
+    A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR counts with its indices.
+    Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
     """
     _module("model", model)
-    return len(save({name: value.contiguous() for name, value in model.state_dict().items()}))
+    tensors: dict[str, torch.Tensor] = {}
+    for name, value in model.state_dict().items():
+        if value.layout in (torch.sparse_csr, torch.sparse_bsr):
+            parts = {"indptr": value.crow_indices(), "indices": value.col_indices(), "data": value.values()}
+            tensors |= {f"{name}.{part}": tensor.contiguous() for part, tensor in parts.items()}
+        else:
+            tensors[name] = value.contiguous()
+    return len(save(tensors))
 
 
 def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torch.Tensor] | None = None) -> int:
@@ -92,7 +99,8 @@ def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torc
     """
     _module("model", model)
     arguments.tensor("example_input", example_input)
-    expanded = expand_masks(model, masks or {})
+    expanded = expand_masks(model, {} if masks is None else masks)
+    arguments.fits("example_input", example_input, model)
     total = 0
 
     def count(name: str, layer: nn.Module, output: torch.Tensor) -> None:
@@ -218,7 +226,12 @@ def compare(
 
 
 def verdict(low: float, middle: float, high: float) -> str:
-    """Return what may be said of a speed-up (first time / own time) with the interval ``low`` to ``high``. Source: notebook 00."""
+    """Return what may be said of a speed-up (first time / own time) with the interval ``low`` to ``high``.
+
+    Raises TypeError or ValueError for what is no positive number. Source: notebook 00.
+    """
+    for name, value in (("low", low), ("middle", middle), ("high", high)):
+        arguments.positive(name, value)
     if low > 1 + REAL:
         return f"~{middle:5.2f} x faster"
     if high < 1 / (1 + REAL):
@@ -249,6 +262,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
         raise ValueError(f"models must be a non-empty dict of name -> model, got {models!r:.80}")
     for name, model in models.items():
         _module(f"models[{name!r}]", model)
+        arguments.fits("example_input", example_input, model)
     timers, calls = {}, {}
     for name, model in models.items():
         timers[name] = Timer("model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads())

@@ -61,7 +61,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2.
     """
     _module("model", model)
-    arguments.tensor("example_input", example_input)
+    arguments.fits("example_input", arguments.tensor("example_input", example_input), model)
     rows: dict[str, dict] = {}
     passes: list[dict[str, float]] = []
     started: dict[str, float] = {}

@@ -53,6 +53,7 @@ def not_faster(dense: nn.Module, pruned: nn.Module, example_input: torch.Tensor,
     Raises TypeError or ValueError for bad models, no example, or bounds that are not positive or not in order.
     Source: notebooks 07.2 and 09.2.
     """
+    arguments.module("dense", dense), arguments.module("pruned", pruned)
     arguments.positive("low", low)
     if arguments.positive("high", high) < low:
         raise ValueError(f"high must be at least low = {low}, got {high}")

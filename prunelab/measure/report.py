@@ -141,7 +141,7 @@ def report(
     """
     _module("dense", dense)
     _module("pruned", pruned)
-    if evaluate is not None and not callable(evaluate):
+    if evaluate is not None and (not callable(evaluate) or isinstance(evaluate, torch.nn.Module)):
         raise TypeError(f"evaluate must be a function of a model, got {evaluate!r:.80}")
     comparison = compare({"dense": dense, "pruned": pruned}, example_input, evaluate)
     first, second = comparison.rows

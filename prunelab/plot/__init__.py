@@ -10,14 +10,16 @@ from prunelab.plot.comparison import best_of, dot_board, forest, search_progress
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.coupling import group_members
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
-from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
-from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot.curves import pruning_curves, tradeoff
+from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
+from prunelab.plot.language import serving, surprises
+from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
 from prunelab.plot.report import accuracy_by_size, costs, report
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
-from prunelab.plot.semi_structured import kept_share, sparse_core
-from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
+from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
+from prunelab.plot.sparse import answer_bars, crossover, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.tensors import draw_tensor, tensor_view
 from prunelab.plot.training_time import comings_and_goings, curve_panels
@@ -41,6 +43,7 @@ __all__ = [
     "draw_tensor",
     "dropped_board",
     "feature_maps",
+    "feeding",
     "forest",
     "gap_tape",
     "group_members",
@@ -48,11 +51,12 @@ __all__ = [
     "histograms",
     "kept_by_layer",
     "kept_share",
+    "kernel_grid",
     "layer_densities",
-    "loss_rise",
     "neuron_pairs",
+    "nm_groups",
     "paired",
-    "paired_networks",
+    "pixel_map",
     "predicted_and_true",
     "pruning_curves",
     "race",
@@ -63,6 +67,7 @@ __all__ = [
     "scoreboard",
     "search_progress",
     "sensitivity",
+    "serving",
     "shared_weights",
     "shares",
     "signed_changes",
@@ -72,6 +77,7 @@ __all__ = [
     "storage_bars",
     "storage_curves",
     "surgery",
+    "surprises",
     "tensor_and_accuracy",
     "tensor_view",
     "tradeoff",

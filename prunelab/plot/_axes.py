@@ -1,11 +1,14 @@
-"""Logarithmic axes in percent: weights kept, from all to few, and errors; what is 0 stands apart, under the tick "0"."""
+"""Series that are checked, and logarithmic axes in percent, for weights kept and errors; 0 stands apart, under a tick "0"."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
 
+from prunelab import arguments
+
+Curves = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]]
 STEPS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8))  # ticks of a decade; the second where the first gives less than three
 TOO_SMALL = 1e-6  # percent; less than that is 0
 
@@ -22,8 +25,8 @@ def error(accuracies: Iterable) -> np.ndarray:
     return np.where(percent < TOO_SMALL, 0.0, percent)
 
 
-def percents(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
-    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic for percentages that it shows, all of which are in ``values``.
+def logarithmic(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
+    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic, for the ``values`` that it shows, none of them negative.
 
     Its limits and ticks follow from them. With ``falling`` it runs from much to little. A value of 0, which has no logarithm, is
     drawn half a power of ten below the smallest one, under a tick "0".
@@ -55,3 +58,20 @@ def nice_ticks(low: float, high: float) -> list[float]:
         if len(ticks) >= 3:
             return [float(f"{t:.4g}") for t in ticks]
     return [float(f"{t:.6g}") for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]
+
+
+def series(
+    name: str, curves: Curves, x_ends: tuple[float, float], y_ends: tuple[float, float]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Check the curves in the argument ``name``; return each label's x ``(points,)`` and y ``(networks, points)``."""
+    checked = {}
+    for label, pair in arguments.mapping(name, curves).items():
+        part = f"{name}[{label!r}]"
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise TypeError(f"{part} must be a pair of x and y values, got {pair!r:.80}")
+        x = np.atleast_1d(arguments.numbers(f"the x values of {part}", pair[0], *x_ends))
+        y = np.atleast_2d(arguments.numbers(f"the y values of {part}", pair[1], *y_ends))
+        if x.ndim != 1 or y.ndim != 2 or y.shape[1] != len(x):
+            raise ValueError(f"{part} must have as many y as x values per network, got {y.shape[-1]} and {x.shape[-1]}")
+        checked[label] = (x, y)
+    return checked

@@ -24,13 +24,13 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
 
     Raises ValueError if a matrix is not 2-D or a mask does not fit it. Source: notebook 01.
     """
-    matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
-    masks = masks or {}
+    matrices = arguments.mapping("matrices", matrices if isinstance(matrices, Mapping) else {"": matrices})
+    masks = {} if masks is None else arguments.mapping("masks", masks, at_least=0)
     for title, matrix in matrices.items():
         if arguments.tensor(f"matrices[{title!r}]", matrix).ndim != 2:
             raise ValueError(f"matrices[{title!r}] must be 2-D, got shape {tuple(matrix.shape)}")
-        if title in masks and masks[title].shape != matrix.shape:
-            raise ValueError(f"masks[{title!r}] must have shape {tuple(matrix.shape)}, got {tuple(masks[title].shape)}")
+    for title, mask in masks.items():
+        arguments.mask(f"masks[{arguments.one_of('a title in masks', title, matrices)!r}]", mask, matrices[title].shape)
     arrays = {title: matrix.detach().double().numpy() + 0.0 for title, matrix in matrices.items()}  # + 0.0 turns -0 into 0
     limit = max(float(np.abs(a).max()) for a in arrays.values()) or 1.0
     rows, columns = (max(a.shape[i] for a in arrays.values()) for i in (0, 1))
@@ -46,8 +46,10 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
         for i, j in np.argwhere(pruned) if array.size <= 4 * VALUES_UP_TO else ():
             axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, hatch=_style.HATCH, linewidth=0, edgecolor="#8C8C8C"))
         for (i, j), value in np.ndenumerate(array) if array.size <= VALUES_UP_TO else ():
-            axis.text(j, i, f"{value:.{digits}g}", ha="center", va="center", fontsize=8,
-                      color="white" if abs(value) > 0.65 * limit else "black")  # fmt: skip
+            text = f"{value:.{digits}g}"
+            text = text if len(text) <= 5 else f"{value:+.0f}"  # +0 and -0: nearly 0, and not pruned
+            dark = abs(value) > 0.65 * limit
+            axis.text(j, i, text, ha="center", va="center", fontsize=_style.SMALL, color="white" if dark else "black")
         axis.set(title=title, xticks=[], yticks=[], xlabel=f"{array.shape[1]} columns", ylabel=f"{array.shape[0]} rows")
         axis.grid(False)
     return figure
@@ -60,20 +62,25 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
     ones. ``zeros=False`` leaves the zeros out: after pruning the hole around zero shows. Raises ValueError if the models differ in
     their layers. Source: notebooks 00 and 01.
     """
-    models = models if isinstance(models, Mapping) else {"": models}
+    models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
+    for label, model in models.items():
+        arguments.module(f"models[{label!r}]", model)
+    arguments.flag("zeros", zeros)
     values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
-    names = list(prunable(next(iter(arguments.mapping("models", models).values()))))
+    names = list(prunable(next(iter(models.values()))))
     for label, model in models.items():
         if list(prunable(model)) != names:
             raise ValueError(
                 f"models must have the same layers, got {', '.join(names)} and, in {label!r}, {', '.join(prunable(model))}"
             )
+        for name, weight in zip(names, values[label], strict=True):
+            arguments.tensor(f"{name} of models[{label!r}]", weight)
     limit = max(float(w.abs().max()) for layers in values.values() for w in layers) or 1.0
     bins = np.linspace(-limit, limit, 62)  # one bin has zero in its middle
     size = (max(_style.WIDTH, 1.9 * len(names)), 2.4)
     figure, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
-        for colour, (label, layers) in zip((_style.SKY, _style.VERMILLION, _style.GREEN), values.items(), strict=False):
+        for colour, (label, layers) in zip((_style.SKY, _style.RED, _style.GREEN), values.items(), strict=False):
             shown = layers[i] if zeros else layers[i][layers[i] != 0]
             look = {"histtype": "stepfilled", "alpha": 0.8} if colour == _style.SKY else {"histtype": "step", "linewidth": 1.5}
             axis.hist(shown.numpy(), bins=bins, color=colour, label=label, **look)
@@ -98,5 +105,5 @@ def density_bars(model: nn.Module) -> Figure:
     for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
         axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
     axis.set(ylabel="weights (%)", ylim=(0, 115))
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure

@@ -13,29 +13,30 @@ from prunelab.plot import _axes, _style
 def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel: str) -> Figure:
     """Draw stacked bars, one panel per case: a case maps a bar's label to {part: amount}, every bar with the same parts.
 
-    Raises ValueError if there is no case. Source: notebook 03.4.
+    All panels have one range. Raises ValueError if there is no case or a bar has other parts. Source: notebook 03.4.
     """
-    if not cases:
-        raise ValueError("cases must not be empty")
-    figure, axes = plt.subplots(1, len(cases), figsize=(9.0, 3.0), squeeze=False)
+    parts = None
+    for title, bars in arguments.mapping("cases", cases).items():
+        for label, bar in arguments.mapping(f"cases[{title!r}]", bars).items():
+            name = f"cases[{title!r}][{label!r}]"
+            parts = parts or list(arguments.mapping(name, bar))
+            if list(arguments.mapping(name, bar)) != parts:
+                raise ValueError(f"{name} must have the parts {', '.join(map(str, parts))}, got {', '.join(map(str, bar))}")
+            arguments.numbers(name, list(bar.values()), low=0, length=len(parts))
+    arguments.text("ylabel", ylabel)
+    figure, axes = plt.subplots(1, len(cases), figsize=(_style.WIDTH, 3.2), squeeze=False, sharey=True)
+    highest = max(sum(bar.values()) for bars in cases.values() for bar in bars.values())
     for axis, (title, bars) in zip(axes[0], cases.items(), strict=True):
         bottom = np.zeros(len(bars))
-        for i, part in enumerate(next(iter(bars.values()))):
+        for i, part in enumerate(parts):
             heights = np.array([bar[part] for bar in bars.values()])
-            axis.bar(
-                list(bars),
-                heights,
-                bottom=bottom,
-                color=_style.COLOURS[i],
-                hatch=("", "//", "..")[i % 3],
-                edgecolor="white",
-                label=part,
-            )
-            bottom += heights
+            axis.bar(list(bars), heights, bottom=bottom, color=_style.COLOURS[i % 7], edgecolor="white", label=part)
+            bottom = bottom + heights
         axis.set_title(title, fontsize=10)
-        axis.tick_params(axis="x", labelsize=8)
+        axis.set_ylim(0, 1.08 * max(float(highest), 1e-12))
+        _style.name_ticks(axis, list(map(str, bars)), (_style.WIDTH / len(cases) - 0.9) / len(bars))
     axes[0, 0].set_ylabel(ylabel)
-    axes[0, -1].legend(fontsize=8)
+    _style.legend_below(figure)
     return figure
 
 
@@ -47,22 +48,24 @@ def best_of(
     ``measured`` and ``expected`` are the average best loss of ``draws`` draws, found and by theory. Raises ValueError if they
     differ in length. Source: notebook 03.4.
     """
-    if not len(draws) == len(measured) == len(expected):
-        raise ValueError(
-            f"draws, measured and expected must be equally long, got {len(draws)}, {len(measured)} and {len(expected)}"
-        )
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.0))
+    draws = arguments.numbers("draws", draws, low=1).ravel()
+    measured, expected = (
+        arguments.numbers(name, row, length=len(draws)) for name, row in (("measured", measured), ("expected", expected))
+    )
+    losses = arguments.numbers("losses", losses).ravel()
+    for label, loss in arguments.mapping("marks", marks).items():
+        arguments.numbers(f"marks[{label!r}]", [loss], length=1)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 3.2))
     left.hist(losses, bins=25, color=_style.SKY)
     for (label, loss), colour, style in zip(
-        marks.items(), (_style.VERMILLION, _style.GREEN, _style.BLACK), ("-", "--", ":"), strict=False
+        marks.items(), (_style.RED, _style.GREEN, _style.BLACK), ("-", "--", ":"), strict=False
     ):
         left.axvline(loss, color=colour, linestyle=style, linewidth=2, label=label)
     left.set(xlabel="loss with the units removed", ylabel="candidates")
-    left.legend(fontsize=8)
     right.plot(draws, measured, label="found")
     right.plot(draws, expected, linestyle="--", label="normal theory")
     right.set(xlabel="draws N", ylabel="loss of the best of N", xscale="log")
-    right.legend(fontsize=8)
+    _style.legend_below(figure, columns=5)
     return figure
 
 
@@ -71,20 +74,19 @@ def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
 
     Raises ValueError if there is no run. Source: notebook 03.4.
     """
-    if not runs:
-        raise ValueError("runs must not be empty")
+    runs = {label: arguments.numbers(f"runs[{label!r}]", row).ravel() for label, row in arguments.mapping("runs", runs).items()}
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
     for i, (label, losses) in enumerate(runs.items()):
         axis.step(
             np.arange(1, len(losses) + 1),
             np.minimum.accumulate(losses),
             where="post",
-            color=_style.COLOURS[i],
+            color=_style.COLOURS[i % 7],
             marker="",
             label=label,
         )
     axis.set(xlabel="candidates looked at", ylabel="lowest loss so far")
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure
 
 
@@ -96,8 +98,8 @@ def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, 
     differ.
     Source: notebook 03.5.
     """
-    rows = list(arguments.mapping("the first panel", next(iter(arguments.mapping("panels", panels).values()))))
-    ends = (0, 100) if error else (-np.inf, np.inf)
+    rows = list(arguments.mapping("the first of panels", next(iter(arguments.mapping("panels", panels).values()))))
+    ends = (0, 100) if arguments.flag("error", error) else (-np.inf, np.inf)
     boards = {}
     for title, panel in panels.items():
         if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:
@@ -122,7 +124,7 @@ def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, 
         axis.set(title=title, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axes[0, 0].set_yticks(range(len(rows)), rows)
     if error:
-        _axes.percents(axes[0, 0].xaxis, np.concatenate([values for board in boards.values() for values in board]))
+        _axes.logarithmic(axes[0, 0].xaxis, np.concatenate([values for board in boards.values() for values in board]))
     _style.legend_below(figure)
     return figure
 
@@ -132,16 +134,22 @@ def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlab
 
     An interval that excludes zero is drawn dark and thick. Raises ValueError if there is none. Source: notebook 03.5.
     """
-    if not differences:
-        raise ValueError("differences must not be empty")
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.9 + 0.28 * len(differences)))
-    for i, (points, low, high) in enumerate(differences.values()):
+    rows = []
+    for label, entry in arguments.mapping("differences", differences).items():
+        if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != 3:
+            raise TypeError(f"differences[{label!r}] must be (values, low, high), got {entry!r:.80}")
+        points = arguments.numbers(f"the values of differences[{label!r}]", entry[0]).ravel()
+        low, high = arguments.numbers(f"the interval of differences[{label!r}]", entry[1:], length=2)
+        rows.append((points, low, high))
+    arguments.text("xlabel", xlabel)
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 1.2 + 0.28 * len(rows)))
+    for i, (points, low, high) in enumerate(rows):
         real = low > 0 or high < 0
-        axis.plot(
-            [low, high], [i, i], color=_style.BLUE if real else "#9E9E9E", linewidth=3 if real else 1.5, marker="|", markersize=8
-        )
-        axis.plot(points, [i + 0.22] * len(points), "o", markersize=3, color=_style.ORANGE)
-    axis.axvline(0, color=_style.BLACK, linewidth=1)
-    axis.set(xlabel=xlabel, ylim=(len(differences) - 0.5, -0.5))
-    axis.set_yticks(range(len(differences)), list(differences))
+        colour, width, label = (_style.BLUE, 3, "interval without zero") if real else ("#9E9E9E", 1.5, "interval with zero")
+        axis.plot([low, high], [i, i], color=colour, linewidth=width, marker="|", markersize=8, label=label)
+        axis.plot(points, [i + 0.22] * len(points), "o", markersize=3, color=_style.ORANGE, label="one network")
+    axis.axvline(0, color=_style.BLACK, linewidth=1, marker="")
+    axis.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
+    axis.set_yticks(range(len(rows)), list(differences))
+    _style.legend_below(figure)
     return figure

@@ -23,13 +23,13 @@ def feature_maps(models: nn.Sequential | Mapping[str, nn.Sequential], image: tor
     Raises ValueError if ``image`` has another rank or a model is no ``nn.Sequential`` with a Conv2d. Source: notebook 01.
     """
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
-    if arguments.tensor("image", image).ndim != 3:
-        raise ValueError(f"image must have shape (1, height, width), got {tuple(image.shape)}")
-    for label, model in models.items():
-        if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
-            raise ValueError(f"models[{label!r}] must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
-    passes = {label: _stages(model, image) for label, model in models.items()}
+    passes = {label: _stages(f"models[{label!r}]", model, image) for label, model in models.items()}
     first, _ = next(iter(passes.values()))
+    for label, (stages, _) in passes.items():
+        if {title: maps.shape for title, maps in stages.items()} != {title: maps.shape for title, maps in first.items()}:
+            raise ValueError(
+                f"models[{label!r}] must have the layers of the first model, {', '.join(first)}, got {', '.join(stages)}"
+            )
     widths = [1.0] + [1.5] * (len(first) - 1) + [1.7]
     size = (_style.WIDTH, 0.6 + (1.7 if len(models) == 1 else 1.0 * len(models)))
     figure, axes = plt.subplots(len(models), len(widths), figsize=size, width_ratios=widths, squeeze=False)
@@ -49,10 +49,19 @@ def feature_maps(models: nn.Sequential | Mapping[str, nn.Sequential], image: tor
     return figure
 
 
-def _stages(model: nn.Sequential, image: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+def _stages(part: str, model: nn.Sequential, image: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Return the maps ``(n, h, w)`` that reach the layer after each convolution, pooled, and the probability of each class."""
+    if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
+        raise ValueError(f"{part} must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
+    channels = next(layer for layer in model if isinstance(layer, nn.Conv2d)).in_channels
+    if arguments.tensor("image", image).ndim != 3 or image.shape[0] != channels or not image.is_floating_point():
+        raise ValueError(f"image must have shape ({channels}, height, width) and floats, got {tuple(image.shape)}, {image.dtype}")
     x, stages, open_name = image[None], {"input": image}, None
     for name, layer in model.named_children():
+        if isinstance(layer, nn.Linear) and x.shape[-1] != layer.in_features:
+            raise ValueError(f"image must give layer {name} {layer.in_features} inputs, got {x.shape[-1]}: {tuple(image.shape)}")
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and min(x.shape[-2:]) < np.max(layer.kernel_size):
+            raise ValueError(f"image must be large enough for layer {name}, got {tuple(image.shape)}")
         if open_name and not isinstance(layer, nn.ReLU | nn.MaxPool2d | nn.BatchNorm2d):
             stages[f"{open_name}: {x.shape[1]} maps"] = x[0]
             open_name = None
@@ -68,7 +77,7 @@ def _tiles(maps: np.ndarray, scale: np.ndarray) -> np.ndarray:
     h, w = maps.shape[1:]
     low, high = scale.min((1, 2), keepdims=True), scale.max((1, 2), keepdims=True)
     grid = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1), 0.2)
-    for i, tile in enumerate((maps - low) / np.maximum(high - low, 1e-9)):
+    for i, tile in enumerate(np.clip((maps - low) / np.maximum(high - low, 1e-9), 0, 1)):
         top, left = (i // columns) * (h + 1), (i % columns) * (w + 1)
         grid[top : top + h, left : left + w] = tile
     return grid
@@ -85,17 +94,19 @@ def cut(weight: torch.Tensor, mask: torch.Tensor, title: str = "") -> Figure:
     values = arguments.tensor("weight", weight).detach()
     if values.ndim < 2:
         raise ValueError(f"weight must be at least 2-D, got shape {tuple(values.shape)}")
-    if mask.shape != values.shape:
-        raise ValueError(f"mask must have shape {tuple(values.shape)}, got {tuple(mask.shape)}")
+    arguments.mask("mask", mask, values.shape)
+    arguments.text("title", title)
     kept, pruned = values[mask].numpy(), values[~mask].numpy()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 2.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 3.1))
     bins = np.linspace(float(values.min()), float(values.max()) + 1e-9, 61)
     _, _, bars = left.hist([kept, pruned], bins=bins, stacked=True, color=[_style.KEPT, _style.PRUNED])
     for bar in bars[1]:
         bar.set(hatch=_style.HATCH, edgecolor="#8C8C8C", linewidth=0)
     for threshold in (-np.abs(pruned).max(), np.abs(pruned).max()) if len(pruned) else ():
-        left.axvline(threshold, color=_style.VERMILLION, linewidth=1.5)
-    left.legend([bars[0], bars[1]], [f"kept: {len(kept):,}", f"pruned: {len(pruned):,}"], loc="upper right", fontsize=8)
+        left.axvline(threshold, color=_style.RED, linewidth=1.5, marker="")
+    for part, label in zip(bars, (f"kept: {len(kept):,}", f"pruned: {len(pruned):,}"), strict=True):
+        part.set_label(label)
+    _style.legend_below(figure)
     left.set(xlabel="weight", ylabel="number of weights", title=title)
     right.imshow(mask.flatten(1).numpy(), cmap=ListedColormap([_style.PRUNED, _style.KEPT]), vmin=0, vmax=1, aspect="auto",
                  interpolation="nearest")  # fmt: skip
@@ -109,6 +120,10 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
 
     One horizontal bar per quantity, each 100 % long. Raises ValueError if a quantity adds up to nothing. Source: notebook 01.
     """
+    for quantity, amounts in arguments.mapping("counts", counts).items():
+        arguments.labels(f"the layers of counts[{quantity!r}]", list(arguments.mapping(f"counts[{quantity!r}]", amounts)))
+        arguments.numbers(f"counts[{quantity!r}]", list(amounts.values()), low=0, length=len(amounts))
+    arguments.text("title", title)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.7 + 0.6 * len(counts)))
     for row, (quantity, amounts) in enumerate(counts.items()):
         total, left = sum(amounts.values()), 0.0
@@ -116,9 +131,8 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
             raise ValueError(f"counts[{quantity!r}] must add up to more than 0, got {total!r}")
         for i, (layer, amount) in enumerate(amounts.items()):
             share = 100 * amount / total
-            hatch = _style.HATCH if layer.startswith("conv") else ""
             colour = _style.COLOURS[i % len(_style.COLOURS)]
-            axis.barh(row, share, left=left, color=colour, hatch=hatch, edgecolor="white", label=layer if row == 0 else None)
+            axis.barh(row, share, left=left, color=colour, edgecolor="white", label=layer if row == 0 else None)
             if share > 6:
                 axis.text(left + share / 2, row, f"{layer}\n{share:.0f} %", ha="center", va="center", fontsize=8,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
@@ -126,5 +140,5 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
     axis.set(yticks=range(len(counts)), yticklabels=list(counts), xlim=(0, 100), xlabel="share (%)", title=title)
     axis.invert_yaxis()
     axis.grid(False)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    _style.legend_beside(axis)
     return figure

@@ -1,6 +1,6 @@
 """Curves with their spread: error against what is kept, and a result against any cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -10,8 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-
-Curves = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]]
+from prunelab.plot._axes import Curves
 
 
 def pruning_curves(
@@ -26,14 +25,13 @@ def pruning_curves(
 
     Raises ValueError if an x and a y do not fit, a sparsity is outside [0, 1] or an accuracy outside [0, 100]. Source: notebook 01.
     """
-    ends = (0, np.inf) if loss else (0, 100)
-    lines = {
-        label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in series("curves", curves, (0, 1), ends).items()
-    }  # fmt: skip
+    ends = (0, np.inf) if arguments.flag("loss", loss) else (0, 100)
+    checked = _axes.series("curves", curves, (0, 1), ends)
+    lines = {label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in checked.items()}
     figure, axis = plt.subplots()
     _draw(axis, lines)
-    _axes.percents(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
-    _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
+    _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]), falling=True)
+    _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     _style.legend_beside(axis)
     return figure
@@ -55,50 +53,21 @@ def tradeoff(
     For sparsities use ``pruning_curves``. Raises ValueError if an x and a y do not fit. Source: notebooks 01 and 02.
     """
     ends = (-np.inf, np.inf)
-    lines = series("curves", curves, (1e-12, np.inf) if log else ends, (0, 100) if error else ends)
+    arguments.flag("error", error), arguments.flag("log", log)
+    lines = _axes.series("curves", curves, (1e-12, np.inf) if log else ends, (0, 100) if error else ends)
     if error:
         lines = {label: (x, _axes.error(y)) for label, (x, y) in lines.items()}
     figure, axis = plt.subplots()
     _draw(axis, lines)
     if log:
-        _axes.percents(axis.xaxis, np.concatenate([x for x, _ in lines.values()]))
+        _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in lines.values()]))
     if error:
-        _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
+        _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in lines.values()]))
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if ylim is not None:
         axis.set_ylim(arguments.numbers("ylim", ylim, length=2))
     _style.legend_beside(axis)
     return figure
-
-
-def loss_rise(curves: Curves, xlabel: str, ylabel: str) -> Figure:
-    """Draw ``tradeoff`` curves of the rise of a loss on a logarithmic axis; arguments as there.
-
-    Raises ValueError for a value that is not positive, which such an axis cannot show. Source: notebook 03.2.
-    """
-    lowest = min(np.min(y) for _, y in curves.values())
-    if not lowest > 0:
-        raise ValueError(f"curves must hold positive values only, got a lowest of {lowest}")
-    figure = tradeoff(curves, xlabel, ylabel)
-    figure.axes[0].set(yscale="log")
-    return figure
-
-
-def series(
-    name: str, curves: Curves, x_ends: tuple[float, float], y_ends: tuple[float, float]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Check the curves in the argument ``name``; return each label's x ``(points,)`` and y ``(networks, points)``."""
-    checked = {}
-    for label, pair in arguments.mapping(name, curves).items():
-        part = f"{name}[{label!r}]"
-        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-            raise TypeError(f"{part} must be a pair of x and y values, got {pair!r:.80}")
-        x = np.atleast_1d(arguments.numbers(f"the x values of {part}", pair[0], *x_ends))
-        y = np.atleast_2d(arguments.numbers(f"the y values of {part}", pair[1], *y_ends))
-        if x.ndim != 1 or y.ndim != 2 or y.shape[1] != len(x):
-            raise ValueError(f"{part} must have as many y as x values per network, got {y.shape[-1]} and {x.shape[-1]}")
-        checked[label] = (x, y)
-    return checked
 
 
 def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -113,3 +82,6 @@ def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Non
             axis.vlines(x, y.min(0), y.max(0), color=look["color"], alpha=0.5, transform=look["transform"])
         for network in y if len(y) > 1 else ():
             axis.plot(x, network, linestyle="", markersize=2.5, alpha=0.6, **look)
+        # a transform of its own keeps a line out of the limits: name the points
+        axis.update_datalim(np.column_stack([np.tile(x, len(y)), y.ravel()]))
+    axis.autoscale_view()

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-from prunelab.plot.curves import series
 from prunelab.records import MARKS
 
 OURS = (_style.VERMILLION, _style.GREEN, _style.ORANGE, _style.PURPLE)
@@ -28,7 +27,7 @@ def compression_curves(densities: Sequence[float], curves: Mapping[str, Sequence
     if at is not None:
         axis.axvline(100 * arguments.fraction("at", at), color=_style.BLACK, linewidth=1, marker="")
     axis.set(yscale="log", xlabel="density: nonzeros / weights (%)", ylabel="compression (x)")
-    _axes.percents(axis.xaxis, percent, falling=True)
+    _axes.logarithmic(axis.xaxis, percent, falling=True)
     axis.yaxis.set_major_formatter("{x:g}")
     _style.legend_below(figure, columns=2)
     return figure
@@ -42,22 +41,21 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
     """
     arguments.one_of("network", network, MARKS)
     highest = arguments.positive("highest", highest)
-    points = {label: pair for label, pair in series("ours", ours, (1e-9, np.inf), (0, 100)).items()}
+    points = _axes.series("ours", ours, (1e-9, np.inf), (0, 100))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 4.2))
     shown = [mark for mark in MARKS[network] if mark.error <= highest]
     for number, mark in enumerate(shown, 1):
         label = f"{number}  {mark.name}, {mark.compression:g}x"
         axis.plot(mark.compression, mark.error, "o", color=_style.BLUE, markersize=5, label=label)
-        crowded = any(abs(np.log(mark.compression / m.compression)) < 0.25 and abs(np.log(mark.error / m.error)) < 0.06
-                      for m in shown[: number - 1])  # fmt: skip
-        axis.annotate(
-            str(number), (mark.compression, mark.error), xytext=(3, -12 if crowded else 4), textcoords="offset points", fontsize=9
-        )
+        near = sum(abs(np.log(mark.compression / m.compression)) < 0.25 and abs(np.log(mark.error / m.error)) < 0.06
+                   for m in shown[: number - 1])  # fmt: skip
+        aside = ((3, 4), (3, -12), (-10, 4), (-10, -12))[near % 4]
+        axis.annotate(str(number), (mark.compression, mark.error), xytext=aside, textcoords="offset points", fontsize=9)
     for i, (label, (compressions, errors)) in enumerate(points.items()):
         axis.plot(compressions, errors[0], label=label, linestyle="", marker=_style.MARKERS[i + 1], color=OURS[i % 4], markersize=7)
     errors = [*(mark.error for mark in shown), *(e for _, y in points.values() for e in y.ravel() if e <= highest)]
     axis.set(xscale="log", xlabel="weights / nonzero weights", ylabel="test error (%)")
     axis.xaxis.set_major_formatter("{x:g}x")
-    _axes.percents(axis.yaxis, np.array(errors))
+    _axes.logarithmic(axis.yaxis, np.array(errors))
     _style.legend_below(figure, columns=3)
     return figure

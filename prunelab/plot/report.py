@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from prunelab import arguments
 from prunelab.measure import Profile, Report
 from prunelab.plot import _style
 
@@ -18,6 +19,8 @@ def costs(profile: Profile) -> Figure:
 
     Layers without weights that take less than 1 % of the time are drawn together. Source: notebook 09.2.
     """
+    if not isinstance(profile, Profile):
+        raise TypeError(f"profile must be a Profile of prunelab.measure, got {type(profile).__name__}")
     small = 0.01 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
     rest = {key: sum(row[key] for row in profile.rows if row not in shown) for key in ("weights", "macs", "seconds")}
@@ -41,6 +44,8 @@ def report(report: Report) -> Figure:
     A quantity that did not move by 10 % is grey. The time's whisker is its 90 % interval, on the right the middle half of the runs.
     Without a quality the third panel is left out. Source: notebook 09.2.
     """
+    if not isinstance(report, Report):
+        raise TypeError(f"report must be a Report of prunelab.measure, got {type(report).__name__}")
     dense, pruned = report.rows
     panels = 3 if pruned["accuracy"] is not None else 2
     height = 1.1 + 0.24 * max(6, len(report.layers))
@@ -90,11 +95,15 @@ def accuracy_by_size(points: Mapping[str, Sequence[tuple[float, float]]], limit:
 
     Source: notebook 09.2.
     """
-    figure, axis = plt.subplots(figsize=(8, 3.4))
-    for (label, pairs), colour, marker in zip(points.items(), _style.COLOURS, _style.MARKERS, strict=False):
-        axis.plot(*zip(*pairs, strict=True), color=colour, marker=marker, markersize=7, linestyle="", label=label)
+    arguments.numbers("limit", [limit], length=1)
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.4))
+    for i, (label, pairs) in enumerate(arguments.mapping("points", points).items()):
+        values = arguments.numbers(f"points[{label!r}]", pairs)
+        if values.ndim != 2 or values.shape[1] != 2:
+            raise ValueError(f"points[{label!r}] must be pairs of x and accuracy, got shape {values.shape}")
+        axis.plot(*values.T, markersize=7, linestyle="", label=label, **_style.look(i))
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
     axis.annotate("one point lost", (0.99, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure

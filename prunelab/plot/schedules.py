@@ -21,13 +21,9 @@ def sensitivity(
     """
     chosen = {} if chosen is None else arguments.mapping("chosen", chosen, at_least=0)
     for name, sparsity in chosen.items():
-        arguments.one_of("a name in chosen", name, curves)
+        arguments.one_of("a name in chosen", name, arguments.mapping("curves", curves))
         arguments.fraction(f"chosen[{name!r}]", sparsity)
-    lines = {}
-    for name, curve in arguments.mapping("curves", curves).items():
-        x = sorted(arguments.mapping(f"curves[{name!r}]", curve))
-        y = arguments.numbers(f"the accuracies of curves[{name!r}]", [curve[s] for s in x], 0, 100)
-        lines[name] = _axes.kept(arguments.numbers(f"the sparsities of curves[{name!r}]", x, 0, 1)), _axes.error(y)
+    lines = {name: _sensitive(name, curve) for name, curve in arguments.mapping("curves", curves).items()}
     errors = np.concatenate([y for _, y in lines.values()])
     figure, axes = plt.subplots(
         2 if chosen else 1, 1, squeeze=False, sharex=True, height_ratios=[1, 0.12 * len(chosen)] if chosen else [1],
@@ -48,12 +44,22 @@ def sensitivity(
     if chosen:
         bottom.set(ylim=(len(chosen) - 0.5, -0.5), ylabel="chosen")
         bottom.set_yticks(range(len(chosen)), [name.removesuffix(".weight") for name in chosen], fontsize=_style.SMALL)
-    _axes.percents(axis.yaxis, errors)
-    _axes.percents(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
+    _axes.logarithmic(axis.yaxis, errors)
+    _axes.logarithmic(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
     bottom.set_xlabel("kept of this layer alone (%)")
     axis.set_ylabel("validation error (%)")
     _style.legend_beside(axis)
     return figure
+
+
+def _sensitive(name: str, curve: Mapping[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is kept and the errors of one curve of ``sensitivity``."""
+    keys = list(arguments.mapping(f"curves[{name!r}]", curve))
+    x = sorted(arguments.numbers(f"the sparsities of curves[{name!r}]", keys, 0, 1))
+    y = arguments.numbers(f"the accuracies of curves[{name!r}]", [curve[s] for s in x], 0, 100)
+    if 0.0 not in curve:
+        raise ValueError(f"curves[{name!r}] must have the dense accuracy, at sparsity 0, got {x}")
+    return _axes.kept(x), _axes.error(y)
 
 
 def layer_densities(ratios: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -88,6 +94,7 @@ def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, err
     mean. All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a logarithmic axis.
     Raises ValueError if the treatments of a panel differ in their number of networks. Source: notebook 04.1.
     """
+    arguments.flag("error", error)
     tables = {title: _networks(f"panels[{title!r}]", panel, error) for title, panel in arguments.mapping("panels", panels).items()}
     slots = sum(len(table) for table in tables.values())
     width = float(np.clip(1.1 * slots + 0.9, 4.2, _style.WIDTH))
@@ -109,7 +116,7 @@ def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, err
         _style.name_ticks(axis, list(table), (width - 0.9) / slots)
         axis.grid(axis="x", visible=False)
     if error:
-        _axes.percents(axes[0, 0].yaxis, np.concatenate([row for table in tables.values() for row in table.values()]))
+        _axes.logarithmic(axes[0, 0].yaxis, np.concatenate([row for table in tables.values() for row in table.values()]))
     axes[0, 0].set_ylabel(ylabel)
     _style.legend_below(figure)
     return figure
@@ -120,7 +127,7 @@ def staircase(filters: Sequence[int], milliseconds: Sequence[float]) -> Figure:
 
     The line is scaled to meet the time of the largest number. Source: notebook 04.2.
     """
-    filters = arguments.numbers("filters", filters, low=1)
+    filters = arguments.numbers("filters", filters, low=1).ravel()
     milliseconds = arguments.numbers("milliseconds", milliseconds, low=0, length=len(filters))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
     axis.plot(filters, milliseconds, color=_style.BLUE, drawstyle="steps-mid", label="time")

@@ -26,6 +26,8 @@ def scoreboard(rows: Sequence[Mapping]) -> Figure:
 
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
         raise TypeError(f"rows must be the rows of a scoreboard, got {rows!r:.80}")
+    if not all(isinstance(row, Mapping) and {"chapter", *PANELS} <= set(row) for row in rows):
+        raise TypeError(f"rows must be dicts with chapter, {', '.join(PANELS)}, got {rows!r:.80}")
     verdicts = {quantity: [moved(row, rows[0], quantity) for row in rows] for quantity in PANELS}
     figure, axes = plt.subplots(1, len(PANELS), figsize=(_style.WIDTH, 1.1 + 0.22 * len(rows)), sharey=True)
     for axis, (quantity, title) in zip(axes, PANELS.items(), strict=True):

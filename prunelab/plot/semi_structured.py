@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -9,7 +10,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from prunelab import arguments
 from prunelab.plot import _style
-from prunelab.semi_structured import compress_24
+from prunelab.semi_structured import compress_24, nm_mask
 
 
 def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -17,13 +18,18 @@ def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
 
     Source: notebook 06.
     """
+    for title, shares in arguments.mapping("families", families).items():
+        arguments.numbers(
+            f"families[{title!r}]", list(arguments.mapping(f"families[{title!r}]", shares).values()), 0, 1, len(shares)
+        )
     figure, axes = plt.subplots(1, len(families), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (title, shares) in zip(axes[0], families.items(), strict=True):
-        bars = axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
-        axis.bar_label(bars, fmt="%.1f", fontsize=8)
+        axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
         axis.bar(list(shares), [100 * (1 - share) for share in shares.values()], bottom=[100 * share for share in shares.values()],
                  color=_style.PRUNED, hatch=_style.HATCH)  # fmt: skip
-        axis.set(title=title, ylim=(0, 108))
+        for i, share in enumerate(shares.values()):
+            axis.text(i, 102, f"{100 * share:.1f}", ha="center", fontsize=_style.SMALL)
+        axis.set(title=title, ylim=(0, 115))
         axis.tick_params(axis="x", labelsize=8)
     axes[0, 0].set_ylabel("magnitude kept (%)")
     return figure
@@ -34,8 +40,7 @@ def sparse_core(weight: torch.Tensor) -> Figure:
 
     Raises ValueError if ``weight`` is not one 2:4-sparse row of at most 16 entries. Source: notebook 06.
     """
-    arguments.tensor("weight", weight)
-    if weight.shape[0] != 1 or weight.shape[1] > 16:
+    if arguments.tensor("weight", weight).ndim != 2 or weight.shape[0] != 1 or weight.shape[1] > 16:
         raise ValueError(f"weight must be one row of at most 16 entries, got shape {tuple(weight.shape)}")
     values, metadata = compress_24(weight)
     positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][: values.shape[1]]
@@ -62,5 +67,36 @@ def sparse_core(weight: torch.Tensor) -> Figure:
     for y, text in ((5.0, "2:4 weights"), (3.5, "stored values"), (2.6, "2-bit positions"), (0.4, "activations")):
         axis.text(-0.4, y, text, ha="right", va="center")
     axis.set(xlim=(-4, inputs + 0.4 * (inputs / 4 - 1) + 0.1), ylim=(-0.2, 5.6))
+    axis.axis("off")
+    return figure
+
+
+def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:
+    """Draw a small matrix ``(out, in)`` in its groups of ``m``, of which ``nm_mask`` keeps the ``n`` largest: the others hatched.
+
+    Raises TypeError or ValueError unless ``weight`` has at most 8 rows and 32 columns and ``m`` divides them. Source: notebook 06.
+    """
+    mask = nm_mask(weight, n, m)
+    if weight.ndim != 2 or weight.shape[0] > 8 or weight.shape[1] > 32:
+        raise ValueError(f"weight must have at most 8 rows and 32 columns, got shape {tuple(weight.shape)}")
+    rows, columns = weight.shape
+    gap = 0.5
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.9 + 0.45 * rows))
+    limit = float(weight.abs().max()) or 1.0
+    colours = plt.get_cmap(_style.DIVERGING)
+    for (i, j), kept in np.ndenumerate(mask.numpy()):
+        value, x = float(weight[i, j]), j + gap * (j // m)
+        style = {"facecolor": colours(0.5 + value / limit / 2)} if kept else {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
+        axis.add_patch(Rectangle((x, i), 1, 0.9, edgecolor="white", linewidth=0.5, **style))
+        dark = kept and abs(value) > 0.65 * limit
+        axis.text(
+            x + 0.5, i + 0.45, f"{value:.1f}", ha="center", va="center", fontsize=_style.SMALL, color="white" if dark else "black"
+        )
+    for group in range(columns // m):
+        x = group * (m + gap)
+        axis.add_patch(Rectangle((x - 0.1, -0.1), m + 0.2, rows + 0.1, fill=False, edgecolor="#404040", linewidth=1.2))
+        axis.text(x + m / 2, -0.25, f"group {group}", ha="center", va="bottom", fontsize=_style.SMALL)
+    axis.set(xlim=(-0.3, columns + gap * (columns // m) - 0.2), ylim=(rows + 0.2, -0.9))
+    axis.set_title(f"{n} of every {m} are kept, {m - n} are pruned (hatched)")
     axis.axis("off")
     return figure

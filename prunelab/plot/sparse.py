@@ -1,15 +1,16 @@
 """Figures of chapter 07.2: when sparse arithmetic pays."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from prunelab import arguments
 from prunelab.measure import Latency
 from prunelab.plot import _axes, _style
-
-STYLES = ("-", "--", "-.", ":")
 
 
 def crossover(panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[Latency]]]], dense: str = "dense") -> Figure:
@@ -18,20 +19,29 @@ def crossover(panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[
     A line is the median, its band the middle half of the runs. Both axes of a panel are logarithmic; the weights kept run from
     much to little. The label ``dense`` is drawn in black. All panels have one range. Source: notebook 07.2.
     """
+    arguments.text("dense", dense)
+    for title, panel in arguments.mapping("panels", panels).items():
+        if not isinstance(panel, Sequence) or isinstance(panel, str) or len(panel) != 2:
+            raise TypeError(f"panels[{title!r}] must be a pair of sparsities and times, got {panel!r:.80}")
+        sparsities = arguments.numbers(f"the sparsities of panels[{title!r}]", panel[0], 0, 1).ravel()
+        for label, times in arguments.mapping(f"the times of panels[{title!r}]", panel[1]).items():
+            if not isinstance(times, Sequence) or len(times) != len(sparsities) or not all(isinstance(t, Latency) for t in times):
+                raise TypeError(f"panels[{title!r}][1][{label!r}] must be {len(sparsities)} Latency, got {times!r:.80}")
     figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.6), squeeze=False, sharex=True, sharey=True)
     everything = np.concatenate([_axes.kept(sparsities) for sparsities, _ in panels.values()])
     for axis, (title, (sparsities, lines)) in zip(axes[0], panels.items(), strict=True):
         kept = _axes.kept(sparsities)
-        others = iter(range(7))
+        others = count()
         for label, times in lines.items():
             look = {"color": _style.BLACK, "marker": "", "linestyle": "--"} if label == dense else _style.look(next(others))
             low, middle, high = (1e3 * np.array([getattr(t, part) for t in times]) for part in ("low", "median", "high"))
             axis.plot(kept, middle, label=label, **look)
             axis.fill_between(kept, low, high, color=look["color"], alpha=0.2, linewidth=0)
-        axis.set(yscale="log", xlabel="weights kept (%)")
+        axis.set_xlabel("weights kept (%)")
         axis.set_title(title, fontsize=9)
-    _axes.percents(axes[0, 0].xaxis, everything, falling=True)
-    axes[0, 0].yaxis.set_major_formatter("{x:g}")
+    _axes.logarithmic(axes[0, 0].xaxis, everything, falling=True)
+    every = [1e3 * v for _, lines in panels.values() for times in lines.values() for t in times for v in (t.low, t.high)]
+    _axes.logarithmic(axes[0, 0].yaxis, np.array(every))
     axes[0, 0].set_ylabel("time of one product (ms)")
     _style.legend_below(figure)
     return figure
@@ -44,7 +54,10 @@ def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: 
     second. The slanted roof is what the memory can feed, the flat one what the cores can compute. Source: Williams, Waterman and
     Patterson, "Roofline" (2009); notebook 07.2.
     """
-    figure, axis = plt.subplots(figsize=(9, 3.8))
+    for label, point in arguments.mapping("points", points).items():
+        arguments.numbers(f"points[{label!r}]", point, low=1e-30, length=2)
+    arguments.positive("bandwidth", bandwidth), arguments.positive("peak", peak)
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.6))
     intensities = [x for x, _ in points.values()] + [peak / bandwidth]
     x = np.geomspace(min(intensities) / 3, max(intensities) * 3, 200)
     axis.plot(
@@ -54,46 +67,37 @@ def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: 
         axis.plot(
             [intensity],
             [rate / 1e9],
-            color=_style.COLOURS[i % 6],
-            marker=_style.MARKERS[i % 7],
             linestyle="",
             markersize=8,
             label=label,
+            **_style.look(i),
         )
     axis.set(xscale="log", yscale="log", xlabel="arithmetic intensity (FLOP per byte moved)", ylabel="attained (GFLOP/s)")
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _style.legend_beside(axis)
     return figure
 
 
 def answer_bars(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Figure:
-    """Draw one panel per measure with one bar per model: ``rows`` maps a model to {measure: value}. Source: notebook 07.2."""
-    measures = list(next(iter(rows.values())))
-    figure, axes = plt.subplots(1, len(measures), figsize=(9, 2.8), sharey=True, squeeze=False)
+    """Draw one panel per measure with one bar per model: ``rows`` maps a model to {measure: value}.
+
+    Raises ValueError if the models do not have the same measures. Source: notebook 07.2.
+    """
+    measures = list(arguments.mapping("the first of rows", next(iter(arguments.mapping("rows", rows).values()))))
+    for name, row in rows.items():
+        if list(arguments.mapping(f"rows[{name!r}]", row)) != measures:
+            raise ValueError(f"rows[{name!r}] must have {', '.join(map(str, measures))}, got {', '.join(map(str, row))}")
+        arguments.numbers(f"rows[{name!r}]", list(row.values()), low=0, length=len(measures))
+    arguments.text("title", title)
+    figure, axes = plt.subplots(1, len(measures), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
     names = list(rows)[::-1]
     for axis, measure in zip(axes[0], measures, strict=True):
         values = [rows[name][measure] for name in names]
         axis.barh(names, values, color=[_style.COLOURS[i % 7] for i in range(len(names))][::-1])
         for y, value in enumerate(values):
             axis.text(value, y, f" {value:,.0f}" if value >= 100 else f" {value:.3g}", va="center", fontsize=8)
-        axis.set(title=measure)
-        axis.margins(x=0.28)
+        axis.set_title(measure, fontsize=9)
+        axis.set_xlim(0, 1.45 * max(*values, 1e-12))
+        axis.xaxis.set_major_locator(MaxNLocator(2))
         axis.grid(axis="y", visible=False)
     figure.suptitle(title)
-    return figure
-
-
-def paired_networks(values: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
-    """Draw one line per network over the kinds of ``values`` (kind -> one number per network), so that pairs can be compared.
-
-    The black bars are the means. Raises ValueError if the kinds have different numbers of networks. Source: notebook 07.2.
-    """
-    if len({len(numbers) for numbers in values.values()}) != 1:
-        raise ValueError(f"values must have as many numbers for every kind, got {[len(numbers) for numbers in values.values()]}")
-    figure, axis = plt.subplots(figsize=(8, 3))
-    for i, network in enumerate(zip(*values.values(), strict=True)):
-        axis.plot(list(values), network, color=_style.COLOURS[i % 7], marker=_style.MARKERS[i % 7], linewidth=0.8)
-    for x, numbers in enumerate(values.values()):
-        axis.plot([x - 0.2, x + 0.2], [np.mean(numbers)] * 2, color=_style.BLACK, linewidth=2.5, marker="")
-    axis.set(ylabel=ylabel)
-    axis.grid(axis="x", visible=False)
     return figure

@@ -15,8 +15,8 @@ from prunelab.plot import _style
 
 CELLS = 6_000  # of one weight; with more, a cell is smaller than a few pixels
 FILTERS = 8  # side by side; the next ones stand in a row below
-SLANT = np.array([0.4, 0.45])  # where one cell towards the back goes on paper: right and up, in cells
-BLOCK, GAP = 0.35, 1.4  # height of a kept cell and gap between filters, in cells
+SLANT = np.array([0.5, 0.7])  # where one cell towards the back goes on paper: right and up, in cells
+BLOCK, GAP = 0.25, 1.4  # height of a kept cell and gap between filters, in cells
 MARGINS = np.array([2.4, 1.6])  # for the numbers of the channels and filters, in cells
 
 
@@ -29,8 +29,8 @@ def tensor_view(weights: torch.Tensor | Mapping[str, torch.Tensor], masks: Mappi
     Raises TypeError or ValueError for a weight that is not 4-D or has more than 6,000 cells, and for a mask that does not fit.
     Source: notebook 02.
     """
-    weights = weights if isinstance(weights, Mapping) else {"": weights}
-    masks = {} if masks is None else masks
+    weights = arguments.mapping("weights", weights if isinstance(weights, Mapping) else {"": weights})
+    masks = {} if masks is None else arguments.mapping("masks", masks, at_least=0)
     for title in masks:
         arguments.one_of("a title in masks", title, weights)
     kept = {title: _kept(title, weight, masks.get(title)) for title, weight in weights.items()}
@@ -54,6 +54,10 @@ def draw_tensor(axis: Axes, kept: torch.Tensor) -> None:
 
     All visible faces are computed at once and drawn as one collection, from the back to the front. Source: notebook 02.
     """
+    if not isinstance(axis, Axes):
+        raise TypeError(f"axis must be matplotlib Axes, got {type(axis).__name__}")
+    if arguments.mask("kept", kept).ndim != 4 or kept.numel() > CELLS:
+        raise ValueError(f"kept must be 4-D with at most {CELLS:,} cells, got shape {tuple(kept.shape)}")
     cells = kept.numpy()
     filters, kernels, rows, columns = np.indices(cells.shape)
     plate, stack, pitch = _steps(cells.shape)
@@ -92,7 +96,9 @@ def _label(axis: Axes, shape: tuple[int, ...]) -> None:
         axis.text(*_project(top), f"filter {o}" if out <= 4 else str(o), ha="center", va="bottom", fontsize=8)
     for row in range(-(-out // FILTERS)):
         for i in range(channels):
-            axis.text(*_project(np.array([-0.4, 0, -i * plate - row * stack])), f"in {i}", ha="right", va="bottom", fontsize=7)
+            axis.text(
+                *_project(np.array([-0.4, 0, -i * plate - row * stack])), f"in {i}", ha="right", va="bottom", fontsize=_style.SMALL
+            )
     w, h = _size(shape)
     axis.set(xlim=(-MARGINS[0], w - MARGINS[0]), aspect="equal")
     top = SLANT[1] * height + MARGINS[1]

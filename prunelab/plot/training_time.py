@@ -1,6 +1,6 @@
 """Figures of chapters 04.3 and 04.4: curves over training, filters that come back, tickets."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -9,7 +9,6 @@ from matplotlib.patches import Rectangle
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-from prunelab.plot.curves import series
 
 Curve = tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]
 
@@ -19,7 +18,7 @@ def curve_panels(
     xlabel: str,
     ylabels: Sequence[str],
     density: bool = False,
-    errors: Collection[str] = (),
+    errors: Sequence[str] = (),
 ) -> Figure:
     """Draw curves in panels: ``panels`` maps a title to {label: (x, y)}, y of shape ``(points,)`` or ``(networks, points)``.
 
@@ -28,18 +27,20 @@ def curve_panels(
     ``errors`` hold accuracies in percent, drawn as errors on a logarithmic axis.
     Raises ValueError if an x and a y do not fit or a label is missing. Source: notebooks 04.3 and 04.4.
     """
-    if isinstance(ylabels, str) or len(ylabels) != len(arguments.mapping("panels", panels)):
+    ylabels = arguments.labels("ylabels", ylabels)
+    if len(ylabels) != len(arguments.mapping("panels", panels)):
         raise ValueError(f"ylabels must have one label for each of the {len(panels)} panels, got {ylabels!r}")
-    for title in errors:
+    arguments.flag("density", density)
+    for title in arguments.labels("errors", errors):
         arguments.one_of("a title in errors", title, panels)
     figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.3), squeeze=False)
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
     for axis, ylabel, (title, curves) in zip(axes[0], ylabels, panels.items(), strict=True):
         x_ends, y_ends = (0, 100) if density else (-np.inf, np.inf), (0, 100) if title in errors else (-np.inf, np.inf)
-        checked = series(f"panels[{title!r}]", curves, x_ends, y_ends)
+        checked = _axes.series(f"panels[{title!r}]", curves, x_ends, y_ends)
         if title in errors:
             checked = {label: (x, _axes.error(y)) for label, (x, y) in checked.items()}
-            _axes.percents(axis.yaxis, np.concatenate([y.ravel() for _, y in checked.values()]))
+            _axes.logarithmic(axis.yaxis, np.concatenate([y.ravel() for _, y in checked.values()]))
         for label, (x, y) in checked.items():
             i = labels.index(label)
             look = _style.look(i) | ({} if len(x) < 40 else {"marker": ""})
@@ -47,7 +48,7 @@ def curve_panels(
             for network in y if len(y) > 1 else ():
                 axis.plot(x, network, linestyle="", markersize=2.5, alpha=0.6, **look)
         if density:
-            _axes.percents(axis.xaxis, np.concatenate([x for x, _ in checked.values()]), falling=True)
+            _axes.logarithmic(axis.xaxis, np.concatenate([x for x, _ in checked.values()]), falling=True)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     _style.legend_below(figure)
     return figure
@@ -59,7 +60,12 @@ def comings_and_goings(zeroed: Sequence[Sequence[int]], filters: int, moments: S
     A filter that was zeroed once and was spared at the next moment is marked with a dot: it came back. The legend says so.
     Raises ValueError if there is not one entry of ``zeroed`` per moment or an index is out of range. Source: notebook 04.3.
     """
-    if len(zeroed) != len(moments) or any(not 0 <= i < filters for moment in zeroed for i in moment):
+    filters = arguments.count("filters", filters, at_most=512)
+    moments = arguments.labels("moments", moments)
+    if not isinstance(zeroed, Sequence) or not all(isinstance(moment, Sequence) for moment in zeroed):
+        raise TypeError(f"zeroed must be a list of lists of filters, got {zeroed!r:.80}")
+    indices = [arguments.count("a filter in zeroed", i, at_least=0) for moment in zeroed for i in moment]
+    if len(zeroed) != len(moments) or not zeroed or max(indices, default=0) >= filters:
         raise ValueError(
             f"zeroed must hold, for each of the {len(moments)} moments, indices from 0 to {filters - 1}, got {zeroed!r:.80}"
         )

@@ -27,7 +27,7 @@ def format_bytes(
         arguments.count(name, value, at_least=0)
     for name, value in {"value_bits": value_bits, "index_bits": index_bits}.items():
         arguments.count(name, value)
-    rows, columns = _matrix_shape(tuple(shape))
+    rows, columns = _matrix_shape(arguments.sizes("shape", shape))
     elements = rows * columns
     if format == "2:4" and columns % 4:
         raise ValueError(f"shape must have columns that 4 divides for format '2:4', got {columns}")
@@ -145,7 +145,7 @@ def share_weights(values: torch.Tensor, clusters: int = 64, iterations: int = 30
     arguments.tensor("values", values)
     if not values.is_floating_point():
         raise TypeError(f"values must be floating, got {values.dtype}")
-    arguments.count("clusters", clusters)
+    arguments.count("clusters", clusters, at_most=1 << 16)
     arguments.count("iterations", iterations)
     flat = values.detach().flatten().double()
     centroids = torch.linspace(float(flat.min()), float(flat.max()), clusters, dtype=torch.float64)

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
+from prunelab import arguments
 from prunelab.storage.coding import format_bytes
 from prunelab.storage.formats import FORMATS, Encoded, decode, deflate, encode, inflate, pack, unpack
 
@@ -70,7 +71,9 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
         arrays.update({f"{name}:{part}": array.contiguous() for part, array in folded.items()})
     metadata = {"prunelab": VERSION, "tensors": json.dumps(tensors, separators=(",", ":"))}
     raw = save(arrays, metadata | {"sha256": _digest(arrays, metadata)})
-    path = Path(path)
+    path = arguments.path("path", path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(raw)
@@ -90,7 +93,7 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    path = Path(path)
+    path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: save_sparse writes such a file")
     arrays, tensors = _read(path)

@@ -4,17 +4,16 @@ A weight of any rank is read as a matrix: its first dimension gives the rows, th
 """
 
 import math
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from prunelab import arguments
+from prunelab.storage.packing import NATIVE, deflate, inflate, pack, unpack
 
 FORMATS = ("dense", "coo", "csr", "csc", "bitmap", "gap", "huffman")
 POINTER_BITS = 32
-_NATIVE = {8: np.uint8, 16: np.uint16, 32: np.int32, 64: np.int64}
 _ESCAPE = 255  # in the byte stream of "huffman": 255 positions further, and no value here
 
 
@@ -83,6 +82,8 @@ def decode(encoded: Encoded) -> torch.Tensor:
 
     Raises ValueError, in words, if the arrays do not fit together or an index lies outside the shape. Source: notebook 07.1.
     """
+    if not isinstance(encoded, Encoded):
+        raise TypeError(f"encoded must be an Encoded, as encode returns it, got {type(encoded).__name__}")
     arguments.one_of("encoded.format", encoded.format, FORMATS)
     arrays, bits, shape = encoded.arrays, encoded.index_bits, encoded.shape
     elements = math.prod(shape)
@@ -127,7 +128,9 @@ def check_csr(indptr: torch.Tensor, indices: torch.Tensor, data: torch.Tensor, s
     The rules: ``indptr`` has rows + 1 entries, starts at 0, never falls and ends at the number of values; ``indices`` has one entry
     per value, each in [0, columns), rising strictly within a row. Source: notebook 07.1.
     """
-    rows, columns = shape
+    rows, columns = arguments.sizes("shape", shape, 2)
+    for name, array in (("indptr", indptr), ("indices", indices), ("data", data)):
+        arguments.vector(name, array, whole=name != "data")
     if indptr.numel() != rows + 1:
         raise ValueError(f"indptr must have rows + 1 = {rows + 1} entries, got {indptr.numel()}")
     if indptr[0] != 0:
@@ -174,66 +177,17 @@ def gap_decode(gaps: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...])
     Raises ValueError if there are not as many gaps as values, a gap is below 1 or the last one ends outside the shape.
     Source: notebook 07.1.
     """
+    arguments.vector("gaps", gaps, whole=True), arguments.vector("values", values)
+    shape = arguments.sizes("shape", shape)
     if gaps.shape != values.shape:
         raise ValueError(f"gaps and values must have the same shape, got {tuple(gaps.shape)} and {tuple(values.shape)}")
     if (gaps < 1).any():
         raise ValueError(f"gaps must be at least 1, got {int(gaps.min())}")
     positions = gaps.cumsum(0) - 1
-    _inside("positions", positions, math.prod(shape))
+    _inside("gaps, added up,", positions, math.prod(shape))
     weight = values.new_zeros(math.prod(shape))
     weight[positions] = values
     return weight.view(tuple(shape))
-
-
-def pack(numbers: torch.Tensor, bits: int) -> torch.Tensor:
-    """Return non-negative ``numbers`` ``(n,)`` with ``bits`` bits each: uint8, uint16, int32 or int64 where that fits, else bytes.
-
-    Packed bytes hold the numbers one after the other, lowest bit first. Raises ValueError if a number needs more bits.
-    Source: notebook 07.1.
-    """
-    arguments.count("bits", bits)
-    if numbers.numel() and (int(numbers.min()) < 0 or int(numbers.max()) >= 1 << min(bits, 63)):
-        raise ValueError(f"numbers must lie in [0, 2**{bits}), got {int(numbers.min())} to {int(numbers.max())}")
-    array = numbers.numpy()
-    if bits in _NATIVE:
-        return torch.from_numpy(array.astype(_NATIVE[bits]))
-    flags = np.empty((len(array), bits), dtype=np.uint8)
-    for bit in range(bits):  # over the width, not over the elements
-        flags[:, bit] = (array >> bit) & 1
-    return torch.from_numpy(np.packbits(flags, bitorder="little"))
-
-
-def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
-    """Return the ``count`` numbers that ``pack`` wrote, as int64; ValueError if the length does not fit. Source: notebook 07.1."""
-    expected = count if bits in _NATIVE else math.ceil(count * bits / 8)
-    if packed.numel() != expected:
-        raise ValueError(f"{count} numbers of {bits} bits need {expected} entries, got {packed.numel()}")
-    if bits in _NATIVE:
-        return torch.from_numpy(packed.numpy().astype(np.int64))
-    flags = np.unpackbits(packed.numpy(), count=count * bits, bitorder="little").reshape(count, bits)
-    numbers = np.zeros(count, dtype=np.int64)
-    for bit in range(bits):
-        numbers |= flags[:, bit].astype(np.int64) << bit
-    return torch.from_numpy(numbers)
-
-
-def deflate(symbols: torch.Tensor) -> torch.Tensor:
-    """Return uint8 ``symbols`` Huffman-coded by zlib (huffman-only: no search for repeats), as uint8. Source: notebook 07.1."""
-    coder = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
-    raw = coder.compress(symbols.numpy().tobytes()) + coder.flush()
-    return torch.frombuffer(bytearray(raw), dtype=torch.uint8)
-
-
-def inflate(stream: torch.Tensor, at_most: int) -> torch.Tensor:
-    """Return the symbols that ``deflate`` coded; ValueError if ``stream`` is damaged or holds more than ``at_most`` symbols."""
-    coder = zlib.decompressobj(-15)
-    try:
-        raw = coder.decompress(stream.numpy().tobytes(), at_most + 1)
-    except zlib.error as error:
-        raise ValueError(f"the Huffman-coded stream is damaged: {error}") from error
-    if len(raw) > at_most or not coder.eof or coder.unused_data:
-        raise ValueError(f"the Huffman-coded stream must end after at most {at_most} symbols, and it does not")
-    return torch.frombuffer(bytearray(raw), dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
 
 
 def _deflate(positions: torch.Tensor) -> torch.Tensor:
@@ -287,7 +241,7 @@ def _width(format: str, rows: int, columns: int, index_bits: int | None) -> int:
         return bits
     largest = {"csr": columns, "csc": rows, "coo": max(rows, columns)}[format]
     needed = max(largest - 1, 1).bit_length()
-    bits = next(b for b in _NATIVE if b >= needed) if index_bits is None else arguments.count("index_bits", index_bits)
+    bits = next(b for b in NATIVE if b >= needed) if index_bits is None else arguments.count("index_bits", index_bits)
     if not needed <= bits <= 64:
         raise ValueError(f"index_bits must lie in {needed} to 64 to number {largest} rows or columns, got {bits}")
     return bits

@@ -2,6 +2,18 @@
 
 from prunelab.surgery.batchnorm import reestimate_batchnorm
 from prunelab.surgery.groups import coupled_groups, coupled_masks, coupled_scores
+from prunelab.surgery.heads import block_influence, remove_blocks, remove_heads, remove_neurons
 from prunelab.surgery.removal import remove_filters, resize
 
-__all__ = ["coupled_groups", "coupled_masks", "coupled_scores", "reestimate_batchnorm", "remove_filters", "resize"]
+__all__ = [
+    "block_influence",
+    "coupled_groups",
+    "coupled_masks",
+    "coupled_scores",
+    "reestimate_batchnorm",
+    "remove_blocks",
+    "remove_filters",
+    "remove_heads",
+    "remove_neurons",
+    "resize",
+]

@@ -13,7 +13,7 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments, plot
 from prunelab.criteria import CRITERIA, EnergyCosts, layer_energies, unit_masks
 from prunelab.criteria.flow import activated, forward
-from prunelab.criteria.registry import unchanged
+from prunelab.criteria.registry import check_data, unchanged
 from prunelab.masks import apply_masks, keep_top
 from prunelab.sweep import paired_interval
 from prunelab.training import accuracy
@@ -33,6 +33,8 @@ def drop_units(model: nn.Module, dataset: TensorDataset, judge: TensorDataset) -
     def scores(criterion: str) -> dict[str, torch.Tensor]:
         return CRITERIA[criterion].function(model, dataset)
 
+    dense = accuracy(model, judge)
+    check_data(dataset)
     with unchanged(model), torch.no_grad():
         flows = activated(forward(model, dataset.tensors[0][:1])[1], model)
     maps = {name: flow.activation[0] for name, flow in flows.items() if flow.activation.ndim == 4}
@@ -91,7 +93,7 @@ def compare_criteria(results: Mapping[str, Mapping[str, Sequence[float]]]) -> w.
     ``results`` maps a setting ("filters, 50 %, before") to {criterion: one value per network}. Raises ValueError if it is empty or
     a setting has fewer than two criteria. Source: notebook 03.5.
     """
-    if not results or any(len(table) < 2 for table in results.values()):
+    if any(len(arguments.mapping("a table in results", table)) < 2 for table in arguments.mapping("results", results).values()):
         raise ValueError("results must hold settings with at least two criteria each")
     settings = list(results)
     names = list(results[settings[0]])

@@ -22,8 +22,8 @@ def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:
 
     Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 00.
     """
-    accuracy(model, dataset)
     scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
+    accuracy(model, dataset)
     images, labels = dataset.tensors
 
     def draw(sparsity_asked: float, scope: str, image: int) -> tuple[Figure, str]:
@@ -54,8 +54,8 @@ def prune_by_size(model: nn.Module, dataset: TensorDataset) -> w.VBox:
 
     Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 01.
     """
-    accuracy(model, dataset)  # refuses a bad dataset at once, not when the slider moves
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
+    accuracy(model, dataset)  # refuses a bad dataset at once, not when the slider moves
     scores = {name: weight.abs() for name, weight in weights.items()}
 
     def draw(sparsity_asked: float, scope: str, layer: str) -> tuple[Figure, str]:

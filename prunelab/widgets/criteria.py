@@ -50,6 +50,8 @@ def quadratic(weights: tuple[float, float] = (0.6, 0.9), curvatures: tuple[float
     ``coupling`` is the off-diagonal element of the Hessian over the root of the product of the diagonal ones, between -1 and 1.
     Raises TypeError or ValueError if a curvature is not positive. Source: notebook 03.2.
     """
+    weights = tuple(arguments.numbers("weights", weights, length=2).tolist())
+    curvatures = tuple(arguments.numbers("curvatures", curvatures, length=2).tolist())
     for curvature in curvatures:
         arguments.positive("an entry of curvatures", curvature)
     start = torch.tensor(weights, dtype=torch.float64)

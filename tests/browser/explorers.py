@@ -23,13 +23,19 @@ import torch
 from torch.utils.data import TensorDataset
 from prunelab.criteria import filter_l1
 from prunelab.data import load_mnist
+from prunelab.language import Decoder
+from prunelab.measure import Latency
 from prunelab.models import load_pretrained
+from prunelab.text import load_text
 torch.set_num_threads(1)
 valid = load_mnist().valid
 few = TensorDataset(*valid[:500])
 fewer = TensorDataset(*valid[:200])
 lenet5 = load_pretrained("lenet5")
+text = load_text()
 curve = {0.0: 98.0, 0.5: 90.0, 0.9: 40.0}
+took = [Latency(0.002 / k, 0.0019 / k, 0.0021 / k, 1, 64) for k in (1, 2, 4)]
+times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
 tickets = [{"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r} for r in range(8)]
 """
 CALLS = {
@@ -37,13 +43,17 @@ CALLS = {
     "activations.drop_units": "drop_units(lenet5, few, few)",
     "activations.energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
     "concepts.filmstrip": "filmstrip(lenet5, few)",
+    "after_training.removal_explorer": "removal_explorer(lenet5, few, filter_l1(lenet5))",
     "concepts.prune_by_size": "prune_by_size(lenet5, few)",
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
     "granularity.granularity_explorer": "granularity_explorer(lenet5, few)",
+    "language.written_text": "written_text(Decoder(2, 32).eval(), TensorDataset(text.train[:1024].view(8, 128)), text.characters)",
     "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})",
     "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
+    "sparse.crossover_explorer": "crossover_explorer(times)",
+    "start.file_explorer": "file_explorer(lenet5, few)",
     "storage.storage_explorer": "storage_explorer()",
     "torch_prune.torch_prune_explorer": "torch_prune_explorer()",
     "training_time.schedule_explorer": "schedule_explorer(fewer, fewer)",

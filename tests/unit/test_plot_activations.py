@@ -78,7 +78,7 @@ def test_the_board_shows_every_network_and_the_forest_marks_what_is_real():
     "call",
     [
         lambda: plot.unit_maps(torch.rand(3, 4, 4), ["a"]),
-        lambda: plot.dropped_board({"a": torch.ones(2), "b": torch.ones(3)}),
+        lambda: plot.dropped_board({"a": torch.ones(2).bool(), "b": torch.ones(3).bool()}),
         lambda: plot.against_oracle(torch.ones(3), {"a": torch.ones(2)}, {"a": 1.0}),
         lambda: plot.responses({"a": (torch.ones(3), torch.ones(2))}),
         lambda: plot.histograms({}, 5, "x"),

@@ -65,7 +65,7 @@ def test_cut_counts_kept_and_pruned_and_stands_at_the_threshold(shape):
     mask = keep_top(weight.abs(), 0.5)
     left, right = plot.cut(weight, mask).axes
     n = weight.numel()
-    assert [text.get_text() for text in left.get_legend().get_texts()] == [f"kept: {n // 2}", f"pruned: {n // 2}"]
+    assert [text.get_text() for text in left.figure.legends[0].get_texts()] == [f"kept: {n // 2}", f"pruned: {n // 2}"]
     assert sum(bar.get_height() for container in left.containers for bar in container) == n
     lines = sorted(line.get_xdata()[0] for line in left.lines)
     threshold = weight[~mask].abs().max().item()

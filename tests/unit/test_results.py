@@ -10,7 +10,7 @@ from prunelab import sweep
 MODULES = {name: experiments.load(name) for name in experiments.NAMES}
 STORING = [name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()]
 STORED = [name for name in STORING if (sweep.RESULTS / f"{name}.json").exists()]
-OLD = {"concepts": 5, "criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
+OLD = {"criteria_comparison": 1, "monk": 1, "sparse_lenet300": 1}  # entries of the former shape, for old notebooks
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -72,7 +72,8 @@ def test_a_weight_that_is_no_convolution_is_refused(parts):
 
 def test_the_chosen_bar_stands_out():
     figure = tensor_and_accuracy(torch.ones(2, 1, 3, 3, dtype=torch.bool), {"filter": 90.0, "kernel": 95.0}, "kernel", dense=99.0)
-    bars = figure.axes[1].patches
-    assert [bar.get_width() for bar in bars] == [90, 95] and bars[0].get_hatch() and not bars[1].get_hatch()
+    points = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert [float(point.get_xdata()[0]) for point in points] == [10, 5], "errors"
+    assert [point.get_fillstyle() for point in points] == ["none", "full"]
     with pytest.raises(ValueError, match="chosen must be one of 'filter', got 'row'"):
         tensor_and_accuracy(torch.ones(1, 1, 1, 1, dtype=torch.bool), {"filter": 1.0}, "row", dense=1.0)
