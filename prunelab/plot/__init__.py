@@ -15,7 +15,7 @@ from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.language import serving, surprises
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
-from prunelab.plot.report import accuracy_by_size, costs, report
+from prunelab.plot.report import costs, dots, report, waves
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
@@ -27,7 +27,6 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
-    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
@@ -40,6 +39,7 @@ __all__ = [
     "cut",
     "density_bars",
     "dot_board",
+    "dots",
     "draw_tensor",
     "dropped_board",
     "feature_maps",
@@ -82,6 +82,7 @@ __all__ = [
     "tensor_view",
     "tradeoff",
     "unit_maps",
+    "waves",
     "weight_histograms",
     "weights_left",
 ]

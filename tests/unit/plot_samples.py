@@ -48,7 +48,8 @@ pair = [nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, n)) for n in (3, 
 page, layers = report(*pair, torch.randn(1, 6), evaluate=lambda _: 97.0), profile(pair[0], torch.randn(1, 6))
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
-    "accuracy_by_size": (({"dense, small": [(50, 96.0), (100, 98.0)], "pruned": [(50, 97.5)]}, 97.0, "KiB", "accuracy (%)"), {}),
+    "dots": (({"pruned": [96.0, 95.8, 94.4], "scratch": [4.6, 6.3, 5.0]}, 97.0, "accuracy (%)"), {}),
+    "waves": ((torch.randn(3, 1024, generator=torch.Generator().manual_seed(0)), torch.rand(3, 360)), {}),
     "against_oracle": ((torch.rand(16), {c: torch.rand(16) for c in CRITERIA}, dict.fromkeys(CRITERIA, 0.5)), {"columns": 6}),
     "answer_bars": (
         (
