@@ -1,8 +1,8 @@
 """Pruned and fine-tuned, or trained small from scratch? (notebook 04.2; about five minutes on one core)
 
-Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks; the best epoch is chosen on the validation split.
+Three trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks; the best epoch is chosen on the validation split.
 Beside each stands a network of exactly the size that is left, trained from a new initialisation for as long as the fine-tune took,
-and for as long as the first network had been trained. Accuracies in percent; test is read once for each network reported.
+and for as long as the first network had been trained. Accuracies in percent; all on the validation split.
 """
 
 import torch
@@ -53,7 +53,7 @@ def from_scratch(seed: int, epochs: int, lr: float) -> float:
 
 
 def configurations() -> list[dict]:
-    return [{"seed": seed} for seed in SEEDS]
+    return [{"seed": seed} for seed in SEEDS[:3]]
 
 
 def measure(seed: int) -> dict:
@@ -65,7 +65,7 @@ def measure(seed: int) -> dict:
 
 def provenance() -> dict:
     return {
-        "networks": f"lenet5, seeds {SEEDS}",
+        "networks": f"lenet5, seeds {SEEDS[:3]}",
         "ratios": RATIOS,
         "recipe": f"filters and neurons by L1 norm; {EPOCHS} epochs of {SGD} {LR} under masks, best epoch on the validation split; "
         f"scratch: {EPOCHS} and {SCRATCH_EPOCHS} epochs from {SCRATCH_LR}, last epoch",

@@ -50,7 +50,7 @@ def test_feature_maps_of_several_networks_share_the_grey_scale_of_the_first():
 def test_feature_maps_refuse_a_batch_and_a_network_without_convolution():
     with pytest.raises(ValueError, match="image must have shape"):
         plot.feature_maps(LeNet5(), torch.zeros(2, 1, 28, 28))
-    with pytest.raises(TypeError, match="must be a torch.nn.Module"):
+    with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module"):
         plot.weight_histograms([LeNet5()])
     with pytest.raises(ValueError, match="same layers"):
         plot.weight_histograms({"a": LeNet5(), "b": nn.Linear(2, 2)})
