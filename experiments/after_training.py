@@ -23,9 +23,9 @@ def fine_tuned(seed: int) -> dict:
     """Prune, fine-tune under the masks, keep the best epoch of the validation split."""
     model = load_pretrained("lenet5", seed)
     masks = mask_model(filter_l1(model), RATIOS)
-    result = {"dense": round(accuracy(model, mnist().test), 2)}
+    result = {"dense": round(accuracy(model, mnist().valid), 2)}
     apply_masks(model, masks)
-    result["pruned"] = round(accuracy(model, mnist().test), 2)
+    result["pruned"] = round(accuracy(model, mnist().valid), 2)
     epochs = []
 
     def remember(model: torch.nn.Module, step: int) -> None:
@@ -37,7 +37,7 @@ def fine_tuned(seed: int) -> dict:
     train(model, mnist().train, epochs=EPOCHS, lr=LR, masks=masks, on_step=remember, seed=seed)
     best = max(range(EPOCHS), key=lambda epoch: epochs[epoch][0])
     model.load_state_dict(epochs[best][1])
-    return result | {"valid": [round(v, 2) for v, _ in epochs], "fine-tuned": round(accuracy(model, mnist().test), 2)}
+    return result | {"valid": [round(v, 2) for v, _ in epochs], "fine-tuned": round(accuracy(model, mnist().valid), 2)}
 
 
 def from_scratch(seed: int, epochs: int, lr: float) -> float:
@@ -49,7 +49,7 @@ def from_scratch(seed: int, epochs: int, lr: float) -> float:
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()  # drawn for the small size, nothing of the large one is left
     train(model, mnist().train, epochs=epochs, lr=lr, seed=seed)
-    return round(accuracy(model, mnist().test), 2)
+    return round(accuracy(model, mnist().valid), 2)
 
 
 def configurations() -> list[dict]:

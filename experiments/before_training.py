@@ -35,7 +35,7 @@ def initial(seed: int) -> LeNet300:
 
 
 def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict:
-    """Train in place under masks; return the test accuracy and the validation accuracy every 50 steps."""
+    """Train in place under masks; return the accuracy on validation and test split, and the validation accuracy every 50 steps."""
     curve, watched = [], first(mnist().valid, 2_000)
 
     def look(model: nn.Module, step: int) -> None:
@@ -44,7 +44,8 @@ def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict
             curve.append(round(accuracy(model, watched), 2))
 
     train(model, half(), epochs=EPOCHS, masks=masks, on_step=look, seed=seed)
-    return {"left": round(1 - sparsity(model), 4), "test": round(accuracy(model, mnist().test), 2), "valid": curve}
+    reached = {split: round(accuracy(model, data), 2) for split, data in (("reached", mnist().valid), ("test", mnist().test))}
+    return {"left": round(1 - sparsity(model), 4)} | reached | {"valid": curve}
 
 
 def tickets(seed: int) -> list[dict]:
@@ -77,18 +78,18 @@ def snip_masks(seed: int, sparsity: float) -> dict[str, torch.Tensor]:
 def longer(seed: int, sparsity: float) -> dict:
     model = glorot(seed)
     train(model, mnist().train, epochs=LONGER, masks=snip_masks(seed, sparsity), seed=seed)
-    return {"SNIP": round(accuracy(model, mnist().test), 2)}
+    return {"SNIP": round(accuracy(model, mnist().valid), 2), "test": round(accuracy(model, mnist().test), 2)}
 
 
 def untrained(seed: int, sparsity: float) -> dict:
     snip = snip_masks(seed, sparsity)
     uniform = shuffled(mask_model(magnitude(glorot(seed)), sparsity), seed)
     starts = {"SNIP": snip, "SNIP, shuffled": shuffled(snip, seed), "uniform random": uniform}
-    result = {start: trained(glorot(seed), masks, seed)["test"] for start, masks in starts.items()}
+    result = {start: trained(glorot(seed), masks, seed)["reached"] for start, masks in starts.items()}
     a, b = HIDDEN[sparsity]
     torch.manual_seed(seed)
     small = nn.Sequential(nn.Flatten(), nn.Linear(784, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 10))
-    result["small dense"] = trained(small, {}, seed)["test"]
+    result["small dense"] = trained(small, {}, seed)["reached"]
     return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
 
 

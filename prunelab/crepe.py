@@ -1,18 +1,18 @@
 """CREPE, a pitch tracker that people use: the network, its pretrained weights, and how its outputs become a pitch."""
 
-import hashlib
-import json
+import math
 import warnings
 from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
+import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
-from prunelab.data import DATA
+from prunelab.data import DATA, load_weights
+from prunelab.progress import progress
 
 # torch pads an even kernel by one more zero on the right, as the published network does, and warns that this takes a copy
 warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
@@ -22,14 +22,15 @@ FRAME = 1024  # samples, 64 ms
 BINS = 360
 CENTS_PER_BIN = 20
 LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, about 31.7 Hz
+BATCH = 16
 FILTERS = (128, 16, 16, 16, 32, 64)  # of "tiny", the smallest of the five published sizes
 
 
 class Crepe(nn.Sequential):
     """CREPE "tiny": input ``(N, 1024)``, one frame at 16 kHz each; output ``(N, 360)``, the probability of each pitch.
 
-    Six times convolution over time, ReLU, BatchNorm, max pooling by 2, then one Linear and a sigmoid. Time is the height of images
-    of width 1. ``filters`` are the widths of the six convolutions. Frames have mean 0 and variance 1 (``normalise``). 486,552
+    Six times convolution over time, ReLU, BatchNorm, max pooling by 2, then one Linear and a sigmoid. Time is the width of images
+    of height 1. ``filters`` are the widths of the six convolutions. Frames have mean 0 and variance 1 (``normalise``). 486,552
     parameters, 485,376 of them weights; 36,792,320 MACs per frame.
 
     Raises TypeError or ValueError unless ``filters`` are six positive integers.
@@ -39,14 +40,14 @@ class Crepe(nn.Sequential):
     def __init__(self, filters: tuple[int, ...] = FILTERS):
         if not isinstance(filters, tuple | list) or len(filters) != len(FILTERS):
             raise ValueError(f"filters must be {len(FILTERS)} positive integers, got {filters!r:.80}")
-        layers, channels = OrderedDict(unflatten=nn.Unflatten(1, (1, FRAME, 1))), 1
+        layers, channels = OrderedDict(unflatten=nn.Unflatten(1, (1, 1, FRAME))), 1
         for i, width in enumerate(filters, start=1):
             width = arguments.count(f"filters[{i - 1}]", width)
-            kernel, stride, padding = ((512, 1), (4, 1), (254, 0)) if i == 1 else ((64, 1), 1, "same")
+            kernel, stride, padding = ((1, 512), (1, 4), (0, 254)) if i == 1 else ((1, 64), 1, "same")
             layers[f"conv{i}"] = nn.Conv2d(channels, width, kernel, stride, padding)
             layers[f"relu{i}"] = nn.ReLU()
             layers[f"bn{i}"] = nn.BatchNorm2d(width, eps=0.001)
-            layers[f"pool{i}"] = nn.MaxPool2d((2, 1))
+            layers[f"pool{i}"] = nn.MaxPool2d((1, 2))
             channels = width
         positions = FRAME // 4 // 2 ** len(filters)
         layers |= {"flatten": nn.Flatten(), "fc": nn.Linear(channels * positions, BINS), "sigmoid": nn.Sigmoid()}
@@ -59,16 +60,8 @@ def load_crepe(folder: Path | str = FOLDER) -> Crepe:
     Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
     Source: ``scripts/crepe.py``; notebook 09.2.
     """
-    path = arguments.path("folder", folder) / "crepe-tiny.safetensors"
-    card = path.with_suffix(".json")
-    for file in (card, path):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing; restore it with git")
-    raw, expected = path.read_bytes(), json.loads(card.read_text())["sha256"]
-    if (found := hashlib.sha256(raw).hexdigest()) != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
     model = Crepe()
-    model.load_state_dict(load(raw))
+    model.load_state_dict(load_weights(arguments.path("folder", folder) / "crepe-tiny.safetensors"))
     return model.eval()
 
 
@@ -105,6 +98,46 @@ def to_hertz(cents: torch.Tensor) -> torch.Tensor:
     return 10 * 2 ** (arguments.tensor("cents", cents) / 1200)
 
 
+def distil(
+    model: nn.Module, frames: torch.Tensor, targets: torch.Tensor, *, epochs: int, lr: float = 0.002, seed: int = 0
+) -> list[float]:
+    """Train ``model`` in place to answer ``targets`` ``(N, 360)``, a teacher's for ``frames`` ``(N, 1024)``. No label is needed.
+
+    Adam, batches of 16, cosine learning rate from ``lr`` to 0; the loss is the binary cross-entropy, summed over the 360 outputs.
+    ``seed`` fixes the order; torch's global random state is left as it was. Returns the mean loss of each epoch and leaves the
+    model in eval mode.
+
+    Raises TypeError or ValueError for a bad argument before anything is changed. Source: Hinton, Vinyals and Dean,
+    arXiv 1503.02531; notebook 09.2.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    _shaped("frames", frames, FRAME)
+    _shaped("targets", targets, BINS)
+    if len(targets) != len(frames) or targets.min() < 0 or targets.max() > 1:
+        raise ValueError(f"targets must be {len(frames)} rows of probabilities, got {len(targets)} rows")
+    steps = arguments.count("epochs", epochs, at_least=0) * math.ceil(len(frames) / BATCH)
+    optimizer = torch.optim.Adam(model.parameters(), arguments.positive("lr", lr))
+    step, history = 0, []
+    with torch.random.fork_rng(devices=[]), progress(steps, "distilling") as bar:
+        torch.manual_seed(arguments.count("seed", seed, at_least=0))
+        model.train()
+        for _ in range(epochs):
+            total = 0.0
+            for batch in torch.randperm(len(frames)).split(BATCH):
+                optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
+                loss = F.binary_cross_entropy(model(frames[batch]), targets[batch], reduction="sum")
+                optimizer.zero_grad()
+                (loss / len(batch)).backward()
+                optimizer.step()
+                total += float(loss.detach())
+                step += 1
+                bar.update()
+            history.append(total / len(frames))
+    model.eval()
+    return history
+
+
 @torch.inference_mode()
 def outputs(model: nn.Module, frames: torch.Tensor) -> torch.Tensor:
     """Return what ``model`` answers to ``frames`` ``(N, 1024)``, ``(N, 360)``, in eval mode and in batches; the mode is restored.
@@ -134,6 +167,7 @@ def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
         raise TypeError(f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}")
     _shaped("the frames of the dataset", dataset.tensors[0], FRAME)
     frames, cents = dataset.tensors
+    _shaped("the frames of dataset", frames, FRAME)
     return 100 * float(((decode(outputs(model, frames)) - cents).abs() < 50).double().mean())
 
 

@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import json
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
@@ -56,6 +58,26 @@ def load_mnist(folder: Path | str = DATA / "mnist") -> Mnist:
         valid=_dataset(train_images[order[:VALID]], train_labels[order[:VALID]]),
         test=_dataset(test_images, test_labels),
     )
+
+
+def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
+    """Return the tensors of the safetensors file ``path``, after comparing it with the checksum in the JSON file beside it.
+
+    Raises FileNotFoundError if one of the two is missing and ValueError if the weights are truncated or altered; the file and its
+    checksum are named. Source: notebook 00.
+    """
+    path = arguments.path("path", path)
+    if not path.name:
+        raise ValueError(f"path must name a file, got {str(path)!r}")
+    card = path.with_suffix(".json")
+    for file in (card, path):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing; restore it with git")
+    expected, raw = json.loads(card.read_text())["sha256"], path.read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != expected:
+        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
+    return load(raw)
 
 
 def _dataset(images: torch.Tensor, labels: torch.Tensor) -> TensorDataset:

@@ -3,16 +3,13 @@
 Each image network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart layer by layer.
 """
 
-import hashlib
-import json
 from collections import OrderedDict
 from pathlib import Path
 
-from safetensors.torch import load
 from torch import nn
 
 from prunelab import arguments
-from prunelab.data import DATA
+from prunelab.data import DATA, load_weights
 from prunelab.language import Decoder
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -132,16 +129,6 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     """
     arguments.one_of("name", name, MODELS | DECODERS)
     arguments.one_of("seed", seed, DECODER_SEEDS if name in DECODERS else SEEDS)
-    path = arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"
-    card = path.with_suffix(".json")
-    for file in (card, path):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing; restore it with git, or train it with `make checkpoints`")
-    expected = json.loads(card.read_text())["sha256"]
-    raw = path.read_bytes()
-    found = hashlib.sha256(raw).hexdigest()
-    if found != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
     model = (MODELS | DECODERS)[name]()
-    model.load_state_dict(load(raw))
+    model.load_state_dict(load_weights(arguments.path("folder", folder) / f"{name}-seed{seed}.safetensors"))
     return model.eval()

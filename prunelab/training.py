@@ -58,8 +58,7 @@ def train(
     masks = {} if masks is None else masks
     apply_masks(model, masks)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=MOMENTUM)
-    steps = epochs * steps_per_epoch(dataset)
-    step, history = 0, []
+    steps, step, history = epochs * steps_per_epoch(dataset), 0, []
     with torch.random.fork_rng(devices=[]), progress(steps, "training") as bar:
         torch.manual_seed(seed)
         model.train()
@@ -95,11 +94,17 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     model.eval()
     try:
         parts = zip(images.split(FITS), labels.split(FITS), strict=True)
-        correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
+        correct = sum(_right(model(x), y) for x, y in parts)
     finally:
         for module, mode in modes.items():
             module.training = mode
     return 100 * correct / len(images)
+
+
+def _right(outputs: torch.Tensor, labels: torch.Tensor) -> int:
+    if outputs.ndim != 2 or len(outputs) != len(labels):
+        raise ValueError(f"model must return a number for each class, (N, classes), got shape {tuple(outputs.shape)}")
+    return int((outputs.argmax(1) == labels).sum())
 
 
 def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[str, object]) -> None:

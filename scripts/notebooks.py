@@ -48,14 +48,28 @@ def changed(path: Path) -> bool:
     return notebook.metadata.get("prunelab", {}).get("cells") != digest(notebook)
 
 
+FRAMES = """\
+import sys
+sys.path.insert(0, {root!r})
+from scripts.frames import store
+store(Out, {name!r});"""  # what a chapter's explorers show, for the website
+
+
 def execute(path: Path) -> float:
-    """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell fails."""
+    """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell fails.
+
+    A chapter's explorers are moved along afterwards, and their frames stored for the website (``scripts/frames.py``).
+    """
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
+    if path.parent.name == "notebooks":
+        notebook.cells.append(nbformat.v4.new_code_cell(FRAMES.format(root=str(ROOT), name=path.stem)))
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}, store_widget_state=False
     ).execute()
     seconds = time.perf_counter() - began
+    if path.parent.name == "notebooks":
+        notebook.cells.pop()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps
     notebook.metadata = nbformat.from_dict(

@@ -19,6 +19,7 @@ import prunelab
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "docs" / "_build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EXPLORERS = ROOT / "docs" / "explorers"
 WIDGET_NOTE = (
     "An explorer. Its controls need a running notebook: open this chapter with `make lab`. The figure beside it shows the same."
 )
@@ -42,17 +43,23 @@ def alternative_text(cells: list[nbformat.NotebookNode], number: int) -> str:
 
 
 def for_reading(path: Path) -> nbformat.NotebookNode:
-    """Return the notebook as the site shows it: a note in place of a live widget, checks folded, figures with words.
+    """Return the notebook as the site shows it: stored frames in place of a live widget, checks folded, figures with words.
 
     Raises ValueError if a code cell of a chapter has not been executed.
     """
     notebook = nbformat.read(path, as_version=4)
     released = "exercises" in path.parts
+    frames = iter(sorted(EXPLORERS.glob(f"{path.stem}-*.html")))
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         if not released and cell.execution_count is None:
             raise ValueError(f"{path.name}: code cell {number} has not been executed; run `make notebooks NB={path}`")
         if any(WIDGET in output.get("data", {}) for output in cell.outputs):
-            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=WIDGET_NOTE + "\n")]
+            stored = next(frames, None)
+            cell.outputs = [
+                nbformat.v4.new_output("stream", name="stdout", text=WIDGET_NOTE + "\n")
+                if stored is None
+                else nbformat.v4.new_output("display_data", data={"text/html": stored.read_text(encoding="utf-8")})
+            ]
         if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
             cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "hide-output"})
         if "check" in cell.metadata.get("tags", []):
@@ -78,7 +85,7 @@ def api_pages(folder: Path) -> None:
 def source(folder: Path) -> None:
     """Lay out what Sphinx reads: the pages of ``docs``, the notebooks and the images, linked as they are in the repository."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("_build"))
+    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("_build", "explorers"))
     shutil.copytree(ROOT / "images", folder / "images")
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     exercises = sorted((ROOT / "notebooks" / "exercises").glob("*/*.ipynb"))

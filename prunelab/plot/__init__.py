@@ -9,16 +9,16 @@ from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
-from prunelab.plot.curves import loss_rise, pruning_curves, tradeoff
+from prunelab.plot.curves import pruning_curves, tradeoff
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.language import serving, surprises
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.records import compression_curves, race
-from prunelab.plot.report import accuracy_by_size, costs, report
+from prunelab.plot.report import costs, dots, report, waves
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
 from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
-from prunelab.plot.sparse import answer_bars, crossover, paired_networks, roofline
+from prunelab.plot.sparse import answer_bars, crossover, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.tensors import draw_tensor, tensor_view
 from prunelab.plot.training_time import comings_and_goings, curve_panels
@@ -26,7 +26,6 @@ from prunelab.plot.training_time import comings_and_goings, curve_panels
 _style.use()
 
 __all__ = [
-    "accuracy_by_size",
     "against_oracle",
     "answer_bars",
     "best_of",
@@ -39,6 +38,7 @@ __all__ = [
     "cut",
     "density_bars",
     "dot_board",
+    "dots",
     "draw_tensor",
     "dropped_board",
     "feature_maps",
@@ -51,11 +51,9 @@ __all__ = [
     "kept_share",
     "kernel_grid",
     "layer_densities",
-    "loss_rise",
     "neuron_pairs",
     "nm_groups",
     "paired",
-    "paired_networks",
     "pixel_map",
     "predicted_and_true",
     "pruning_curves",
@@ -82,6 +80,7 @@ __all__ = [
     "tensor_view",
     "tradeoff",
     "unit_maps",
+    "waves",
     "weight_histograms",
     "weights_left",
 ]

@@ -70,19 +70,6 @@ def tradeoff(
     return figure
 
 
-def loss_rise(curves: Curves, xlabel: str, ylabel: str) -> Figure:
-    """Draw ``tradeoff`` curves of the rise of a loss on a logarithmic axis; arguments as there.
-
-    Raises ValueError for a value that is not positive, which such an axis cannot show. Source: notebook 03.2.
-    """
-    lowest = min(np.min(y) for _, y in _axes.series("curves", curves, (-np.inf, np.inf), (-np.inf, np.inf)).values())
-    if not lowest > 0:
-        raise ValueError(f"curves must hold positive values only, got a lowest of {lowest}")
-    figure = tradeoff(curves, xlabel, ylabel)
-    figure.axes[0].set(yscale="log")
-    return figure
-
-
 def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Draw every curve; where networks are spread, neighbours are moved a few points sideways, so that none covers another."""
     spread = any(len(y) > 1 for _, y in lines.values())
@@ -95,3 +82,6 @@ def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Non
             axis.vlines(x, y.min(0), y.max(0), color=look["color"], alpha=0.5, transform=look["transform"])
         for network in y if len(y) > 1 else ():
             axis.plot(x, network, linestyle="", markersize=2.5, alpha=0.6, **look)
+        # a transform of its own keeps a line out of the limits: name the points
+        axis.update_datalim(np.column_stack([np.tile(x, len(y)), y.ravel()]))
+    axis.autoscale_view()

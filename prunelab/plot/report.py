@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from prunelab import arguments
+from prunelab.crepe import RATE
 from prunelab.measure import Profile, Report
 from prunelab.plot import _style
 
@@ -17,11 +19,11 @@ WEAK = "#BDBDBD"
 def costs(profile: Profile) -> Figure:
     """Draw each layer's share of the weights, of the MACs and of the time, in percent, one panel each; layers from top to bottom.
 
-    Layers without weights that take less than 1 % of the time are drawn together. Source: notebook 09.2.
+    Layers without weights that take less than 3 % of the time are drawn together. Source: notebook 09.2.
     """
     if not isinstance(profile, Profile):
         raise TypeError(f"profile must be a Profile of prunelab.measure, got {type(profile).__name__}")
-    small = 0.01 * sum(row["seconds"] for row in profile.rows)
+    small = 0.03 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
     rest = {key: sum(row[key] for row in profile.rows if row not in shown) for key in ("weights", "macs", "seconds")}
     rows = [*shown, {"layer": "(all others)", **rest}] if len(shown) < len(profile.rows) else shown
@@ -90,20 +92,44 @@ def _left(axis: Axes, report: Report) -> None:
     axis.grid(axis="y", visible=False)
 
 
-def accuracy_by_size(points: Mapping[str, Sequence[tuple[float, float]]], limit: float, xlabel: str, ylabel: str) -> Figure:
-    """Draw networks as points, ``points`` maps a label to (x, accuracy in percent) pairs, and the ``limit`` as a dashed line.
+def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Figure:
+    """Draw the values of each group as points above its label, and the ``limit`` as a dashed line.
 
-    Source: notebook 09.2.
+    Raises TypeError or ValueError if ``groups`` is no mapping to numbers. Source: notebook 09.2.
     """
     arguments.numbers("limit", [limit], length=1)
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.4))
-    for i, (label, pairs) in enumerate(arguments.mapping("points", points).items()):
-        values = arguments.numbers(f"points[{label!r}]", pairs)
-        if values.ndim != 2 or values.shape[1] != 2:
-            raise ValueError(f"points[{label!r}] must be pairs of x and accuracy, got shape {values.shape}")
-        axis.plot(*values.T, markersize=7, linestyle="", label=label, **_style.look(i))
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.2))
+    for i, (label, values) in enumerate(arguments.mapping("groups", groups).items()):
+        heights = arguments.numbers(f"groups[{label!r}]", values)
+        if heights.ndim != 1:
+            raise ValueError(f"groups[{label!r}] must be a list of numbers, got shape {heights.shape}")
+        places = i + 0.08 * (np.arange(len(heights)) - (len(heights) - 1) / 2)
+        axis.plot(places, heights, markersize=7, linestyle="", **_style.look(i))
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
-    axis.annotate("one point lost", (0.99, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    _style.legend_beside(axis)
+    axis.annotate("one point lost", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                  va="center", fontsize=9)  # fmt: skip
+    axis.set(ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
+    axis.set_xticks(range(len(groups)), list(groups))
+    axis.grid(axis="x", visible=False)
+    return figure
+
+
+def waves(frames: torch.Tensor, answers: torch.Tensor) -> Figure:
+    """Draw sounds ``frames`` (N, samples), a row each, and a network's ``answers`` (N, bins).
+
+    Raises TypeError or ValueError for other tensors, or unequal numbers of rows. Source: notebook 09.2.
+    """
+    for name, value in (("frames", frames), ("answers", answers)):
+        if arguments.tensor(name, value).ndim != 2 or len(value) != len(frames):
+            raise ValueError(f"{name} must have one row per sound, got shape {tuple(value.shape)}")
+    figure, axes = plt.subplots(len(frames), 2, figsize=(_style.WIDTH, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False)
+    for (left, right), frame, answer in zip(axes, frames, answers, strict=True):
+        left.plot(np.arange(len(frame)) / RATE * 1e3, frame, color=_style.BLUE, marker="", linewidth=0.8)
+        right.plot(answer, color=_style.ORANGE, marker="", linewidth=1.2)
+        right.set_ylim(0, 1)
+        left.set_yticks([])
+    axes[-1, 0].set_xlabel("milliseconds")
+    axes[-1, 1].set_xlabel("pitch bin, 20 cents each")
+    axes[0, 0].set_title("sound")
+    axes[0, 1].set_title("probability of each pitch")
     return figure

@@ -23,14 +23,7 @@ def sensitivity(
     for name, sparsity in chosen.items():
         arguments.one_of("a name in chosen", name, arguments.mapping("curves", curves))
         arguments.fraction(f"chosen[{name!r}]", sparsity)
-    lines = {}
-    for name, curve in arguments.mapping("curves", curves).items():
-        keys = list(arguments.mapping(f"curves[{name!r}]", curve))
-        x = sorted(arguments.numbers(f"the sparsities of curves[{name!r}]", keys, 0, 1))
-        y = arguments.numbers(f"the accuracies of curves[{name!r}]", [curve[s] for s in x], 0, 100)
-        if 0.0 not in curve:
-            raise ValueError(f"curves[{name!r}] must have the dense accuracy, at sparsity 0, got {x}")
-        lines[name] = _axes.kept(x), _axes.error(y)
+    lines = {name: _sensitive(name, curve) for name, curve in arguments.mapping("curves", curves).items()}
     errors = np.concatenate([y for _, y in lines.values()])
     figure, axes = plt.subplots(
         2 if chosen else 1, 1, squeeze=False, sharex=True, height_ratios=[1, 0.12 * len(chosen)] if chosen else [1],
@@ -57,6 +50,16 @@ def sensitivity(
     axis.set_ylabel("validation error (%)")
     _style.legend_beside(axis)
     return figure
+
+
+def _sensitive(name: str, curve: Mapping[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is kept and the errors of one curve of ``sensitivity``."""
+    keys = list(arguments.mapping(f"curves[{name!r}]", curve))
+    x = sorted(arguments.numbers(f"the sparsities of curves[{name!r}]", keys, 0, 1))
+    y = arguments.numbers(f"the accuracies of curves[{name!r}]", [curve[s] for s in x], 0, 100)
+    if 0.0 not in curve:
+        raise ValueError(f"curves[{name!r}] must have the dense accuracy, at sparsity 0, got {x}")
+    return _axes.kept(x), _axes.error(y)
 
 
 def layer_densities(ratios: Mapping[str, Mapping[str, float]]) -> Figure:

@@ -101,23 +101,3 @@ def answer_bars(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Fig
         axis.grid(axis="y", visible=False)
     figure.suptitle(title)
     return figure
-
-
-def paired_networks(values: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
-    """Draw one line per network over the kinds of ``values`` (kind -> one number per network), so that pairs can be compared.
-
-    The black bars are the means. Raises ValueError if the kinds have different numbers of networks. Source: notebook 07.2.
-    """
-    for kind, row in arguments.mapping("values", values).items():
-        if arguments.numbers(f"values[{kind!r}]", row).ndim != 1:
-            raise ValueError(f"values[{kind!r}] must be one number per network, got {row!r:.80}")
-    if len({len(numbers) for numbers in values.values()}) != 1:
-        raise ValueError(f"values must have as many numbers for every kind, got {[len(numbers) for numbers in values.values()]}")
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3))
-    for i, network in enumerate(zip(*values.values(), strict=True)):
-        axis.plot(list(values), network, color=_style.COLOURS[i % 7], marker=_style.MARKERS[i % 7], linewidth=0.8)
-    for x, numbers in enumerate(values.values()):
-        axis.plot([x - 0.2, x + 0.2], [np.mean(numbers)] * 2, color=_style.BLACK, linewidth=2.5, marker="")
-    axis.set(ylabel=ylabel)
-    axis.grid(axis="x", visible=False)
-    return figure

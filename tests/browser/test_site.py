@@ -81,6 +81,21 @@ def test_search_finds_filter(html: Path, offline: Page):
     assert any("02-granularity" in (link.get_attribute("href") or "") for link in results.all())
 
 
+def test_an_explorer_moves_without_a_kernel(html: Path, offline: Page):
+    shown = [path for path in pages(html) if 'class="anim-slider"' in path.read_text(encoding="utf-8")]
+    assert shown
+    for path in shown:
+        offline.goto(path.as_uri())
+        slider, picture = offline.locator(".anim-slider").first, offline.locator(".animation img").first
+        before, last = picture.get_attribute("src"), slider.get_attribute("max")
+        slider.focus()
+        slider.press("End")
+        assert slider.input_value() == last and int(last) > 0, path.name
+        assert picture.get_attribute("src") != before, path.name
+        slider.press("Home")
+        assert picture.get_attribute("src") == before, path.name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_seriously_inaccessible(html: Path, browser: Browser, scheme: str):
     page = new_page(browser, offline=True, color_scheme=scheme)

@@ -28,7 +28,8 @@ Problems = Iterator[str]
 
 
 def is_chapter(path: Path) -> bool:
-    return path.parent.name == "notebooks"
+    """Return whether ``path`` is a numbered chapter; the capstone is a template to fill in: no number, no slides, no summary."""
+    return path.parent.name == "notebooks" and path.stem != "capstone"
 
 
 def is_exercise(path: Path) -> bool:

@@ -183,6 +183,14 @@ def test_every_rule_has_a_broken_notebook():
     assert {rule for rule, _ in BROKEN.values()} == {rule.__name__ for rule in form.RULES}
 
 
+def test_the_capstone_is_no_numbered_chapter():
+    assert form.is_chapter(CHAPTER) and not form.is_chapter(NOTEBOOKS / "capstone.ipynb")
+    notebook = new_notebook(cells=[new_markdown_cell("# Capstone: smaller?")])
+    assert not list(form.title(notebook, NOTEBOOKS / "capstone.ipynb")) and list(
+        form.opening(notebook, NOTEBOOKS / "capstone.ipynb")
+    )
+
+
 def test_solutions_need_no_slides():
     path = NOTEBOOKS / "solutions" / "01-concepts" / "exercises.ipynb"
     notebook = new_notebook(cells=[new_markdown_cell(TITLE)])

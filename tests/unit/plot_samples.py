@@ -48,7 +48,8 @@ pair = [nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, n)) for n in (3, 
 page, layers = report(*pair, torch.randn(1, 6), evaluate=lambda _: 97.0), profile(pair[0], torch.randn(1, 6))
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
-    "accuracy_by_size": (({"dense, small": [(50, 96.0), (100, 98.0)], "pruned": [(50, 97.5)]}, 97.0, "KiB", "accuracy (%)"), {}),
+    "dots": (({"pruned": [96.0, 95.8, 94.4], "scratch": [4.6, 6.3, 5.0]}, 97.0, "accuracy (%)"), {}),
+    "waves": ((torch.randn(3, 1024, generator=torch.Generator().manual_seed(0)), torch.rand(3, 360)), {}),
     "against_oracle": ((torch.rand(16), {c: torch.rand(16) for c in CRITERIA}, dict.fromkeys(CRITERIA, 0.5)), {"columns": 6}),
     "answer_bars": (
         (
@@ -122,7 +123,6 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     ),
     "kernel_grid": ((conv2, torch.rand(16, 6, 1, 1) > 0.5, "LeNet-5, conv2: half of the kernels"), {}),
     "layer_densities": (({m: dict.fromkeys(LAYERS, s) for m, s in {"uniform": 0.9, "global": 0.9537, "ERK": 1.0}.items()},), {}),
-    "loss_rise": (({"OBD": ([10, 50, 90], [0.01, 0.1, 2.0])}, "weights pruned (%)", "rise of the loss"), {}),
     "neuron_pairs": (({"r = +0.99": (torch.rand(500), torch.rand(500)), "r = -0.01": (torch.rand(500), torch.rand(500))},), {}),
     "nm_groups": ((torch.randn(4, 16), 2, 4), {}),
     "paired": (
@@ -135,7 +135,6 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {"error": True},
     ),
-    "paired_networks": (({k: networks() for k in ("dense", "2:4", "weights 95 %", "neurons")}, "test accuracy (%)"), {}),
     "pixel_map": ((torch.rand(300, 784) > 0.9, torch.randn(50, 1, 28, 28)), {}),
     "predicted_and_true": (
         (

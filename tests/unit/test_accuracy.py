@@ -34,10 +34,20 @@ def test_accuracy_leaves_partly_frozen_modes_and_takes_no_gradient():
 
 
 def test_accuracy_restores_the_mode_after_an_error():
-    model = network()
-    with pytest.raises(RuntimeError):
+    class Breaks(nn.Module):
+        def forward(self, x):
+            if len(x) > 1:  # one image passes, the batch does not
+                raise RuntimeError("half way")
+            return torch.zeros(1, 10)
+
+    model = Breaks()
+    with pytest.raises(RuntimeError, match="half way"):
         accuracy(model, TensorDataset(torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)))
     assert model.training
+    with pytest.raises(ValueError, match="dataset must fit"):
+        accuracy(network(), TensorDataset(torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)))
+    with pytest.raises(ValueError, match=r"model must return a number for each class"):
+        accuracy(nn.Identity(), TensorDataset(torch.zeros(3, 1, 4, 4), torch.zeros(3, dtype=torch.long)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """CREPE: sizes by hand, the padding and the order of the last layer against functions, decoding by loops, refusals."""
 
+import copy
 import hashlib
 import json
 import math
@@ -10,7 +11,9 @@ import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
 from prunelab import crepe, measure
-from prunelab.tones import synthesise
+from prunelab.data import load_weights
+from prunelab.surgery import resize
+from prunelab.tones import INSTRUMENTS, synthesise
 
 WEIGHTS = {"conv1": 128 * 512, "conv2": 16 * 128 * 64, "conv3": 16 * 16 * 64, "conv4": 16 * 16 * 64, "conv5": 32 * 16 * 64,
            "conv6": 64 * 32 * 64, "fc": 360 * 256}  # fmt: skip
@@ -34,7 +37,7 @@ def test_sizes_named_in_the_docstring():
 def test_widths():
     network = crepe.Crepe((3, 1, 2, 5, 4, 7))
     assert network(torch.randn(2, 1024)).shape == (2, 360)
-    assert network.fc.in_features == 7 * 4 and network.conv4.weight.shape == (5, 2, 64, 1)
+    assert network.fc.in_features == 7 * 4 and network.conv4.weight.shape == (5, 2, 1, 64)
 
 
 def test_card(model):
@@ -52,7 +55,7 @@ def test_the_same_as_written_with_functions(model):
     for i in range(1, 7):
         conv, norm = model.get_submodule(f"conv{i}"), model.get_submodule(f"bn{i}")
         x = F.pad(x, (254, 254) if i == 1 else (31, 32))
-        x = F.relu(F.conv1d(x, conv.weight.squeeze(3), conv.bias, stride=4 if i == 1 else 1))
+        x = F.relu(F.conv1d(x, conv.weight.squeeze(2), conv.bias, stride=4 if i == 1 else 1))
         scale = norm.weight / torch.sqrt(norm.running_var + 0.001)
         x = F.max_pool1d(scale[:, None] * (x - norm.running_mean[:, None]) + norm.bias[:, None], 2)
     expected = torch.sigmoid(x.flatten(1) @ model.fc.weight.T + model.fc.bias)
@@ -80,6 +83,15 @@ def test_a_tampered_file_is_named_and_left_alone(tmp_path):
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"crepe-tiny.safetensors is missing"):
         crepe.load_crepe(tmp_path)
+
+
+def test_the_stored_pruned_network(model):
+    path = crepe.FOLDER / "crepe-pruned.safetensors"
+    card = json.loads(path.with_suffix(".json").read_text())
+    pruned = resize(model, load_weights(path)).eval()
+    assert measure.parameters(pruned) == card["parameters"] < measure.parameters(model) / 2
+    tones = synthesise(200, 3, INSTRUMENTS[:-1])
+    assert crepe.pitch_accuracy(pruned, tones) == pytest.approx(card["pitch_accuracy"]["test"], abs=4), "200 of its 1,000 tones"
 
 
 def test_decode_against_a_loop():
@@ -119,6 +131,19 @@ def test_pitch_accuracy_counts_frames_within_50_cents(model):
         model.eval()
 
 
+def test_distil_learns_from_the_teacher_alone(model):
+    frames, _ = synthesise(128, 6).tensors
+    targets = crepe.outputs(model, frames)
+    torch.manual_seed(0)
+    student, state = crepe.Crepe((8, 4, 4, 4, 4, 8)), torch.random.get_rng_state()
+    untrained = copy.deepcopy(student)
+    history = crepe.distil(student, frames, targets, epochs=3, seed=1)
+    assert len(history) == 3 and history[-1] < 0.8 * history[0] and not student.training
+    assert torch.equal(state, torch.random.get_rng_state())
+    crepe.distil(untrained, frames, targets, epochs=3, seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(student.parameters(), untrained.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -131,6 +156,9 @@ def test_pitch_accuracy_counts_frames_within_50_cents(model):
         (lambda m: crepe.decode(-torch.ones(2, 360)), "outputs must not be negative"),
         (lambda m: crepe.outputs("model", torch.zeros(1, 1024)), "model must be a torch.nn.Module"),
         (lambda m: crepe.outputs(m, torch.zeros(1, 1024, dtype=torch.long)), "frames must be float"),
+        (lambda m: crepe.distil(m, torch.zeros(2, 1024), torch.zeros(3, 360), epochs=1), "targets must be 2 rows"),
+        (lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.full((1, 360), 2.0), epochs=1), "targets must be 1 rows of prob"),
+        (lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.zeros(1, 360), epochs=-1), "epochs must be at least 0"),
         (lambda m: crepe.pitch_accuracy(m, torch.zeros(1, 1024)), "dataset must be a TensorDataset"),
     ],
 )

@@ -17,6 +17,7 @@ from prunelab import measure
 from prunelab.masks import apply_masks, keep_top, prunable
 from prunelab.measure import core
 from prunelab.models import MODELS
+from prunelab.sparse import to_sparse
 from prunelab.training import accuracy
 
 IMAGE = torch.randn(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -147,6 +148,14 @@ def test_bytes_of_a_transposed_weight_are_counted():
     layer = nn.Linear(3, 5)
     layer.weight = nn.Parameter(torch.randn(3, 5).T)
     assert measure.bytes_on_disk(nn.Sequential(layer)) == measure.bytes_on_disk(nn.Sequential(nn.Linear(3, 5)))
+
+
+def test_a_sparse_tensor_counts_with_its_indices():
+    layer = nn.Linear(100, 50)
+    with torch.no_grad():
+        layer.weight[:, 10:] = 0
+    counted = measure.bytes_on_disk(to_sparse(nn.Sequential(nn.Flatten(), layer)))
+    assert 4 * (500 + 500 + 51 + 50) < counted < measure.bytes_on_disk(layer) / 3  # values, columns, row starts, biases
 
 
 # --- time -------------------------------------------------------------------------------------------------------------------

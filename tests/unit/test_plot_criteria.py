@@ -52,11 +52,7 @@ def test_surgery_marks_where_both_steps_end():
         plot.surgery(torch.ones(3), hessian)
 
 
-def test_loss_rise_is_logarithmic_and_weights_left_shows_every_run():
-    axis = plot.loss_rise({"a": ([1, 2], [[0.1, 0.2], [0.2, 0.4]])}, "x", "y").axes[0]
-    assert axis.get_yscale() == "log"
-    with pytest.raises(ValueError, match="positive"):
-        plot.loss_rise({"a": ([1, 2], [[0.1, 0.0]])}, "x", "y")
+def test_weights_left_shows_every_run():
     runs = [{"problem": 1, "criterion": c, "seed": s, "left": 10 + s} for c in ("OBS", "OBD") for s in range(3)]
     axis = plot.weights_left(runs, {1: 14}).axes[0]
     assert list(axis.lines[1].get_ydata()) == [10, 11, 12] and axis.lines[2].get_ydata()[0] == 14

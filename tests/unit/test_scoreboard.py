@@ -60,7 +60,7 @@ def test_the_html_greys_what_did_not_move_and_nothing_else(board):
 
 def test_stored_rows_are_what_the_chapters_printed():
     stored = json.loads(scoreboard.STORED.read_text())["rows"] if scoreboard.STORED.exists() else []
-    assert stored == [collector.measure(**configuration) for configuration in collector.configurations()], (
+    assert stored == [configuration | collector.measure(**configuration) for configuration in collector.configurations()], (
         "a chapter was executed again: python -m experiments scoreboard"
     )
 

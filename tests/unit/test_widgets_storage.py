@@ -65,11 +65,3 @@ def test_speed_figures_draw_medians_in_milliseconds():
     assert axis.lines[0].get_ydata().max() == pytest.approx(100) and axis.lines[1].get_ydata()[0] == 5
     axes = plot.answer_bars({"dense": {"ms": 2.0, "KiB": 9}, "csr": {"ms": 1.0, "KiB": 3}}).axes
     assert [patch.get_width() for patch in axes[0].patches] == [1.0, 2.0]
-
-
-def test_paired_networks_keeps_the_pairs_together():
-    axis = plot.paired_networks({"dense": [98.5, 98.0], "pruned": [98.4, 97.0]}, "accuracy (%)").axes[0]
-    assert [list(line.get_ydata()) for line in axis.lines[:2]] == [[98.5, 98.4], [98.0, 97.0]]
-    assert axis.lines[3].get_ydata()[0] == pytest.approx(97.7)
-    with pytest.raises(ValueError, match="as many numbers"):
-        plot.paired_networks({"dense": [1.0], "pruned": [1.0, 2.0]}, "accuracy (%)")
