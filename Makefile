@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 export PIP_OPTIONS
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-browser notebooks exercises diagrams checkpoints results contents pins format types site screenshots clean setup-lab setup-test
+.PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format types site
+.PHONY: screenshots clean setup-lab setup-test
 
 help: ## list the targets
 	@echo "make lab                    set up the course in .venv, then open it in JupyterLab"
@@ -17,6 +18,7 @@ help: ## list the targets
 	@echo "make test-browser           run the browser tests (needs Chromium)"
 	@echo "make notebooks [NB=...]     re-execute and store the notebooks named, or those whose cells changed; then check them"
 	@echo "make exercises [NAME=...]   release notebooks/exercises from notebooks/solutions"
+	@echo "make mutants [NAME=...]     mutation testing of the exercises' checkers: a chapter (02-granularity), an exercise (2.1), or all"
 	@echo "make diagrams               draw images/*.svg"
 	@echo "make format                 format and lint the package, the tests and the notebooks"
 	@echo "make types                  check the types of the package"
@@ -49,6 +51,9 @@ notebooks: setup-test
 
 exercises: setup-test
 	$(BIN)/python scripts/exercises.py $(NAME)
+
+mutants: setup-test
+	$(BIN)/python -m scripts.mutants $(NAME)
 
 diagrams: setup-test
 	$(BIN)/python scripts/diagrams.py

@@ -27,7 +27,7 @@ class Block(nn.Module):
         stride = arguments.count("stride", stride)
         self.conv1, self.bn1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
-        self.around = nn.Identity()
+        self.around: nn.Module = nn.Identity()
         if stride > 1 or channels != width:
             self.around = nn.Sequential(nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 

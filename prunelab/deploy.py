@@ -32,6 +32,7 @@ def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
     finally:
         for module, mode in modes.items():
             module.training = mode
+    assert programme is not None  # None is what dynamo=False returns
     return programme.model_proto.SerializeToString()
 
 

@@ -58,6 +58,10 @@ def latency_by_count(
     Raises TypeError or ValueError for an unknown name, a count outside 1 to the number of filters, or as ``remove_filters`` and
     ``measure.latencies`` do. Source: notebook 04.2.
     """
+    if form is not None and not callable(form):
+        raise TypeError(f"form must be a function of a model, got {form!r}")
+    if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping | torch.Tensor):
+        raise TypeError(f"counts must be a list of whole numbers, got {counts!r:.80}")
     weights = prunable(model)
     filters = len(weights[arguments.one_of("name", name, weights)])
     models = {}
@@ -70,6 +74,10 @@ def latency_by_count(
         kept = torch.arange(filters) < count
         small = remove_filters(model, {name: kept.view(-1, *[1] * (weights[name].ndim - 1))})
         models[count] = small if form is None else form(small)
+        if not isinstance(models[count], nn.Module):
+            raise TypeError(f"form must return a torch.nn.Module, got {type(models[count]).__name__}")
+    if not models:
+        raise ValueError("counts must not be empty, got none")
     return {count: latency.median for count, latency in latencies(models, example_input).items()}
 
 

@@ -67,6 +67,8 @@ def _cases_3_1():
             {n: draw(*s, dtype=torch.float64) for n, s in [("a", (2, 7)), ("b", (5, 1, 3, 3)), ("c", (3, 3))]},
         ),
         ("one layer, not square", {"only": draw(7, 2)}),
+        ("a layer of small weights", {"fc1": 0.01 * draw(3, 4), "fc2": draw(2, 3)}),
+        ("a filter that is zero", {"fc": torch.tensor([[0.0, 0.0], [0.0, 0.0], [-1.0, 2.0]])}),
         ("a layer whose weights are all zero", zeros),
     ]:
         yield Case(about, (weights,))
@@ -208,6 +210,8 @@ def _cases_3_3():
         args[2][:2] = args[2][:2].abs() + 0.1  # one kept and one pruned channel that really send something
         yield Case(about, args)
     args = draw(2), draw(2, 3, 2, 2), draw(3).abs(), torch.ones(3, dtype=torch.bool)
+    everything = draw(2), draw(2, 3, 2, 2), draw(3), torch.zeros(3, dtype=torch.bool)
+    yield Case("everything is pruned", everything)
     yield Case("nothing is pruned", args, args[0].clone())
 
 

@@ -32,6 +32,8 @@ def _cases_3_9():
     yield Case("the example, free memory", (lenet, 1.0, 0.0, 1))
     tied = {"a": (10, 5, 5), "b": (20, 5, 5), "c": (10, 5, 5)}
     yield Case("two layers that cost the same keep their order", (tied, 1.0, 1.0, 1))
+    near = {"b": (10, 6, 1), "a": (10, 7, 1)}
+    yield Case("a share of a fetch that is no whole number", (near, 1.0, 1.0, 4))
     for batch in (1, 2, 8, 32):
         numbers = torch.randint(1, 1000, (8, 3)) * torch.tensor([10, 4, 1])
         layers = {f"layer{i}": tuple(row) for i, row in enumerate(numbers.tolist())}
@@ -64,6 +66,10 @@ ex_3_9 = Exercise(
             lambda la, m, d, b: energy_order(la, m, d, b, lambda x, m, d, b: x[0] * m + x[1] / b * d),
         ),
         ("That is the order of the network. Sort by energy.", lambda la, m, d, b: list(la)),
+        (
+            "The share of a fetch need not be a whole number: divide with /.",
+            lambda la, m, d, b: energy_order(la, m, d, b, lambda x, m, d, b: x[0] * m + (x[1] // b + x[2]) * d),
+        ),
     ],
 )
 
@@ -86,6 +92,8 @@ def _cases_3_10():
     for size, n in ((5, 3), (8, 1), (8, 8), (30, 4), (200, 20)):
         losses = (2 + torch.randn(size, dtype=torch.float64)).tolist()
         yield Case(f"{n} of {size} random losses", (losses, n))
+    yield Case("a single loss", ([0.75], 1))
+    yield Case("losses of both signs", ([-1.5, 2.0, 0.0, -0.25], 3))
     yield Case("equal losses", ([0.5, 0.5, 0.25, 0.5], 2))
 
 
@@ -138,6 +146,7 @@ def _cases_3_11():
     s = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.7, 0.2, 0.9])
     t = torch.tensor([0.3, 0.0, 0.1, 0.0, 0.6, 0.5, 0.4])
     yield Case("dead units: equal scores", (s, t))
+    yield Case("equal truth, different scores", (t, s))
 
 
 ex_3_11 = Exercise(
@@ -201,6 +210,8 @@ def _cases_3_12():
         network = 97 + 2 * torch.randn(n, dtype=torch.float64)
         a = (network + shift + 0.3 * torch.randn(n, dtype=torch.float64)).tolist()
         yield Case(f"{n} networks, a true difference of {shift}", (a, network.tolist()))
+    yield Case("two networks, b better in both", ([90.0, 91.0], [92.0, 93.25]))
+    yield Case("the same accuracies: the interval is the point 0", ([97.0, 98.5, 99.0], [97.0, 98.5, 99.0]))
 
 
 ex_3_12 = Exercise(
@@ -235,6 +246,10 @@ ex_3_12 = Exercise(
         (
             "The third value is True when the difference is real, when zero lies outside.",
             lambda a, b: (*compare(a, b)[:2], not compare(a, b)[2]),
+        ),
+        (
+            "An interval that ends at zero, or is zero, does not exclude it.",
+            lambda a, b: (*compare(a, b)[:2], compare(a, b)[0] >= 0 or compare(a, b)[1] <= 0),
         ),
     ],
 )

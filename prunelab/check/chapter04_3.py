@@ -3,6 +3,7 @@
 import torch
 
 from prunelab.check.core import Case
+from prunelab.check.draws import half_up
 from prunelab.check.exercise import Exercise
 
 # 4.6 mask_at(weight, mask, step, start, end, final)
@@ -23,13 +24,13 @@ def _smallest(weight, allowed, count):
     return torch.tensor(kept).view(weight.shape)
 
 
-def mask_at(weight, mask, step, start, end, final, sparsity=_cubic, of_left=False, respect=True):
+def mask_at(weight, mask, step, start, end, final, sparsity=_cubic, of_left=False, respect=True, whole=round):
     s = sparsity(step, start, end, final)
     everywhere = torch.ones_like(mask)
     if of_left:
-        gone = int((~mask).sum()) + round(s * int(mask.sum()))
+        gone = int((~mask).sum()) + whole(s * int(mask.sum()))
     else:
-        gone = max(round(s * mask.numel()), int((~mask).sum())) if respect else round(s * mask.numel())
+        gone = max(whole(s * mask.numel()), int((~mask).sum())) if respect else whole(s * mask.numel())
     return _smallest(weight, mask if respect else everywhere, gone)
 
 
@@ -49,6 +50,10 @@ def _cases_4_6():
         mask = torch.rand(shape) > 0.5 * _cubic(step - 1, start, end, final)
         args = (weight, mask, step, start, end, final)
         yield Case(f"a {shape} tensor, step {step} of {start} to {end}, final {final}", args)
+    weight = torch.tensor([0.0, 0.0, 5.0, 0.0, 1.0, -2.0, 3.0, 0.0])
+    mask = torch.tensor([True, True, False, True, True, True, True, False])
+    yield Case("living weights that are zero beside pruned ones", (weight, mask, 10, 0, 10, 0.5))
+    yield Case("halves are rounded to the even number: 2.5 of 5", (weight[:5], mask[:5] | True, 10, 0, 10, 0.5))
     weight = torch.tensor([0.5, -0.5, 0.5, 0.5, -0.5, 0.5, 0.5, 0.5], dtype=torch.float64)
     args = (weight, torch.ones(8, dtype=torch.bool), 50, 0, 100, 0.5)
     yield Case("equal magnitudes, float64: the earlier position goes first", args)
@@ -87,6 +92,12 @@ ex_4_6 = Exercise(
             lambda w, m, *a: mask_at(torch.where(m, 1 / (w.abs() + 1e-9), w), m, *a),
         ),
         ("A weight of -0.9 is large: rank by magnitude.", lambda w, m, *a: mask_at(w - w.min(), m, *a)),
+        (
+            "A living weight may be exactly zero. That does not make it a pruned one: ask the mask, not the value.",
+            lambda w, m, *a: mask_at(w * m, m, *a, respect=False),
+        ),
+        ("How many go? round() takes the even neighbour of a half, and round(2.5) is 2.", lambda *a: mask_at(*a, whole=half_up)),
+        ("How many go? The nearest integer, not the next lower one.", lambda *a: mask_at(*a, whole=int)),
     ],
 )
 
@@ -95,10 +106,20 @@ ex_4_6 = Exercise(
 
 
 def prune_and_regrow(
-    weight, mask, gradient, share, drop_key=abs, grow_key=abs, of_all=False, barred=False, anywhere=False, keep_values=False
+    weight,
+    mask,
+    gradient,
+    share,
+    drop_key=abs,
+    grow_key=abs,
+    of_all=False,
+    barred=False,
+    anywhere=False,
+    keep_values=False,
+    whole=round,
 ):
     w, m, g = weight.flatten().tolist(), mask.flatten().tolist(), gradient.flatten().tolist()
-    count = round(share * (len(m) if of_all else sum(m)))
+    count = whole(share * (len(m) if of_all else sum(m)))
     count = min(count, sum(m))
     dropped = sorted((i for i, k in enumerate(m) if k), key=lambda i: drop_key(w[i]))[:count]
     new = [k and i not in dropped for i, k in enumerate(m)]
@@ -124,6 +145,10 @@ def _cases_4_7():
     ]:  # fmt: skip
         parts = torch.randn(shape), torch.rand(shape) < density, torch.randn(shape)
         yield Case(f"{shape}, {int(parts[1].sum())} present, share {share}", (*parts, share))
+    living = torch.tensor([0.0, 1.0, 0.0, -2.0, 0.0, 3.0]), torch.tensor([True, True, True, False, False, True])
+    yield Case("present connections that are zero", (*living, torch.tensor([0.5, 0.0, 4.0, -1.0, 2.0, 1.0]), 0.5))
+    five = torch.tensor([1.0, -2.0, 3.0, 4.0, -5.0, 0.0, 0.0, 0.0]), torch.arange(8) < 5
+    yield Case("half of five connections: 2.5 is rounded to 2", (*five, torch.arange(1.0, 9.0), 0.5))
     parts = [t.double() if t.is_floating_point() else t for t in parts]
     yield Case("float64", (*parts, 0.5))
 
@@ -158,5 +183,14 @@ ex_4_7 = Exercise(
         ),
         ("You grow where the loss cares least.", lambda *a: prune_and_regrow(*a, grow_key=lambda g: -abs(g))),
         ("You drop the largest weights.", lambda *a: prune_and_regrow(*a, drop_key=lambda w: -abs(w))),
+        (
+            "A connection that is present may be exactly zero: ask the mask what is present, not the weight.",
+            lambda w, m, *a: prune_and_regrow(w, m & (w != 0), *a),
+        ),
+        (
+            "How many are exchanged? round() takes the even neighbour of a half, and round(2.5) is 2.",
+            lambda *a: prune_and_regrow(*a, whole=half_up),
+        ),
+        ("How many are exchanged? The nearest integer, not the next lower one.", lambda *a: prune_and_regrow(*a, whole=int)),
     ],
 )

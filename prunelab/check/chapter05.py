@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from prunelab.check.core import Case
+from prunelab.check.draws import half_up
 from prunelab.check.exercise import Exercise
 
 # 5.1 row_mask(t, default_mask, keep)
@@ -72,7 +73,7 @@ def zeros_after(weights, amounts):
     layer = nn.Linear(weights, 1, bias=False)
     for amount in amounts:
         prune.random_unstructured(layer, "weight", amount=amount)
-    return int((layer.weight_mask == 0).sum())
+    return int((layer.weight_mask == 0).sum()) if amounts else 0
 
 
 def _each(weights, amounts, count):
@@ -84,8 +85,16 @@ def _each(weights, amounts, count):
 
 def _cases_5_2():
     yield Case("the example, 100 weights", (100, [0.5, 10]))
-    for weights, amounts in ((1000, [0.2, 0.2, 0.2]), (50, [1, 1.0]), (64, [7, 0.3, 1]), (37, [0.35]), (10, []), (20, [0.0, 1, 0])):
-        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts), zeros_after(weights, amounts) if amounts else 0)
+    for weights, amounts in (
+        (1000, [0.2, 0.2, 0.2]),
+        (50, [1, 1.0]),
+        (64, [7, 0.3, 1]),
+        (37, [0.35]),
+        (10, []),
+        (20, [0.0, 1, 0]),
+        (25, [0.5, 0.5]),
+    ):
+        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts))
     for _ in range(5):
         weights = int(torch.randint(60, 900, (1,)))
         amounts = [round(float(x), 3) for x in torch.rand(3) * 0.6] + [int(torch.randint(1, 9, (1,)))]
@@ -113,6 +122,10 @@ ex_5_2 = Exercise(
         ),
         ("That is how many are left. Asked is how many are zero.", lambda n, a: n - zeros_after(n, a)),
         ("The mask of an earlier call stays: the layer keeps a history and adds to it.", lambda n, a: zeros_after(n, a[-1:])),
+        (
+            "Halves: round() takes the even neighbour, and round(12.5) is 12.",
+            lambda n, a: _each(n, a, lambda x, left: x if isinstance(x, int) else half_up(x * left)),
+        ),
     ],
 )
 
@@ -162,6 +175,11 @@ def _cases_5_3():
             "dense" if a is None else f"{a:.0%} pruned" + (", removed" if r else "") for a, r in zip(amounts, removed, strict=True)
         ]
         yield Case(f"two layers: {'; '.join(states)}", (model,))
+    model = nn.Sequential(nn.Embedding(6, 3), nn.Flatten(), nn.Linear(12, 5), nn.BatchNorm1d(5), nn.Linear(5, 2))
+    model[0].weight.data[:3] = 0
+    model[2].weight.data[:2] = 0
+    model[3].weight.data[:1] = 0
+    yield Case("an embedding and a BatchNorm with zeros beside two linear layers", (model,))
 
 
 ex_5_3 = Exercise(
@@ -192,6 +210,11 @@ ex_5_3 = Exercise(
             lambda m: _share([t for layer in _layers(m) for t in (layer.weight, layer.bias)]),
         ),
         ("That is the density.", lambda m: 1 - true_sparsity(m)),
+        (
+            "Only Linear and Conv2d layers count. Others have a weight, too: look at the kind of the module.",
+            lambda m: _share([w for p in m.modules() if (w := getattr(p, "weight", None)) is not None]),
+            lambda m: _share([w for p in m.modules() if (w := getattr(p, "weight", None)) is not None and w.ndim > 1]),
+        ),
     ],
 )
 

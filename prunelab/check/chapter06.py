@@ -53,6 +53,10 @@ def _cases_6_1():
         ("weights with many ties, 2:4", ties, 2, 4),
         ("all weights equal, 2:3", torch.ones(2, 7), 2, 3),
         ("a single row of 3, 2:4", torch.randn(1, 3), 2, 4),
+        ("4:4 keeps everything, zeros too", torch.tensor([[0.0, 1.0, 0.0, -2.0, 0.0]]), 4, 4),
+        ("a row of zeros", torch.zeros(2, 6), 1, 4),
+        ("0:4 keeps nothing", torch.randn(2, 6), 0, 4),
+        ("float64", torch.randn(3, 7, dtype=torch.float64), 2, 4),
     ]:
         yield Case(about, (weight, n, m))
 
@@ -193,6 +197,8 @@ def _cases_6_4():
     for bound in (0.3, 0.45, 0.7, 0.74, 0.76, 0.77, 0.9):
         weight = torch.randn(12, 32)
         yield Case(f"a random (12, 32) weight, at least {bound}", (weight, patterns, bound))
+    even = torch.ones(4, 16)
+    yield Case("a share of exactly the bound is enough", (even, [(2, 4), (3, 4), (1, 4)], 0.5))
     weight = torch.randn(4, 16)
     yield Case("no pattern keeps enough: None", (weight, [(1, 4), (1, 2)], 0.99), None)
 
@@ -228,5 +234,6 @@ ex_6_4 = Exercise(
             "n / m is the share of weights, not of magnitude: the kept ones are the large ones.",
             lambda w, p, b: smallest_pattern(w, p, b, share=lambda w, n, m: n / m),
         ),
+        ("A share of exactly the bound is enough.", lambda w, p, b: smallest_pattern(w, p, b + 1e-9)),
     ],
 )

@@ -1,5 +1,7 @@
 """Checkers of the exercises of chapter 07.2: computing without the zeros."""
 
+import math
+
 import torch
 
 from prunelab.check.core import Case
@@ -35,6 +37,12 @@ def _cases_7_7():
     ]:
         arrays = csr_arrays(sparse_matrix(outputs, inputs, 0.3))
         yield Case(about, (*arrays, torch.randn(outputs), torch.randn(batch, inputs)))
+    gap = sparse_matrix(4, 6, 0.5) * torch.tensor([1.0, 1, 1, 1, 0, 0])
+    gap[3] = 0
+    yield Case("last columns and a last row without entries", (*csr_arrays(gap), torch.randn(4), torch.randn(3, 6)))
+    yield Case("a weight without any entry", (*csr_arrays(torch.zeros(2, 3)), torch.randn(2), torch.randn(4, 3)))
+    wide = sparse_matrix(3, 5, 0.5, torch.float64)
+    yield Case("float64", (*csr_arrays(wide), torch.randn(3).double(), torch.randn(2, 5).double()))
 
 
 ex_7_7 = Exercise(
@@ -79,6 +87,10 @@ def _other_intensity(operations=2, weight=8, starts=4, one=1, given=4, result=4)
     return wrong
 
 
+def _with_whole(whole):
+    return lambda o, i, b, d: intensity(o, i, b, whole(d * o * i) / (o * i))
+
+
 def _cases_7_8():
     for outputs, inputs, batch, density in [
         (100, 200, 1, 0.1),
@@ -86,6 +98,10 @@ def _cases_7_8():
         (1024, 1024, 1, 0.05),
         (300, 784, 16, 0.02),
         (8, 4, 3, 0.5),
+        (3, 3, 2, 0.5),
+        (5, 7, 1, 0.1),
+        (4, 6, 5, 0.0),
+        (1, 1, 1, 1.0),
     ]:
         about = f"{outputs} x {inputs} weights, batch {batch}, density {density}"
         yield Case(about, (outputs, inputs, batch, density))
@@ -114,5 +130,11 @@ ex_7_8 = Exercise(
             lambda o, i, b, d: 2 * d * o * i / (8 * d * o * i + 4 * (o + 1) + 4 * (i + o) * b),
         ),
         ("Operations per byte, not bytes per operation.", lambda o, i, b, d: 1 / intensity(o, i, b, d)),
+        (
+            "The number of nonzeros need not be whole: leave it as it is.",
+            _with_whole(int),
+            _with_whole(round),
+            _with_whole(math.ceil),
+        ),
     ],
 )

@@ -16,8 +16,11 @@ SHOWN = 24  # a tensor of at most this many entries is printed whole
 def difference(got: object, expected: object, form_only: bool = False) -> str | None:
     """Return in words how ``got`` differs from ``expected``, or None; with ``form_only`` the values may differ.
 
-    Knows tensors (dtype and shape must agree), numbers, strings, None, modules, and tuples, lists and dicts of these.
+    Knows tensors (dtype and shape must agree), numbers, strings, None, modules, and tuples, lists and dicts of these; where a type
+    is expected, any object of that type will do.
     """
+    if isinstance(expected, type):
+        return None if isinstance(got, expected) else says(f"an object of type {expected.__name__}", got)
     if isinstance(expected, torch.Tensor):
         return _tensor_difference(got, expected, form_only)
     if isinstance(expected, np.ndarray):

@@ -1,7 +1,6 @@
 """What learners do in JupyterLab: run a chapter, move an explorer's slider, solve an exercise."""
 
 import html
-import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from scripts.browser import Lab, Notebook, errors, new_page, texts
 from tests.browser import explorers
-from tests.exercises import answers_ch01
 
 DIGEST = """async image => {
     const bytes = await (await fetch(image.src)).arrayBuffer();
@@ -180,10 +178,11 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
 
     check = checks[0]
     assert "check.ex_1_1(" in "".join(cells[check]["source"])
-    wrong, hint = answers_ch01.strict_threshold, answers_ch01.WRONG["ex_1_1"][answers_ch01.strict_threshold]
-    for answer, says in ((wrong, hint), (answers_ch01.sorted_order, "Exercise 1.1: right. Verified")):
-        source = inspect.getsource(answer).replace(f"def {answer.__name__}(", "def keep_exactly(")
-        notebook.run_cell(check - 1, source)
+    wrong = "def global_masks(scores, sparsity, at_least):\n    return mask_model(scores, sparsity, scope='global')"
+    solved = nbformat.read(Path(__file__).parents[2] / "notebooks/solutions/01-concepts/01-concepts-exercises.ipynb", as_version=4)
+    right = next(cell.source for cell in solved.cells if cell.source.startswith("def global_masks("))
+    for answer, says in ((wrong, "Which of its scores are set aside"), (right, "Exercise 1.1: right. Verified")):
+        notebook.run_cell(check - 1, answer)
         notebook.run_cell(check)
         shown = notebook.show(check).locator(".jp-OutputArea")
         expect(shown).to_contain_text(says)

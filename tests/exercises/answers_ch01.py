@@ -3,49 +3,12 @@
 import copy
 import math
 
-import numpy as np
 import torch
 from answers import right, wrong
 from torch import nn
 
 from prunelab import masks
 from prunelab.training import accuracy
-
-# 1.1 keep_exactly
-
-
-@right("1.1")
-def sorted_order(scores, sparsity):
-    order = scores.flatten().argsort(stable=True)
-    mask = torch.ones(scores.numel(), dtype=torch.bool)
-    mask[order[: round(sparsity * scores.numel())]] = False
-    return mask.view(scores.shape)
-
-
-@right("1.1")
-def ranks(scores, sparsity):
-    rank = scores.flatten().argsort(stable=True).argsort()
-    return (rank >= round(sparsity * scores.numel())).view_as(scores)
-
-
-@right("1.1")
-def lexicographic(scores, sparsity):
-    values = scores.numpy().ravel()
-    mask = np.ones(values.size, dtype=bool)
-    mask[np.lexsort((np.arange(values.size), values))[: round(sparsity * values.size)]] = False
-    return torch.from_numpy(mask.reshape(scores.shape))
-
-
-@wrong("1.1", "all go at once")
-def strict_threshold(scores, sparsity):
-    k = round(sparsity * scores.numel())
-    return scores > scores.flatten().kthvalue(k).values if k else torch.ones_like(scores, dtype=torch.bool)
-
-
-@wrong("1.1", "right kind of object")
-def scores_that_stay(scores, sparsity):
-    return scores * sorted_order(scores, sparsity)
-
 
 # 1.2 threshold_cut
 
@@ -173,3 +136,110 @@ def highest_with_biases(model, mnist, sparsities, bound):
         return accuracy(pruned, mnist.valid)
 
     return max((s for s in sparsities if after(s) >= bound), default=0.0)
+
+
+# 1.1 global_masks
+
+
+@right("1.1")
+def masks_one_by_one(scores, sparsity, at_least):
+    ranked = sorted((v, k, i) for k, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist()))
+    left = [s.numel() for s in scores.values()]
+    kept = [[True] * n for n in left]
+    to_go = round(sparsity * len(ranked))
+    for _, layer, place in ranked:
+        if to_go and left[layer] > at_least:
+            kept[layer][place] = False
+            left[layer], to_go = left[layer] - 1, to_go - 1
+    return {name: torch.tensor(k).view(s.shape) for k, (name, s) in zip(kept, scores.items(), strict=True)}
+
+
+@right("1.1")
+def masks_with_topk(scores, sparsity, at_least):
+    flat = torch.cat([s.flatten() for s in scores.values()]).double()
+    offset = 0
+    for s in scores.values():
+        order = s.flatten().argsort(stable=True)
+        for place in order[max(0, len(order) - at_least) :]:
+            flat[offset + place] = float("inf")
+        offset += len(order)
+    free = (flat != float("inf")).sum()
+    gone = flat.argsort(stable=True)[: min(round(sparsity * len(flat)), int(free))]
+    mask = torch.ones(len(flat), dtype=torch.bool).index_fill(0, gone, False)
+    return dict(
+        zip(
+            scores,
+            (m.view(s.shape) for m, s in zip(mask.split([s.numel() for s in scores.values()]), scores.values(), strict=True)),
+            strict=True,
+        )
+    )
+
+
+@wrong("1.1", "set aside")
+def masks_without_a_floor(scores, sparsity, at_least):
+    return masks.mask_model(scores, sparsity, scope="global")
+
+
+@wrong("1.1", "Which of its scores are set aside")
+def masks_layer_by_layer(scores, sparsity, at_least):
+    return masks.mask_model(scores, sparsity, scope="layer")
+
+
+# 1.6 penalised
+
+
+@right("1.6")
+def penalised_by_softshrink(weight, gradient, lr, strength):
+    return nn.functional.softshrink(weight - lr * gradient, lr * strength), weight - lr * gradient - lr * strength * weight
+
+
+@right("1.6")
+def penalised_by_where(weight, gradient, lr, strength):
+    step, pull = weight - lr * gradient, lr * strength
+    first = torch.where(step > pull, step - pull, torch.where(step < -pull, step + pull, torch.zeros_like(step)))
+    return [first, (1 - pull) * weight - lr * gradient]
+
+
+# 1.7 weights_and_macs
+
+
+@right("1.7")
+def shares_by_hooks(model, image):
+    rows = []
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    hooks = [
+        la.register_forward_hook(lambda la, x, y: rows.append((la, la.weight.numel(), y[0].numel() // len(la.weight))))
+        for la in layers
+    ]
+    model(image)
+    for hook in hooks:
+        hook.remove()
+    weights, macs = sum(n for _, n, _ in rows), sum(n * p for _, n, p in rows)
+    kinds = {"conv": nn.Conv2d, "linear": nn.Linear}
+    return {
+        k: (sum(n for la, n, _ in rows if isinstance(la, t)) / weights, sum(n * p for la, n, p in rows if isinstance(la, t)) / macs)
+        for k, t in kinds.items()
+    }
+
+
+@right("1.7")
+def shares_by_counter(model, image):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    flops = counter.get_flop_counts()["Global"]
+    conv = sum(n for op, n in flops.items() if "conv" in str(op))
+    weights = [sum(m.weight.numel() for m in model.modules() if isinstance(m, t)) for t in (nn.Conv2d, nn.Linear)]
+    share, work = weights[0] / sum(weights), conv / sum(flops.values())
+    return {"conv": (share, work), "linear": (1 - share, 1 - work)}
+
+
+@wrong("1.7", "remove it")
+def shares_with_a_hook_left(model, image):
+    def count(*args):
+        pass
+
+    result = shares_by_hooks(model, image)
+    next(iter(model)).register_forward_hook(count)
+    return result

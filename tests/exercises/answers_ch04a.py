@@ -5,10 +5,14 @@ import copy
 import numpy as np
 import torch
 from answers import right, wrong
+from torch import nn
 
 from prunelab.criteria import magnitude
-from prunelab.masks import apply_masks, mask_model
+from prunelab.granularity import group_scores
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.measure import macs
 from prunelab.schedules import cubic, from_sensitivity
+from prunelab.surgery import remove_filters
 from prunelab.training import train
 
 # 4.1 cubic_sparsity
@@ -174,3 +178,108 @@ def speedups_by_torch(timings):
             low, high = ratio.quantile(0.25).item(), ratio.quantile(0.75).item()
             verdicts[name] = _word(low, high)
     return verdicts
+
+
+# 4.11 fewer_macs
+
+
+def _removed(model, mnist, share, granularity_scores, epochs=2):
+    image = mnist.valid.tensors[0][:1]
+    *names, _ = prunable(model)
+    for sparsity in torch.arange(0.1, 0.99, 0.02).tolist():
+        small = remove_filters(model, mask_model({n: granularity_scores(prunable(model)[n]) for n in names}, sparsity))
+        if macs(small, image) <= share * macs(model, image):
+            break
+    if epochs:
+        train(small, mnist.train, epochs=epochs, lr=0.02)
+    return small
+
+
+@right("4.11")
+def macs_by_l1(model, mnist, share, points):
+    return _removed(model, mnist, share, lambda w: group_scores(w, "filter", norm=1))
+
+
+@right("4.11")
+def macs_by_largest_weight(model, mnist, share, points):
+    return _removed(model, mnist, share, lambda w: w.abs().flatten(1).amax(1).view(-1, *[1] * (w.ndim - 1)), epochs=3).eval()
+
+
+@wrong("4.11", "Remove it")
+def macs_masked(model, mnist, share, points):
+    small = copy.deepcopy(model)
+    apply_masks(small, mask_model({n: w.abs() for n, w in prunable(small).items()}, 0.9))
+    return small
+
+
+@wrong("4.11", "Too many MACs")
+def macs_as_before(model, mnist, share, points):
+    return copy.deepcopy(model)
+
+
+@wrong("4.11", "train the small network")
+def macs_untrained(model, mnist, share, points):
+    return _removed(model, mnist, share, lambda w: -group_scores(w, "filter"), epochs=0)
+
+
+# 4.12 without_zero_filters
+
+
+@right("4.12")
+def zeros_by_package(model):
+    convolutions = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+    return remove_filters(
+        model, {f"{n}.weight": (m.weight != 0).flatten(1).any(1).view(-1, 1, 1, 1) for n, m in convolutions.items()}
+    )
+
+
+@right("4.12")
+def zeros_by_hand(model):
+    parts, keep = [], None
+    for layer in copy.deepcopy(model):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            weight = layer.weight.data
+            if keep is not None:
+                weight = weight.reshape(len(weight), len(keep), -1)[:, keep].reshape(len(weight), -1, *weight.shape[2:])
+            keep = layer.weight.data.flatten(1).any(1)
+            keep = torch.ones_like(keep) if isinstance(layer, nn.Linear) else keep
+            layer.weight, layer.bias = nn.Parameter(weight[keep]), nn.Parameter(layer.bias.data[keep])
+            if isinstance(layer, nn.Conv2d):
+                layer.out_channels, layer.in_channels = weight[keep].shape[:2]
+        parts.append(layer)
+    return nn.Sequential(*parts)
+
+
+@wrong("4.12", "Nothing has become smaller")
+def zeros_stay(model):
+    return copy.deepcopy(model)
+
+
+def _cut(model, columns):
+    """Remove zero filters, with other columns of the next layer than those that read them."""
+    small, keep = copy.deepcopy(model), None
+    for layer in small:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            if keep is not None:
+                layer.weight = nn.Parameter(layer.weight.data[:, columns(keep, layer.weight.shape[1] // len(keep))])
+            keep = layer.weight.data.flatten(1).any(1) if isinstance(layer, nn.Conv2d) else keep
+            if isinstance(layer, nn.Conv2d):
+                layer.weight, layer.bias = nn.Parameter(layer.weight.data[keep]), nn.Parameter(layer.bias.data[keep])
+    return small
+
+
+@wrong("4.12", "which channels or columns")
+def zeros_every_so_many(model):
+    return _cut(model, lambda keep, positions: keep.repeat(positions))
+
+
+@wrong("4.12", "which channels or columns")
+def zeros_first_columns(model):
+    return _cut(model, lambda keep, positions: torch.arange(len(keep) * positions) < int(keep.sum()) * positions)
+
+
+@wrong("4.12", "Something is left")
+def zeros_first_layer_only(model):
+    first = next(n for n, m in model.named_modules() if isinstance(m, nn.Conv2d))
+    weight = model.get_submodule(first).weight
+    return remove_filters(model, {f"{first}.weight": (weight != 0).flatten(1).any(1).view(-1, 1, 1, 1)})

@@ -114,4 +114,4 @@ def before_by_sum(rounds, share, skips_zeros):
 
 @right("4.10")
 def before_by_formula(rounds, share, skips_zeros):
-    return (1 - (1 - share) ** rounds) / share if skips_zeros else float(rounds)
+    return (1 - (1 - share) ** rounds) / share if skips_zeros and share else float(rounds)

@@ -1,6 +1,7 @@
 """Answers of chapter 07: right ones, written differently, and wrong ones that the checkers do not know literally."""
 
 import itertools
+import math
 
 import numpy as np
 import scipy.sparse
@@ -189,3 +190,23 @@ def intensity_in_words(outputs, inputs, batch, density):
     weight = nonzeros * sum(bits.values()) / 8 + (outputs + 1) * 32 / 8
     activations = (inputs * batch + outputs * batch) * 32 / 8
     return (nonzeros * batch + nonzeros * batch) / (weight + activations)
+
+
+# 7.9 best_gap
+
+
+@right("7.9")
+def gap_by_package(tape, value_bits):
+    return min(((bits, len(gap_code(tape, bits)[0]) * (value_bits + bits)) for bits in range(1, 17)), key=lambda pair: pair[1])
+
+
+@right("7.9")
+def gap_by_ceil(tape, value_bits):
+    at = [-1, *tape.nonzero().flatten().tolist()]
+    gaps = [b - a for a, b in itertools.pairwise(at)]
+    best = None
+    for bits in range(1, 17):
+        total = sum(math.ceil(gap / 2**bits) for gap in gaps) * (value_bits + bits)
+        if best is None or total < best[1]:
+            best = (bits, total)
+    return best

@@ -70,7 +70,14 @@ def test_the_largest_count_that_costs_no_more():
         (lambda: hardware.cheap_count(10, {10: 1.0}, reach=2), ValueError, "reach must lie in"),
         (lambda: hardware.latency_by_count(LeNet5(), "conv9.weight", [1], torch.ones(1)), ValueError, "name must be one of"),
         (lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", [7], torch.ones(1)), ValueError, "at most 6, the filters"),
-        (lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", [], torch.ones(1)), ValueError, "non-empty dict"),
+        (lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", [], torch.ones(1)), ValueError, "counts must not be empty"),
+        (lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", 3, torch.ones(1)), TypeError, "counts must be a list"),
+        (
+            lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", [3], torch.ones(1), form=3),
+            TypeError,
+            "form must be a function",
+        ),
+        (lambda: hardware.latency_by_count(LeNet5(), "conv1.weight", [3], torch.ones(1), form=id), TypeError, "form must return"),
         (
             lambda: hardware.latency_by_count(None, "conv1.weight", [1], torch.ones(1)),
             TypeError,

@@ -1,0 +1,159 @@
+"""Exercises of chapter 04.2: a budget of parameters, one of MACs."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from prunelab.check.core import Case
+from prunelab.check.draws import toy_task
+from prunelab.check.exercise import Exercise
+from prunelab.data import load_mnist
+from prunelab.models import load_pretrained
+
+# 4.4 meet_budget(model, mnist, share, bound)
+
+
+def _kept(model):
+    return sum(int(p.count_nonzero()) for p in model.parameters())
+
+
+HINTS_4_4 = {
+    "untouched": "This is the network as it was. Nothing is pruned.",
+    "revived": "Nothing is zero any more: training has revived what was pruned. Give the masks to train.",
+    "biases": "The weights alone would meet the budget, but biases count as parameters too. Let the weights pay for them.",
+    "too many": "Too many parameters are kept. Count those that are not zero before you return the network.",
+    "nothing": "No weight is left, so the network answers the same to every image.",
+    "untrained": "The surviving weights are as they were before: after pruning comes training, with the masks held.",
+    "too little": "Within the size, but not right often enough: prune less hard, rank all layers together, or train longer.",
+}
+
+
+def _cause(result, model, share):
+    """Return the one cause that explains best why ``result`` misses the budget."""
+    pairs = list(zip(result.parameters(), model.parameters(), strict=True))
+    total = sum(p.numel() for p in model.parameters())
+    kept, weights = _kept(result), sum(int(p.count_nonzero()) for p in result.parameters() if p.ndim > 1)
+    if kept >= share * total:
+        if all(torch.equal(a, b) for a, b in pairs):
+            return "untouched"
+        if kept > 0.95 * total:
+            return "revived"
+        return "biases" if weights < share * total * 1.01 else "too many"
+    if weights == 0:
+        return "nothing"
+    return "untrained" if all(torch.equal(a[a != 0], b[a != 0]) for a, b in pairs) else "too little"
+
+
+def _judge(dense, mnist, share, bound):
+    total = sum(p.numel() for p in dense.parameters())
+    images, labels = mnist.valid.tensors
+
+    def judge(model):
+        kept = _kept(model)
+        with torch.inference_mode():
+            right = 100 * float((model.eval()(images).argmax(1) == labels).double().mean())
+        if kept >= share * total:
+            problem = f"Expected: fewer than {share * total:,.0f} parameters that are not zero\n  Got:      {kept:,} of {total:,}"
+        elif right <= bound:
+            parameters = f"{100 * kept / total:.1f} % of the parameters"
+            problem = f"Expected: above {bound} % validation accuracy\n  Got:      {right:.2f} % with {parameters}"
+        else:
+            return None
+        return problem, HINTS_4_4[_cause(model, dense, share)]
+
+    return judge
+
+
+def meet_budget(model, mnist, share, bound):
+    return model  # the form of a result; the judge looks at the rest
+
+
+def _cases_4_4():
+    for seed, share, bound in ((0, 0.5, 90.0), (1, 0.35, 85.0)):
+        model, splits = toy_task(seed)
+        yield Case(f"a small network, under {100 * share:.0f} %, above {bound} %", (model, splits, share, bound),
+                   judge=_judge(model, splits, share, bound))  # fmt: skip
+    model, mnist = load_pretrained("lenet5"), load_mnist()
+    short = mnist._replace(train=TensorDataset(*(t[:20_000] for t in mnist.train.tensors)))
+    yield Case("LeNet5 with 20,000 training images, under 25 %, above 98.5 %", (model, short, 0.25, 98.5),
+               judge=_judge(model, short, 0.25, 98.5))  # fmt: skip
+
+
+ex_4_4 = Exercise(
+    "4.4",
+    meet_budget,
+    _cases_4_4,
+    verified="two small networks, and LeNet5 under 25 % of its parameters and above 98.5 %",
+    hint="Prune a copy, train it with masks=..., count what is not zero, and look at the validation accuracy.",
+)
+
+
+# 4.11 fewer_macs(model, mnist, share, points)
+
+
+def _macs(model, image):
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    return counter.get_total_flops() // 2
+
+
+def _percent(model, dataset):
+    images, labels = dataset.tensors
+    with torch.inference_mode():
+        return 100 * float((copy.deepcopy(model).eval()(images).argmax(1) == labels).double().mean())
+
+
+def _macs_judge(dense, mnist, share, points):
+    image = mnist.valid.tensors[0][:1]
+    allowed, bound = share * _macs(dense, image), _percent(dense, mnist.valid) - points
+
+    def judge(model):
+        macs, right = _macs(copy.deepcopy(model).eval(), image), _percent(model, mnist.valid)
+        nonzero = sum(int(p.count_nonzero()) for p in model.parameters() if p.ndim > 1)
+        weights = sum(p.numel() for p in model.parameters() if p.ndim > 1)
+        if macs > allowed:
+            problem = f"Expected: at most {allowed:,.0f} MACs\n  Got:      {macs:,}"
+            masked = nonzero < 0.9 * weights
+            return (
+                problem,
+                MASKED if masked else "Too many MACs: a layer's MACs fall with its filters and with those of the layer before.",
+            )
+        if right > bound:
+            return None
+        problem = f"Expected: above {bound:.2f} % validation accuracy\n  Got:      {right:.2f} % with {macs:,} MACs"
+        return problem, "Small enough, but wrong too often. Keep the filters that matter, and train the small network further."
+
+    return judge
+
+
+MASKED = "Zeros are multiplied like any number: a masked filter still costs its MACs. Remove it (prunelab.surgery)."
+
+
+def fewer_macs(model, mnist, share, points):
+    return nn.Module  # the form of a result; the judge looks at the rest
+
+
+def _cases_4_11():
+    for seed, share in ((2, 0.5), (3, 0.3)):
+        model, splits = toy_task(seed)
+        yield Case(
+            f"a small network, at most {100 * share:.0f} % of the MACs",
+            (model, splits, share, 3.0),
+            judge=_macs_judge(model, splits, share, 3.0),
+        )
+    model, mnist = load_pretrained("lenet5_caffe"), load_mnist()
+    short = mnist._replace(train=TensorDataset(*(t[:5_000] for t in mnist.train.tensors)))
+    about = "LeNet5Caffe with 5,000 training images, at most 20 % of the MACs, less than 1 point lost"
+    yield Case(about, (model, short, 0.2, 1.0), judge=_macs_judge(model, short, 0.2, 1.0))
+
+
+ex_4_11 = Exercise(
+    "4.11",
+    fewer_macs,
+    _cases_4_11,
+    verified="two small networks, and LeNet5Caffe at 20 % of its MACs with less than 1 point lost",
+    hint="Score the filters of all layers but the last, mask, remove them physically, and train what is left.",
+)

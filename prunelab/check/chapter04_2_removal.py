@@ -1,0 +1,167 @@
+"""Exercises of chapter 04.2: filters that go for good."""
+
+import math
+
+import torch
+from torch import nn
+
+from prunelab.check.compare import difference
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
+
+# 4.3 remove_filter(weight, bias, next_weight, next_bias, index)
+
+
+def remove_filter(weight, bias, next_weight, next_bias, index, columns=None, fold=lambda b: b.clamp_min(0), times=1.0):
+    filters = len(weight)
+    positions = next_weight.shape[1] // filters
+    lost = list(range(index * positions, (index + 1) * positions)) if columns is None else columns(index, positions, filters)
+    stay = [o for o in range(filters) if o != index]
+    left = [c for c in range(next_weight.shape[1]) if c not in lost]
+    folded = next_bias + times * sum(next_weight[:, c] for c in lost) * fold(bias[index])
+    return weight[stay], bias[stay], next_weight[:, left], folded
+
+
+def _zeroed(weight, bias, next_weight, next_bias, index):
+    weight, bias = weight.clone(), bias.clone()
+    weight[index], bias[index] = 0, 0
+    return weight, bias, next_weight.clone(), next_bias.clone()
+
+
+def _network(seed, filters, inputs, positions, outputs, dtype=torch.float32):
+    draw = torch.Generator().manual_seed(seed)
+    shapes = [(filters, inputs, 3, 3), (filters,), (outputs, filters * positions), (outputs,)]
+    return [torch.randn(shape, generator=draw, dtype=dtype) for shape in shapes]
+
+
+def _cases_4_3():
+    weight = torch.ones(2, 1, 1, 1) * torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+    example = (weight, torch.tensor([0.5, -0.25]), torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor([0.0]))
+    yield Case("the example: 2 filters, 2 positions, filter 0 goes", (*example, 0))
+    yield Case("the example, filter 1 goes: its bias is negative", (*example, 1))
+    for seed, (filters, inputs, positions, outputs, index) in enumerate(
+        [(3, 1, 4, 2, 1), (5, 2, 4, 3, 4), (4, 3, 9, 10, 0), (6, 1, 16, 120, 2), (4, 2, 4, 4, 3), (3, 1, 1, 2, 2), (2, 1, 6, 3, 1)]
+    ):
+        parts = _network(430 + seed, filters, inputs, positions, outputs)
+        about = f"{filters} filters, {positions} positions each, {outputs} outputs, filter {index} goes"
+        yield Case(about, (*parts, index))
+    parts = _network(440, 4, 1, 4, 3, torch.float64)
+    parts[1][2] = -1.0
+    yield Case("float64, a negative bias", (*parts, 2))
+    parts = _network(441, 1, 1, 3, 2)
+    yield Case("the only filter", (*parts, 0))
+
+
+ex_4_3 = Exercise(
+    "4.3",
+    remove_filter,
+    _cases_4_3,
+    verified="first, last and only filters, 1 to 16 positions, biases of both signs, both float types",
+    hint="positions = next_weight.shape[1] // len(weight). Which columns does the filter own, and what arrives through them?",
+    mistakes=[
+        (
+            "The sizes are right, the outputs are not: the masked filter still sent ReLU(bias). Where has that constant gone?",
+            lambda *a: remove_filter(*a, fold=lambda b: b * 0),
+        ),
+        (
+            "Between the two layers stands a ReLU: what does it make of a negative bias?",
+            lambda *a: remove_filter(*a, fold=lambda b: b),
+        ),
+        (
+            "Behind the flatten a filter owns as many columns as it has positions, not one.",
+            lambda *a: remove_filter(*a, columns=lambda i, p, n: [i]),
+            lambda *a: remove_filter(*a, columns=lambda i, p, n: [i], fold=lambda b: b * 0),
+        ),
+        (
+            "You take every so-many-th column. Flatten lays the maps one after another: a filter's columns stand side by side.",
+            lambda *a: remove_filter(*a, columns=lambda i, p, n: list(range(i, n * p, n))),
+            lambda *a: remove_filter(*a, columns=lambda i, p, n: list(range(i, n * p, n)), fold=lambda b: b * 0),
+        ),
+        ("The constant was added to the next layer's sums; you subtract it.", lambda *a: remove_filter(*a, times=-1.0)),
+        (
+            "The constant arrives through every column of the filter: add them up, do not average them.",
+            lambda w, b, nw, nb, i: remove_filter(w, b, nw, nb, i, times=len(w) / nw.shape[1]),
+        ),
+        ("That is masking: the tensors must become smaller.", _zeroed),
+    ],
+)
+
+
+# 4.12 without_zero_filters(model)
+
+
+def _parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def _zero_filters(model):
+    """Return for each layer but the last how many outputs have neither weights nor a bias."""
+    layers = [layer for layer in model if isinstance(layer, nn.Conv2d | nn.Linear)][:-1]
+    return [int(((la.weight.flatten(1) == 0).all(1) & (la.bias == 0)).sum()) for la in layers]
+
+
+def _smallest(model):
+    """Return how many parameters are left when every filter without weights and bias is gone, with all that reads it."""
+    layers, total, sent, lost = [la for la in model if isinstance(la, nn.Conv2d | nn.Linear)], 0, None, 0
+    for layer, gone in zip(layers, [*_zero_filters(model), 0], strict=True):
+        out, into = layer.weight.shape[:2]
+        read = into - (lost * (into // sent) if sent else 0)
+        total += (out - gone) * (read * math.prod(layer.weight.shape[2:]) + 1)
+        sent, lost = out, gone
+    return total
+
+
+def _same_outputs(model, image):
+    images = torch.randn(16, *image, generator=torch.Generator().manual_seed(412))
+    with torch.no_grad():
+        wanted, size = model(images), _smallest(model)
+
+    def judge(small):
+        if _parameters(small) > size:
+            problem = f"Expected: {size:,} parameters\n  Got:      {_parameters(small):,}"
+            if _parameters(small) == _parameters(model):
+                return problem, "Nothing has become smaller. A zero that stands in a tensor takes its four bytes."
+            return problem, "Something is left: a bias of a removed filter, or the channels (behind flatten: columns) that read it."
+        with torch.no_grad():
+            got = small(images)
+        return (problem, "The size is right, the outputs are not: which channels or columns read the filters that stay?") if (
+            problem := difference(got, wanted)) else None  # fmt: skip
+
+    return judge
+
+
+def without_zero_filters(model):
+    return nn.Module  # the form of a result; the judge looks at the rest
+
+
+def _cases_4_12():
+    def network(channels, first, second, side, outputs, kernel=3, pool=True):
+        layers = [nn.Conv2d(channels, first, kernel), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
+        side = (side - kernel + 1) // (2 if pool else 1) - kernel + 1
+        return nn.Sequential(
+            *layers, nn.Conv2d(first, second, kernel), nn.ReLU(), nn.Flatten(), nn.Linear(second * side**2, outputs)
+        )
+
+    for about, shape, gone, image, pool in [
+        ("the example: filter 1 of 3, filters 0 and 2 of 4", (1, 3, 4, 10, 2), ([1], [0, 2]), (1, 10, 10), True),
+        ("filters of the first layer only", (2, 5, 3, 12, 4), ([0, 3], []), (2, 12, 12), True),
+        ("filters of the second layer only", (1, 4, 6, 8, 3), ([], [5, 0]), (1, 8, 8), False),
+        ("nothing to remove", (1, 2, 3, 8, 2), ([], []), (1, 8, 8), False),
+        ("all but one filter of each layer", (3, 4, 5, 7, 3), ([0, 1, 3], [1, 2, 3, 4]), (3, 7, 7), False),
+    ]:
+        model = network(*shape, pool=pool).eval()
+        convolutions = [layer for layer in model if isinstance(layer, nn.Conv2d)]
+        with torch.no_grad():
+            for layer, filters in zip(convolutions, gone, strict=True):
+                layer.weight[filters], layer.bias[filters] = 0, 0
+            convolutions[1].weight[:, 0, 0, 0] = 0  # zeros that are no filters
+        yield Case(about, (model,), judge=_same_outputs(model, image))
+
+
+ex_4_12 = Exercise(
+    "4.12",
+    without_zero_filters,
+    _cases_4_12,
+    verified="filters of either layer, of both and of none, with and without pooling: equal outputs, the fewest parameters",
+    hint="For each convolution: which filters are not zero? Keep those rows here, and what reads them in the next layer.",
+)
