@@ -1,4 +1,4 @@
-"""Draw the diagrams of notebooks 00 to 02 and of the glossary as SVG files in ``images/``.
+"""Draw the diagrams of notebooks 00 to 02 and 09.1, and of the glossary as SVG files in ``images/``.
 
     python scripts/diagrams.py        all of them, a few seconds
 
@@ -245,10 +245,25 @@ def map_ratio() -> Figure:
     return figure
 
 
+def residual_block() -> Figure:
+    figure, axis = canvas(9, 1.9)
+    places = {"image": 5, "stem": 15, "inner": 29, "outer": 43, "+": 53, "deep": 63, "point": 73, "head": 83}
+    for (name, x), after in zip(places.items(), [*list(places.values())[1:], None], strict=True):
+        layer = name not in ("image", "+")
+        axis.add_patch(Rectangle((x - 3.4, 10), 6.8, 5, facecolor=_style.SKY if layer else "white", edgecolor=GREY))
+        write(axis, x, 12.5, name, 10, color="black")
+        if after:
+            arrow(axis, (x + 3.6, 12.5), (after - 3.6, 12.5))
+    arrow(axis, (21, 12), (53, 9.8), curve=-0.35)
+    write(axis, 36, 2, "the shortcut: added to what outer makes, channel by channel", 9)
+    write(axis, 63, 17, "one filter per channel", 9)
+    return figure
+
+
 DIAGRAMS = {
     "lenet5": lenet5, "pipeline": pipeline, "synapses": synapses, "map-type": map_type, "map-scope": map_scope,
     "map-granularity": map_granularity, "map-frequency": map_frequency, "map-time": map_time,
-    "map-ratio": map_ratio,
+    "map-ratio": map_ratio, "residual-block": residual_block,
 }  # fmt: skip
 
 if __name__ == "__main__":

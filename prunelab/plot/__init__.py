@@ -8,6 +8,7 @@ from prunelab.plot.activations import against_oracle, dropped_board, histograms,
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares
+from prunelab.plot.coupling import group_members
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import pruning_curves, tradeoff
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
@@ -45,6 +46,7 @@ __all__ = [
     "feeding",
     "forest",
     "gap_tape",
+    "group_members",
     "heatmap",
     "histograms",
     "kept_by_layer",

@@ -121,5 +121,10 @@ def coupled_masks(
 
 
 def _check_groups(groups: object) -> None:
-    if not isinstance(groups, Mapping) or not all(isinstance(group, Mapping) and group for group in groups.values()):
+    def fits(group: object) -> bool:
+        return isinstance(group, Mapping) and bool(group) and all(
+            isinstance(member, tuple) and len(member) == 2 and isinstance(indices, torch.Tensor)
+            and indices.dtype == torch.long and indices.ndim == 2 for member, indices in group.items())  # fmt: skip
+
+    if not isinstance(groups, Mapping) or not all(map(fits, groups.values())):
         raise TypeError(f"groups must be what coupled_groups returns, got {groups!r:.80}")
