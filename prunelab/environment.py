@@ -6,13 +6,15 @@ import tomllib
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from prunelab.data import DATA, load_mnist
-from prunelab.models import MODELS, SEEDS, load_pretrained
+from prunelab.models import DECODER_SEEDS, DECODERS, MODELS, SEEDS, load_pretrained
+from prunelab.text import load_text
 
 REPAIR = "run `make lab` again in the course's folder: it mends what is missing"
 
@@ -59,8 +61,9 @@ def problems(data: Path | str = DATA) -> list[str]:
             found.append(f"The package {requirement.name} is not installed; {REPAIR}.")
         elif not requirement.specifier.contains(Version(version), prereleases=True):
             found.append(f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}.")
-    attempts: list[Callable[[], object]] = [partial(load_mnist, data / "mnist")]
-    attempts += [partial(load_pretrained, name, seed, data / "checkpoints") for name in MODELS for seed in SEEDS]
+    attempts: list[Callable[[], object]] = [partial(load_mnist, data / "mnist"), partial(load_text, data / "text")]
+    stored = [*product(MODELS, SEEDS), *product(DECODERS, DECODER_SEEDS)]
+    attempts += [partial(load_pretrained, name, seed, data / "checkpoints") for name, seed in stored]
     for attempt in attempts:
         try:
             attempt()

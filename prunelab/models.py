@@ -4,7 +4,6 @@ Each image network is an ``nn.Sequential`` with named children: a chain can be r
 """
 
 from collections import OrderedDict
-from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -114,8 +113,7 @@ class LeNet5Caffe(nn.Sequential):
 
 
 MODELS = {"lenet5": LeNet5, "lenet5_bn": LeNet5BN, "lenet300": LeNet300, "lenet5_caffe": LeNet5Caffe}
-# Character-level decoders: the second has about as many parameters as the first after its blocks lost 80 %; notebook 10.1
-DECODERS = {"decoder": Decoder, "decoder_fifth": partial(Decoder, width=60)}
+DECODERS = {"decoder": Decoder}  # character-level language models; notebook 10.1
 DECODER_SEEDS = (0, 1, 2)
 
 

@@ -56,7 +56,7 @@ def serving(points: Mapping[str, tuple[float, float, float]], dense: str = "dens
             scale = 1e-3 if column == 0 else 1.0
             axis.plot(scale * values[column], values[2], linestyle="none", markersize=8, label=label, **_style.look(i))
         axis.axhline(points[dense][2], color=_style.BLACK, linewidth=0.8, linestyle=":")
-        axis.set(xlabel=unit, xlim=(0, None))
+        axis.set(xlabel=unit, xlim=(0, 1.08 * scale * max(values[column] for values in points.values())))
     axes[0].set_ylabel("bits per character")
     _style.legend_below(figure)
     return figure

@@ -11,7 +11,7 @@ from scripts import contents
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"§(\d+(?:\.\d+)+)(?: \"([^\"]+)\")?", GUIDE)))
-TWO_PART = {"3", "4", "7", "9"}  # chapters 03.1 to 03.5 and so on: their sections have three numbers
+TWO_PART = {"3", "4", "7", "9", "10"}  # chapters 03.1 to 03.5 and so on: their sections have three numbers
 
 
 def chapter_of(section: str) -> str:

@@ -12,8 +12,9 @@ from prunelab.data import DATA
 
 @pytest.fixture
 def empty(tmp_path):
-    """A data folder with MNIST and no checkpoint."""
-    shutil.copytree(DATA / "mnist", tmp_path / "mnist")
+    """A data folder with MNIST, the books and no checkpoint."""
+    for name in ("mnist", "text"):
+        shutil.copytree(DATA / name, tmp_path / name)
     (tmp_path / "checkpoints").mkdir()
     return tmp_path
 
@@ -36,7 +37,7 @@ def test_versions_are_those_installed_without_the_build():
 
 def test_each_missing_checkpoint_is_named(empty):
     found = environment.problems(empty)
-    assert len(found) == 20
+    assert len(found) == 23
     assert "lenet5-seed0.json is missing; restore it with git" in found[0]
 
 

@@ -1,5 +1,6 @@
 """The decoder: causal, its cache changes nothing, training learns, bits are what a loop over characters gives."""
 
+import json
 import math
 
 import pytest
@@ -8,7 +9,8 @@ import torch.nn.functional as F
 
 from prunelab.language import CONTEXT, Decoder, bits_per_character, block_names, generate, train_decoder
 from prunelab.masks import keep_top, prunable
-from prunelab.models import load_pretrained
+from prunelab.models import CHECKPOINTS, DECODER_SEEDS, DECODERS, load_pretrained
+from prunelab.text import load_text
 
 
 def decoder(seed=0):
@@ -103,6 +105,15 @@ def test_training_learns_keeps_the_masks_and_follows_its_seed():
     assert all(not weight[~masks[name]].any() for name, weight in prunable(models[0]).items())
     assert torch.equal(random, torch.random.get_rng_state()) and not models[0].training
     assert histories[0] != train_decoder(decoder(), text, steps=30, batch_size=4, masks=masks, seed=4)
+
+
+@pytest.mark.parametrize("seed", DECODER_SEEDS)
+@pytest.mark.parametrize("name", DECODERS)
+def test_stored_decoders_load_and_score_what_their_card_says(name, seed):
+    model = load_pretrained(name, seed)
+    assert isinstance(model, Decoder) and not model.training
+    card = json.loads((CHECKPOINTS / f"{name}-seed{seed}.json").read_text())
+    assert bits_per_character(model, load_text().valid) == pytest.approx(card["valid_bits"], abs=1e-3)
 
 
 @pytest.mark.parametrize(

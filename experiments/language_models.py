@@ -1,0 +1,128 @@
+"""Which way of pruning costs a language model least? (notebooks 10.1 and 10.2; a quarter of an hour on one core)
+
+Three trained decoders, paired. The matrices of the blocks are pruned, front to back, each block on what the pruned blocks before it
+give; embeddings and head stay. Bits per character are those of the test split; nothing is chosen here.
+"""
+
+import functools
+
+import torch
+from torch.utils.data import TensorDataset
+
+from prunelab.criteria import magnitude, random_scores, sparsegpt, wanda
+from prunelab.language import CONTEXT, Decoder, bits_per_character, block_names, generate, train_decoder
+from prunelab.masks import apply_masks, mask_model
+from prunelab.models import DECODER_SEEDS, load_pretrained
+from prunelab.semi_structured import nm_mask
+from prunelab.surgery import block_influence, remove_blocks, remove_heads
+from prunelab.text import Text, decode, encode, load_text
+
+WINDOWS = 16  # of 128 characters: the calibration set
+SPARSITIES = (0.5, 0.7, 0.8, 0.9)
+PROMPT = "\n  Alice "
+TUNING = {"steps": 30, "lr": 1e-3, "batch_size": 8}
+SCORES = {"random": random_scores, "magnitude": magnitude, "Wanda": functools.partial(wanda, batch_size=16)}
+SCOPES = {"random": "layer", "magnitude": "layer", "Wanda": "output"}
+
+
+def calibration(text: Text, windows: int = WINDOWS, seed: int = 0) -> TensorDataset:
+    """Return ``windows`` windows of 128 characters from random places of the training text."""
+    starts = torch.randint(len(text.train) - CONTEXT, (windows, 1), generator=torch.Generator().manual_seed(seed))
+    return TensorDataset(text.train[starts + torch.arange(CONTEXT)])
+
+
+def evaluated(text: Text) -> torch.Tensor:
+    """Return 6,401 characters of the test text, from As You Like It into Paradise Lost."""
+    return text.test[10_000 : 10_001 + 50 * CONTEXT]
+
+
+def cut(
+    model: Decoder, data: TensorDataset, method: str, sparsity: float | str, scope: str | None = None
+) -> dict[str, torch.Tensor]:
+    """Prune the blocks of ``model`` in place, front to back; ``sparsity`` may be "2:4". Return the masks."""
+    masks = {}
+    for names in block_names(model):
+        if method == "SparseGPT":
+            how = {"pattern": (2, 4)} if sparsity == "2:4" else {"sparsity": sparsity}
+            model.load_state_dict(sparsegpt(model, data, names=names, batch_size=16, **how), strict=False)
+            found = {name: model.get_parameter(name) != 0 for name in names}
+        else:
+            scores = {name: score for name, score in SCORES[method](model, data).items() if name in names}
+            if sparsity == "2:4":
+                found = {name: nm_mask(score, 2, 4) for name, score in scores.items()}
+            else:
+                found = mask_model(scores, sparsity, scope or SCOPES[method])
+            apply_masks(model, found)
+        masks |= found
+    return masks
+
+
+def configurations() -> list[dict]:
+    methods = ("random", "magnitude", "Wanda", "SparseGPT")
+    grid = [{"part": "cut", "method": m, "sparsity": s} for s in (*SPARSITIES, "2:4") for m in methods]
+    grid += [
+        {"part": "scope", "method": m, "sparsity": 0.7, "scope": s} for m in ("magnitude", "Wanda") for s in ("layer", "output")
+    ]
+    grid += [
+        {"part": "calibration", "method": m, "sparsity": 0.7, "windows": w} for w in (1, 4, 16, 64) for m in ("Wanda", "SparseGPT")
+    ]
+    grid += [{"part": "tuned", "method": m, "sparsity": s} for s in (0.8,) for m in methods]
+    grid += [{"part": "bytes", "bits": b, "sparsity": s} for b, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))]
+    grid += [{"part": "structure"}]
+    samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
+    wanted = [{"seed": 0, "part": "sample", "method": m, "sparsity": s} for m, s in samples]
+    return wanted + [{"seed": seed} | entry for seed in DECODER_SEEDS for entry in grid]
+
+
+def measure(seed: int, part: str, **how) -> dict | list[dict]:
+    text, model = load_text(), load_pretrained("decoder", seed)
+    if part == "structure":
+        return structure(model, text)
+    if part == "bytes":
+        if how["sparsity"]:
+            cut(model, calibration(text), "SparseGPT", how["sparsity"])
+        round_weights(model, how["bits"])
+        return {"test": round(bits_per_character(model, evaluated(text)), 4)}
+    masks = {} if how["method"] == "dense" else cut(model, calibration(text, how.pop("windows", WINDOWS)), **how)
+    if part == "sample":
+        return {"text": decode(generate(model, encode(PROMPT, text.characters), 200, temperature=0.6), text.characters)}
+    if part == "tuned":
+        train_decoder(model, text.train, masks=masks, seed=seed, **TUNING)
+    return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+
+
+@torch.no_grad()
+def round_weights(model: Decoder, bits: int) -> None:
+    """Round the matrices of the blocks in place: to float16, or to integers of ``bits`` bits with one scale for each row."""
+    for names in block_names(model):
+        for weight in map(model.get_parameter, names):
+            if bits == 16:
+                weight.copy_(weight.half())
+            else:
+                step = weight.abs().amax(1, keepdim=True).clamp_min(1e-12) / (2 ** (bits - 1) - 1)
+                weight.copy_((weight / step).round() * step)
+
+
+def structure(model: Decoder, text: Text) -> list[dict]:
+    """Return what it costs to remove each head and each block alone, and each block's influence."""
+    rows = []
+    for block, influence in enumerate(block_influence(model, calibration(text).tensors[0]).tolist()):
+        bits = bits_per_character(remove_blocks(model, [block]), evaluated(text))
+        rows.append({"removed": "block", "block": block, "bits": round(bits, 4), "influence": round(influence, 4)})
+        for head in range(model.blocks[block].attention.heads):
+            kept = torch.arange(model.blocks[block].attention.heads) != head
+            bits = bits_per_character(remove_heads(model, {block: kept}), evaluated(text))
+            rows.append({"removed": "head", "block": block, "head": head, "bits": round(bits, 4)})
+    return rows
+
+
+def provenance() -> dict:
+    text = load_text()
+    dense = {str(seed): round(bits_per_character(load_pretrained("decoder", seed), evaluated(text)), 4) for seed in DECODER_SEEDS}
+    return {
+        "networks": f"decoder, seeds {DECODER_SEEDS}",
+        "recipe": f"{WINDOWS} windows of {CONTEXT} characters of training text; random and magnitude per layer, Wanda per output; "
+        f"SparseGPT in blocks of 128 columns with damping 0.01; tuned: AdamW, {TUNING['steps']} steps of {TUNING['batch_size']} "
+        f"windows, rate up to {TUNING['lr']}, masks fixed; scored on 6,401 test characters",
+        "dense": dense,
+    }
