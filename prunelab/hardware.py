@@ -36,10 +36,10 @@ class Fused(nn.Module):
                 fused = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         except RuntimeError as error:
             raise ValueError(f"example_input must be an input of the model, got {tuple(example_input.shape)}: {error}") from error
-        self.__dict__["fused"] = fused  # no submodule: what is frozen has no mode to switch
+        self.__dict__["_fused"] = fused  # no submodule: what is frozen has no mode to switch
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fused(x)
+        return self.__dict__["_fused"](x)
 
 
 def latency_by_count(
@@ -73,12 +73,12 @@ def latency_by_count(
             raise ValueError(f"a value in counts must be at most {filters}, the filters of {name}, got {count}")
         kept = torch.arange(filters) < count
         small = remove_filters(model, {name: kept.view(-1, *[1] * (weights[name].ndim - 1))})
-        models[count] = small if form is None else form(small)
-        if not isinstance(models[count], nn.Module):
-            raise TypeError(f"form must return a torch.nn.Module, got {type(models[count]).__name__}")
+        models[str(count)] = small if form is None else form(small)
+        if not isinstance(models[str(count)], nn.Module):
+            raise TypeError(f"form must return a torch.nn.Module, got {type(models[str(count)]).__name__}")
     if not models:
         raise ValueError("counts must not be empty, got none")
-    return {count: latency.median for count, latency in latencies(models, example_input).items()}
+    return {int(count): latency.median for count, latency in latencies(models, example_input).items()}
 
 
 def cheap_count(kept: int, table: Mapping[int, float], reach: float = 0.3, slack: float = 0.05) -> int:

@@ -181,7 +181,8 @@ def generate(
     arguments.count("length", length)
     arguments.positive("temperature", temperature)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
-    text, cache, unread = prompt.tolist(), [], CONTEXT
+    cache: list = []
+    text, unread = prompt.tolist(), CONTEXT
     for _ in range(length):
         if not cached:
             logits = model(torch.tensor([text[-CONTEXT:]]))

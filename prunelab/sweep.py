@@ -135,9 +135,11 @@ def select(rows: Iterable[Mapping], **where: object) -> list[dict]:
     Raises TypeError if ``rows`` are not dicts, and ValueError if there is no such row, naming the entry that none has.
     Source: notebook 01.
     """
-    found = list(rows) if isinstance(rows, Iterable) and not isinstance(rows, torch.Tensor | str) else [rows]
-    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in found):
+    if isinstance(rows, Mapping | torch.Tensor | str) or not isinstance(rows, Iterable):
         raise TypeError(f"rows must be a list of dicts, got {rows!r:.80}")
+    found = list(rows)
+    if not all(isinstance(row, Mapping) for row in found):
+        raise TypeError(f"rows must be a list of dicts, got {found!r:.80}")
     for key, value in where.items():
         there = sorted({repr(row[key]) for row in found if key in row})
         found = [row for row in found if key in row and row[key] == value]
@@ -182,12 +184,12 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     Raises ValueError for fewer than two pairs, unequal lengths, values that are not finite, or a ``confidence`` outside (0, 1).
     Source: notebook 03.5.
     """
-    a, b = arguments.numbers("a", a).ravel(), arguments.numbers("b", b).ravel()
-    if len(a) != len(b) or len(a) < 2:
-        raise ValueError(f"a and b must hold the same number of values, at least 2, got {len(a)} and {len(b)}")
+    first, second = arguments.numbers("a", a).ravel(), arguments.numbers("b", b).ravel()
+    if len(first) != len(second) or len(first) < 2:
+        raise ValueError(f"a and b must hold the same number of values, at least 2, got {len(first)} and {len(second)}")
     if not 0 < arguments.fraction("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
-    differences = [float(x) - float(y) for x, y in zip(a, b, strict=True)]
+    differences = [float(x) - float(y) for x, y in zip(first, second, strict=True)]
     arguments.tensor("the differences a - b", torch.tensor(differences))
     mean = statistics.fmean(differences)
     error = statistics.stdev(differences) / len(differences) ** 0.5

@@ -44,7 +44,8 @@ def load_text(folder: Path | str = DATA / "text") -> Text:
         splits["train"] += book[:middle]
         splits["valid"] += book[middle:last]
         splits["test"] += book[last:]
-    return Text(*(encode(part, characters) for part in splits.values()), characters)
+    train, valid, test = (encode(part, characters) for part in splits.values())
+    return Text(train, valid, test, characters)
 
 
 def encode(string: str, characters: str) -> torch.Tensor:

@@ -74,9 +74,9 @@ def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
 
     Raises ValueError if there is no run. Source: notebook 03.4.
     """
-    runs = {label: arguments.numbers(f"runs[{label!r}]", row).ravel() for label, row in arguments.mapping("runs", runs).items()}
+    found = {label: arguments.numbers(f"runs[{label!r}]", row).ravel() for label, row in arguments.mapping("runs", runs).items()}
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
-    for i, (label, losses) in enumerate(runs.items()):
+    for i, (label, losses) in enumerate(found.items()):
         axis.step(
             np.arange(1, len(losses) + 1),
             np.minimum.accumulate(losses),

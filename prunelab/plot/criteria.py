@@ -16,9 +16,8 @@ def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
 
     Raises ValueError if there is no case or two of them have other names. Source: notebook 03.1.
     """
-    names = None
-    for label, masks in arguments.mapping("cases", cases).items():
-        names = names or list(arguments.mapping(f"cases[{label!r}]", masks))
+    names = list(arguments.mapping("the first of cases", next(iter(arguments.mapping("cases", cases).values()))))
+    for label, masks in cases.items():
         if list(arguments.mapping(f"cases[{label!r}]", masks)) != names:
             raise ValueError(f"cases[{label!r}] must have masks for {', '.join(map(str, names))}, got {', '.join(map(str, masks))}")
         for name, mask in masks.items():
