@@ -26,7 +26,7 @@ OPTIONS = {"vit_b_16": {"image_size": 64}, "googlenet": {"aux_logits": False, "i
            "inception_v3": {"aux_logits": False, "init_weights": True}}  # fmt: skip
 CONDITIONS = ("initialised", "drawn", "silenced")
 SPARSITY, SEED = 0.5, 0
-TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1,)
+TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2)
 
 
 def configurations() -> list[dict]:

@@ -4,6 +4,8 @@ Each image network is an ``nn.Sequential`` with named children: a chain can be r
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -113,7 +115,10 @@ class LeNet5Caffe(nn.Sequential):
 
 
 MODELS = {"lenet5": LeNet5, "lenet5_bn": LeNet5BN, "lenet300": LeNet300, "lenet5_caffe": LeNet5Caffe}
-DECODERS = {"decoder": Decoder}  # character-level language models; notebook 10.1
+DECODERS: dict[str, Callable[[], nn.Module]] = {  # character-level language models; notebook 10.1
+    "decoder": Decoder,
+    "decoder_fifth": partial(Decoder, width=60),  # about as many parameters as a cut of 80 % leaves
+}
 DECODER_SEEDS = (0, 1, 2)
 
 

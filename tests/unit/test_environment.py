@@ -37,7 +37,7 @@ def test_versions_are_those_installed_without_the_build():
 
 def test_each_missing_checkpoint_is_named(empty):
     found = environment.problems(empty)
-    assert len(found) == 23
+    assert len(found) == 26
     assert "lenet5-seed0.json is missing; restore it with git" in found[0]
 
 
