@@ -9,6 +9,7 @@ from prunelab.masks import keep_top
 from prunelab.measure import Latency, profile, report
 from prunelab.models import LeNet5, LeNet300
 from prunelab.storage import gap_code
+from prunelab.surgery import coupled_groups
 
 torch.manual_seed(0)
 RANDOM = np.random.default_rng(0)
@@ -44,6 +45,7 @@ board_rows = [
     board | {"chapter": "dense", "what": ""},
     board | {"chapter": "00", "what": "90 %", "accuracy": 95.0, "nonzeros": 27_000},
 ]
+coupled = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3)).eval()
 pair = [nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, n)) for n in (3, 3)]
 page, layers = report(*pair, torch.randn(1, 6), evaluate=lambda _: 97.0), profile(pair[0], torch.randn(1, 6))
 
@@ -114,6 +116,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {},
     ),
     "gap_tape": ((tape, gaps, entries), {}),
+    "group_members": ((coupled, next(iter(coupled_groups(coupled, torch.zeros(1, 1, 12, 12)).values())), 3), {}),
     "heatmap": (({"2:4": torch.randn(10, 16), "2:8": torch.randn(10, 16)}, {"2:4": torch.rand(10, 16) > 0.5}), {}),
     "histograms": (({f"filter {k}: entropy 1.23": torch.rand(1000) for k in (8, 15, 11)}, 50, "mean of the map"), {}),
     "kept_by_layer": (({label: kept_masks for label in ("L1, sum", "L1, mean", "L2, root of sum", "L2, root of mean")},), {}),
