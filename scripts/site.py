@@ -5,6 +5,7 @@
 A warning (a broken link, a missing image) or a chapter without stored outputs ends the build with an error.
 """
 
+import importlib
 import pkgutil
 import re
 import shutil
@@ -65,6 +66,7 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
         if "check" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = sorted({*cell.metadata["tags"], "hide-input"})
     for number, cell in enumerate(notebook.cells):
+        cell.source = cell.source.replace("](../docs/", "](../")  # where ``source`` lays the pages
         if cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs):
             cell.metadata["mystnb"] = {"image": {"alt": alternative_text(notebook.cells, number)}}
     return notebook
@@ -73,6 +75,8 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
 def api_pages(folder: Path) -> None:
     """Write one page per public module of the package, from its docstrings, and the page that lists them."""
     modules = [m.name for m in pkgutil.walk_packages(prunelab.__path__, "prunelab.") if "._" not in m.name]
+    # measure.report is a function and the module it comes from: the package's page has the function
+    modules = [name for name in modules if importlib.import_module(name) is pkgutil.resolve_name(":".join(name.rsplit(".", 1)))]
     (folder / "api").mkdir()
     for name in modules:
         text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
@@ -86,6 +90,8 @@ def source(folder: Path) -> None:
     """Lay out what Sphinx reads: the pages of ``docs``, the notebooks and the images, linked as they are in the repository."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("_build", "explorers"))
+    for page in folder.glob("*.md"):  # the pages move up to where the notebooks' folder lies
+        page.write_text(re.sub(r"\]\(\.\./(images|notebooks)/", r"](\1/", page.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copytree(ROOT / "images", folder / "images")
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     exercises = sorted((ROOT / "notebooks" / "exercises").glob("*/*.ipynb"))
