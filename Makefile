@@ -31,6 +31,7 @@ help: ## list the targets
 	@echo "make clean                  remove .venv and everything built"
 	@echo
 	@echo "Options: PYTHON=python3.12  PIP_OPTIONS='...' (passed to pip)  NO_BROWSER=1 (make lab only prints the address)"
+	@echo "         COVERAGE=1 (make test measures how much of the package it runs)"
 
 # --- learners ---------------------------------------------------------------------------------------------------------------
 
@@ -39,7 +40,7 @@ lab: setup-lab
 	@$(BIN)/python scripts/lab.py $(if $(NO_BROWSER),--no-browser)
 
 test: setup-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(ARGS)
 
 # --- maintainers ------------------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Board:
         body = ""
         for row, cells in zip(self.rows, self._cells(), strict=True):
             pale = {HEAD[3 + i] for i, name in enumerate(COUNTS) if moved(row, self.rows[0], name) is False}
-            styles = [' style="color:#767676"' if title in pale else "" for title in HEAD]
+            styles = [' style="opacity:0.6"' if title in pale else "" for title in HEAD]
             line = "".join(f"<td{style}>{html.escape(cell)}</td>" for style, cell in zip(styles, cells, strict=True))
             body += f"<tr>{line}</tr>"
         head = "".join(f"<th>{html.escape(title)}</th>" for title in HEAD)

@@ -33,7 +33,7 @@ def surprises(text: str, bits: Sequence[float], highest: float = 8.0) -> Figure:
     colours = colormaps["Oranges"](PALE * np.clip(values / arguments.positive("highest", highest), 0, 1))
     for character, (y, x), colour in zip(text, places, colours, strict=True):
         axis.add_patch(plt.Rectangle((x, -y - 1), 1, 1, color=colour, linewidth=0))
-        shown = "\N{PILCROW SIGN}" if character == "\n" else character
+        shown = {"\n": "\N{PILCROW SIGN}", "\t": " "}.get(character, character)
         axis.text(x + 0.5, -y - 0.5, shown, ha="center", va="center", family="monospace", fontsize=10)
     axis.set(xlim=(0, COLUMNS), ylim=(-places[-1][0] - 1, 0), title=f"darker: more surprising (white 0, darkest {highest:g} bits)")
     axis.axis("off")

@@ -33,6 +33,8 @@ few = TensorDataset(*valid[:500])
 fewer = TensorDataset(*valid[:200])
 lenet5 = load_pretrained("lenet5")
 text = load_text()
+torch.manual_seed(0)  # the same decoder in the kernel and beside it
+decoder = Decoder(2, 32).eval()
 curve = {0.0: 98.0, 0.5: 90.0, 0.9: 40.0}
 took = [Latency(0.002 / k, 0.0019 / k, 0.0021 / k, 1, 64) for k in (1, 2, 4)]
 times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
@@ -48,7 +50,7 @@ CALLS = {
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
     "granularity.granularity_explorer": "granularity_explorer(lenet5, few)",
-    "language.written_text": "written_text(Decoder(2, 32).eval(), TensorDataset(text.train[:1024].view(8, 128)), text.characters)",
+    "language.written_text": "written_text(decoder, TensorDataset(text.train[:1024].view(8, 128)), text.characters)",
     "records.compression_explorer": "compression_explorer()",
     "schedules.ratio_explorer": "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})",
     "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",

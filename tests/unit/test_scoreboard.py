@@ -54,8 +54,8 @@ def test_print_and_parse_are_inverse(board):
 
 def test_the_html_greys_what_did_not_move_and_nothing_else(board):
     dense, now = board._repr_html_().split("<tr>")[2:]
-    assert "color" not in dense
-    assert [cell.split(">")[1].split("<")[0] for cell in now.split("<td")[1:] if "color" in cell] == ["1,066,896", "266,200"]
+    assert "opacity" not in dense
+    assert [cell.split(">")[1].split("<")[0] for cell in now.split("<td")[1:] if "opacity" in cell] == ["1,066,896", "266,200"]
 
 
 def test_stored_rows_are_what_the_chapters_printed():
