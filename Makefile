@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_OPTIONS
+TESTS := tests/site tests/notebooks tests/exercises tests/unit
+# never while notebooks are compared: nbval would measure in every kernel, and wait in vain for an answer
+COVER := $(if $(COVERAGE),--cov)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format types site
@@ -40,7 +43,12 @@ lab: setup-lab
 	@$(BIN)/python scripts/lab.py $(if $(NO_BROWSER),--no-browser)
 
 test: setup-test
-	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(ARGS)
+ifdef ARGS
+	$(BIN)/python -m pytest $(COVER) $(ARGS)
+else # tests side by side with one thread each; then the notebooks, one after another with all threads
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(COVER) --numprocesses logical --dist worksteal $(TESTS); tests=$$?; \
+	$(BIN)/python -m pytest notebooks && exit $$tests
+endif
 
 # --- maintainers ------------------------------------------------------------------------------------------------------------
 
