@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from joblib import Parallel, delayed, parallel_config
-from scipy import stats
+from scipy import special
 
 from prunelab import arguments
 from prunelab.data import DATA
@@ -193,7 +193,7 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     arguments.tensor("the differences a - b", torch.tensor(differences))
     mean = statistics.fmean(differences)
     error = statistics.stdev(differences) / len(differences) ** 0.5
-    reach = float(stats.t.ppf((1 + confidence) / 2, len(differences) - 1)) * error
+    reach = float(special.stdtrit(len(differences) - 1, (1 + confidence) / 2)) * error
     return mean, mean - reach, mean + reach
 
 

@@ -1,11 +1,12 @@
 """No criterion at all: draw masks, look at the loss, keep the best; and a small evolutionary search that builds on good ones."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import integrate, stats
+from scipy import special
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -99,8 +100,9 @@ def expected_best_of(draws: int) -> float:
     0 for one draw, 1.54 for 10, 2.51 for 100; always below ``sqrt(2 ln draws)``. Source: notebook 03.4.
     """
     arguments.count("draws", draws)
-    density = lambda z: z * draws * stats.norm.pdf(z) * stats.norm.cdf(z) ** (draws - 1)  # noqa: E731
-    return float(integrate.quad(density, -10, 10, limit=200)[0]) if draws > 1 else 0.0
+    z = np.linspace(-10, 10, 4001)  # for a density as smooth as this the trapezoidal rule is exact to the last digits
+    density = draws * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * special.ndtr(z) ** (draws - 1)
+    return float((z * density).sum() * (z[1] - z[0])) if draws > 1 else 0.0
 
 
 def _draw(model: nn.Module, sparsity: float, seed: int) -> dict[str, torch.Tensor]:

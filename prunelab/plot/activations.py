@@ -8,7 +8,6 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scipy.stats import rankdata
 
 from prunelab import arguments
 from prunelab.plot import _style
@@ -79,6 +78,8 @@ def against_oracle(truth: torch.Tensor, scores: Mapping[str, torch.Tensor], rhos
     columns = min(arguments.count("columns", columns), len(scores))
     rows = -(-len(scores) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(_style.WIDTH, 0.5 + 1.75 * rows), squeeze=False, sharex=True, sharey=True)
+    from scipy.stats import rankdata  # takes a second to import, and every notebook imports prunelab.plot
+
     true_rank = rankdata(truth.flatten().numpy())
     for axis in axes.flat[len(scores) :]:
         axis.axis("off")
