@@ -1,8 +1,9 @@
 """Pruned and fine-tuned, or trained small from scratch? (notebook 04.2; about five minutes on one core)
 
-Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks on the first 20,000 images; the best epoch is chosen
-on the validation split. Beside each stands a network of exactly the size that is left, trained from a new initialisation for as long
-as the fine-tune took, and for as long as the first network had been trained: 15 epochs of all 55,000 images. Accuracies in percent; all on the validation split.
+Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks on the first 20,000 images; the best epoch is
+chosen on the validation split. Beside each stands a network of exactly the size that is left, trained from a new initialisation
+for as long as the fine-tune took, and for as long as the first network had been trained: 15 epochs of all 55,000 images.
+Accuracies in percent; all on the validation split.
 """
 
 import torch

@@ -1,0 +1,121 @@
+"""What stands beside the records, and what did not better them (notebook 08; about fifty minutes on one core)
+
+- ``baselines``: LeNet5Caffe on MNIST as it is, for as many passes as its records without shifts: a small dense network with at
+  most as many weights, and as many weights as a record at random places of its layers. ``records`` has the same for LeNet300.
+  Errors in percent; the test split is read once for each network.
+- ``trials``: a stored record goes on learning, in one way or another. Errors on the validation split only, so that the test split
+  is still unread when one of them wins: ``before``, ``last`` and ``mean``, that of the moving mean of the weights.
+"""
+
+import functools
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from experiments._common import errors, mnist, shuffled
+from experiments.records import DECAY, LR, SEEDS, SHIFTS, STAGES, decay, epochs_of, examples, living, sparsify, without_dead
+from prunelab.masks import apply_masks, prunable
+from prunelab.models import MODELS, load_pretrained
+from prunelab.models import SEEDS as DENSE_SEEDS
+from prunelab.records import RECORDS
+from prunelab.storage import load_sparse
+from prunelab.training import accuracy, train
+
+CAFFE = "lenet5_caffe"
+PASSES, AGAIN = 5, 0.03  # over 55,000 images, and the learning rate, of a trial that keeps its weights' places
+FURTHER = 100  # passes from 200x to 250x, as many as from 150x to 200x
+SOFT, WARM = 0.7, 2.0  # part of the teachers' answers in the labels, and their temperature
+FRESH = 0.005  # part of the latest weights in the moving mean, at every step
+TRIALS = ((CAFFE, 400, "longer"), (CAFFE, 400, "taught"), ("lenet300", 200, "250x"))
+
+
+def record(network: str, ratio: int, seed: int, images: str) -> nn.Module:
+    """Return a stored record without its dead parts."""
+    full = MODELS[network]()
+    load_sparse(RECORDS / f"{network}-{ratio}x-{images}-seed{seed}.safetensors", full)
+    return without_dead(full, living(full))
+
+
+def small_dense() -> nn.Module:
+    """Return a network like LeNet5Caffe with 1,018 weights."""
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(4, 4, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(64, 7), nn.ReLU(), nn.Linear(7, 10),
+    )  # fmt: skip
+
+
+def baseline(seed: int, kind: str) -> dict:
+    torch.manual_seed(seed)
+    model, masks = small_dense(), {}
+    if kind == "random places":
+        model = record(CAFFE, 400, seed, "plain")
+        masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(model).items()}, seed)
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    passes = sum(passes for _, passes in STAGES[CAFFE, False])
+    train(model, mnist().train, epochs=passes, lr=LR, masks=masks, penalty=decay, seed=seed)
+    return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(model)
+
+
+@functools.cache
+def taught(network: str) -> TensorDataset:
+    """Return the shifted images; their labels are in part what five dense networks together say of the image as it is."""
+    images, labels = mnist().train.tensors
+    teachers = [load_pretrained(network, seed) for seed in DENSE_SEEDS]
+    with torch.inference_mode():
+        said = torch.cat([sum((t(part) / WARM).softmax(1) for t in teachers) / len(teachers) for part in images.split(100)])
+    mixed = SOFT * said.clone() + (1 - SOFT) * F.one_hot(labels, 10)
+    return TensorDataset(examples(shifts=True).tensors[0], mixed.repeat(len(SHIFTS), 1))
+
+
+def trial(network: str, start: int, trial: str, seed: int) -> dict:
+    model = record(network, start, seed, "shifts")
+    before = wrong(model)
+    if trial == "250x":
+        full = sum(weight.numel() for weight in prunable(MODELS[network]()).values())
+        sparsify(model, examples(shifts=True), (full // start, full // 250), epochs_of(FURTHER, True), 300 + seed, 0.75)
+        return {"before": before, "last": wrong(model)}
+    masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+    mean = [parameter.detach().clone() for parameter in model.parameters()]
+
+    def follow(model: nn.Module, step: int) -> None:
+        with torch.no_grad():
+            for old, new in zip(mean, model.parameters(), strict=True):
+                old.lerp_(new, FRESH)
+
+    data = taught(network) if trial == "taught" else examples(shifts=True)
+    train(model, data, epochs=epochs_of(PASSES, True), lr=AGAIN, masks=masks, penalty=decay, on_step=follow, seed=300 + seed)
+    last = wrong(model)
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), mean, strict=True):
+            parameter.copy_(value)
+        apply_masks(model, masks)  # the mean has seen what momentum moved
+    return {"before": before, "last": last, "mean": wrong(model)}
+
+
+def wrong(model: nn.Module) -> float:
+    return round(100 - accuracy(model, mnist().valid), 2)
+
+
+def configurations() -> list[dict]:
+    trials = [{"part": "trials", "network": n, "start": s, "trial": t, "seed": seed} for n, s, t in TRIALS for seed in SEEDS]
+    kinds = ("small dense", "random places")
+    return trials + [{"part": "baselines", "kind": kind, "seed": seed} for kind in kinds for seed in SEEDS]
+
+
+def measure(part: str, **configuration) -> dict:
+    return trial(**configuration) if part == "trials" else baseline(**configuration)
+
+
+def provenance() -> dict:
+    return {
+        "networks": f"data/records, seeds {SEEDS}",
+        "baselines": f"SGD, momentum 0.9, batch 128, weight decay {DECAY}, cosine rate from {LR}, "
+        f"{sum(passes for _, passes in STAGES[CAFFE, False])} passes over 55,000 images, new initialisation",
+        "trials": f"longer, taught: {PASSES} passes with shifts, rate from {AGAIN}, the places fixed; taught: labels are {SOFT} "
+        f"the mean answer of five dense networks at temperature {WARM}; mean: moving mean of the weights, {FRESH} of the latest "
+        f"at each step; 250x: {FURTHER} passes more from 200x, by the recipe of records",
+    }
