@@ -82,8 +82,9 @@ def add(chapter: str, what: str, model: nn.Module, dataset: TensorDataset, count
     """Measure ``model`` beside the dense LeNet300 (seed 0) and return the board: the rows of the chapters before, then this one.
 
     ``chapter`` is the notebook's number ("04.2"), ``what`` says in a few words what was done. Accuracy is on ``dataset`` (the
-    validation split), time is that of the first 64 images, measured in turns with the dense network. ``counts`` replaces what
-    ``measure`` counts by what holds for another form of storage or computation: ``nonzeros``, ``bytes``, ``macs`` (of one image).
+    validation split), time is that of the first 64 images, measured in turns with the dense network; an earlier chapter's time is
+    the share of the dense network's time that was measured there. ``counts`` replaces what ``measure`` counts by what holds for
+    another form of storage or computation: ``nonzeros``, ``bytes``, ``macs`` (of one image).
 
     Raises TypeError or ValueError for a chapter that is no number, a ``what`` of more than 40 characters or with two spaces in a
     row, an unknown name or a negative number in ``counts``, and as ``measure.compare`` does. Source: notebook 00.
@@ -101,8 +102,14 @@ def add(chapter: str, what: str, model: nn.Module, dataset: TensorDataset, count
     dense |= {"chapter": DENSE, "what": "as trained"}
     now |= {"chapter": chapter, "what": what} | dict(counts or {})
     stored = json.loads(STORED.read_text(encoding="utf-8"))["rows"] if STORED.exists() else []
-    before = [row for row in stored if row["chapter"] != DENSE and row["chapter"] < chapter]
+    before = [_here(row, dense) for row in stored if row["chapter"] != DENSE and row["chapter"] < chapter]
     return Board([dense, *before, now])
+
+
+def _here(row: Mapping, dense: Mapping) -> dict:
+    """Return a stored row with the time that its share of the dense network's time means on this machine."""
+    time = None if row["share"] is None else round(row["share"] * dense["time"], 3)
+    return {key: row[key] for key in dense} | {"time": time}
 
 
 def _row(measured: Mapping) -> dict:

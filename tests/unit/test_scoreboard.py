@@ -37,12 +37,14 @@ def test_counts_of_another_format_replace_the_dense_ones():
 
 
 def test_earlier_chapters_come_before_and_later_ones_do_not_show(board, monkeypatch, tmp_path):
-    stored = [board.rows[0], *(board.rows[-1] | {"chapter": chapter} for chapter in ("00", "01", "04.2", "07.1"))]
+    shares = {"00": None, "01": 0.5, "04.2": 0.25, "07.1": 2.0}
+    stored = [board.rows[0], *(board.rows[-1] | {"chapter": chapter, "share": share} for chapter, share in shares.items())]
     monkeypatch.setattr(scoreboard, "STORED", tmp_path / "scoreboard.json")
     scoreboard.STORED.write_text(json.dumps({"rows": stored}))
     rows = scoreboard.add("04.2", "anew", load_pretrained("lenet300"), DATASET).rows
     assert [row["chapter"] for row in rows] == ["dense", "00", "01", "04.2"]
     assert rows[-1]["what"] == "anew"
+    assert rows[1]["time"] is None and rows[2]["time"] == round(0.5 * rows[0]["time"], 3), "a stored share, on this machine"
 
 
 def test_print_and_parse_are_inverse(board):
