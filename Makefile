@@ -53,7 +53,7 @@ endif
 # --- maintainers ------------------------------------------------------------------------------------------------------------
 
 test-browser: setup-test
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile $(ARGS)
 
 notebooks: setup-test
 	$(BIN)/python scripts/notebooks.py --check $(NB)
