@@ -45,9 +45,10 @@ lab: setup-lab
 test: setup-test
 ifdef ARGS
 	$(BIN)/python -m pytest $(COVER) $(ARGS)
-else # tests side by side with one thread each; then the notebooks, one after another with all threads
+else # tests, then solved exercises, side by side with one thread each; then the chapters, one after another with all threads
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(COVER) --numprocesses logical --dist worksteal $(TESTS); tests=$$?; \
-	$(BIN)/python -m pytest notebooks && exit $$tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile notebooks/solutions; solved=$$?; \
+	$(BIN)/python -m pytest notebooks/*.ipynb && exit $$(($$tests + $$solved))
 endif
 
 # --- maintainers ------------------------------------------------------------------------------------------------------------

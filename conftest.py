@@ -1,13 +1,11 @@
 """How the tests run: threads, hypothesis, and the time that a notebook states beside the time it takes.
 
 `pytest` executes every chapter and every solved exercise notebook with nbval and compares its outputs (pyproject.toml has the
-options). Notebooks run one after another with two threads. Each states its minutes; one that takes more than five times as long is
-stopped, so that nothing hangs.
+options). Chapters run one after another with two threads, since they measure times. Each notebook states its minutes; one that
+takes more than five times as long is stopped, so that nothing hangs.
 """
 
 import os
-import time
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["TQDM_DISABLE"] = "1"  # stored outputs hold no progress bars
@@ -21,7 +19,6 @@ from nbval.plugin import IPyNbCell
 
 from scripts.notebooks import stated_minutes
 
-ROOT = Path(__file__).resolve().parent
 collect_ignore = ["notebooks/exercises"]  # what learners fill in: tests/exercises tests it
 UNSTATED = (1.0, 0)  # minutes to run and to study; tests/notebooks asks every notebook for its own
 LIMIT = 5  # times the minutes stated
@@ -32,7 +29,7 @@ settings.register_profile("prunelab", deadline=None, derandomize=True, max_examp
 settings.load_profile("prunelab")
 
 
-SPENT = pytest.StashKey[dict[Path, float]]()  # seconds, by notebook
+SPENT: dict[str, float] = {}  # seconds by notebook; where tests run side by side, every process has those that it hears of
 
 
 def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: bool | None = None) -> str:
@@ -43,19 +40,16 @@ def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: b
 RunningKernel.execute_cell_input = execute_as_jupyter_does
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SPENT] = {}
+def notebook(nodeid: str) -> str:
+    """Return the path of the notebook, from pytest's root folder, to which a cell belongs."""
+    return nodeid.partition("::")[0]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item):
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up the time of a notebook's cells, its kernel's start included."""
-    began = time.perf_counter()
-    result = yield
-    if isinstance(item, IPyNbCell):
-        spent = item.config.stash[SPENT]
-        spent[item.path] = spent.get(item.path, 0.0) + time.perf_counter() - began
-    return result
+    name = notebook(report.nodeid)
+    if name.endswith(".ipynb"):
+        SPENT[name] = SPENT.get(name, 0.0) + report.duration
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -66,16 +60,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("the notebook was stopped in an earlier cell")
     minutes, _ = stated_minutes(item.parent.nb) or UNSTATED
     limit = LIMIT * 60 * minutes + MARGIN
-    item.config.option.nbval_cell_timeout = max(1.0, limit - item.config.stash[SPENT].get(item.path, 0.0))
+    item.config.option.nbval_cell_timeout = max(1.0, limit - SPENT.get(notebook(item.nodeid), 0.0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    spent = config.stash[SPENT]
-    if not spent:
+    if not SPENT or hasattr(config, "workerinput"):
         return
     terminalreporter.section("minutes of the notebooks: stated, measured")
-    for path, seconds in spent.items():
-        stated, _ = stated_minutes(nbformat.read(path, as_version=4)) or UNSTATED
+    for name, seconds in SPENT.items():
+        stated, _ = stated_minutes(nbformat.read(config.rootpath / name, as_version=4)) or UNSTATED
         note = "  more than stated" if seconds / 60 > 1.2 * stated else ""
-        terminalreporter.write_line(f"{stated:4.1f}  {seconds / 60:4.1f}  {os.path.relpath(path, ROOT)}{note}")
-    terminalreporter.write_line(f"      {sum(spent.values()) / 60:4.1f}  all of them")
+        terminalreporter.write_line(f"{stated:4.1f}  {seconds / 60:4.1f}  {name}{note}")
+    terminalreporter.write_line(f"      {sum(SPENT.values()) / 60:4.1f}  all of them")
