@@ -47,7 +47,8 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
             axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, hatch=_style.HATCH, linewidth=0, edgecolor="#8C8C8C"))
         for (i, j), value in np.ndenumerate(array) if array.size <= VALUES_UP_TO else ():
             text = f"{value:.{digits}g}"
-            text = text if len(text) <= 5 else f"{value:+.0f}"  # +0 and -0: nearly 0, and not pruned
+            if len(text) > 5:
+                text = f"{value:.2f}" if abs(value) >= 0.005 else "~0"  # nearly 0, and not pruned
             dark = abs(value) > 0.65 * limit
             axis.text(j, i, text, ha="center", va="center", fontsize=_style.SMALL, color="white" if dark else "black")
         axis.set(title=title, xticks=[], yticks=[], xlabel=f"{array.shape[1]} columns", ylabel=f"{array.shape[0]} rows")

@@ -64,7 +64,7 @@ def predicted_and_true(
 def scales(cases: Mapping[str, Mapping[str, torch.Tensor]], threshold: float | None = None) -> Figure:
     """Draw every channel's scale, largest first, one panel per case: a case maps parameter names to scores, one marker per layer.
 
-    ``threshold`` is drawn as a line. Raises ValueError if there is no case. Source: notebook 03.1.
+    ``threshold`` is a line; above it the axis is logarithmic. Raises ValueError if there is no case. Source: notebook 03.1.
     """
     for title, scores in arguments.mapping("cases", cases).items():
         for name, value in arguments.mapping(f"cases[{title!r}]", scores).items():
@@ -80,6 +80,7 @@ def scales(cases: Mapping[str, Mapping[str, torch.Tensor]], threshold: float | N
             at = (layer[order] == i).nonzero().flatten()
             axis.plot(at, values[order][at], markersize=6, linestyle="", label=name, **_style.look(i))
         if threshold is not None:
+            axis.set_yscale("symlog", linthresh=max(abs(threshold), 1e-9))  # logarithmic above the threshold, linear down to 0
             axis.axhline(threshold, color=_style.BLACK, linewidth=0.8, linestyle="--", marker="", label=f"threshold {threshold:g}")
         axis.set(title=title, xlabel="channels, largest scale first", ylim=(-0.02 * float(values.max()), None))
     axes[0, 0].set_ylabel("|gamma|")

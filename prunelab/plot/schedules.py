@@ -35,7 +35,7 @@ def sensitivity(
     if tau is not None:
         allowed = _axes.error([next(iter(curves.values()))[0.0]]) + arguments.positive("tau", tau)
         errors = np.append(errors, allowed)
-        axis.axhline(float(allowed[0]), color="black", linestyle="--", marker="", label=f"dense + {tau:g} points")
+        axis.axhline(float(allowed[0]), color="black", linestyle="--", marker="", label=f"dense + {tau:g} point{'s' * (tau != 1)}")
     taken = _axes.kept(list(chosen.values()))
     for row, (name, x) in enumerate(zip(chosen, taken, strict=True)):
         look = _style.look(list(curves).index(name))

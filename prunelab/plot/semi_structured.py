@@ -89,9 +89,9 @@ def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:
         style = {"facecolor": colours(0.5 + value / limit / 2)} if kept else {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
         axis.add_patch(Rectangle((x, i), 1, 0.9, edgecolor="white", linewidth=0.5, **style))
         dark = kept and abs(value) > 0.65 * limit
-        axis.text(
-            x + 0.5, i + 0.45, f"{value:.1f}", ha="center", va="center", fontsize=_style.SMALL, color="white" if dark else "black"
-        )
+        text = f"{value:.2f}" if columns <= 16 else f"{value:.1f}"  # what fits
+        colour = "white" if dark else "black"
+        axis.text(x + 0.5, i + 0.45, text, ha="center", va="center", fontsize=_style.SMALL, color=colour)
     for group in range(columns // m):
         x = group * (m + gap)
         axis.add_patch(Rectangle((x - 0.1, -0.1), m + 0.2, rows + 0.1, fill=False, edgecolor="#404040", linewidth=1.2))

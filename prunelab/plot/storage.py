@@ -155,12 +155,12 @@ def storage_bars(
         axis.text(total + 0.008 * widest, y, f"{total:,.1f}", va="center", fontsize=_style.SMALL,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
     if bound is not None:
-        axis.axvline(bound / 1024, color=_style.BLACK, linestyle=":", marker="", label="entropy bound,\none code for all layers")
+        axis.axvline(bound / 1024, color=_style.BLACK, linestyle=":", marker="", label="entropy bound,\nzeros at random places")
     if dense is not None:
         axis.axvline(dense / 1024, color=_style.BLACK, linestyle="--", marker="", label="dense")
     axis.set(xlabel="KiB", title=title, xlim=(0, 1.15 * max(widest, 1e-9)))
     if beaten:
-        who = f"{', '.join(beaten)}: shorter than the bound, because each layer has a code of its own."
+        who = f"{', '.join(beaten)}: shorter than the bound, because its zeros are not at random places."
         axis.set_xlabel(f"KiB\n{textwrap.fill(who, 85)}")
     axis.grid(axis="y", visible=False)
     _style.legend_beside(axis)
