@@ -3,8 +3,9 @@
 - ``baselines``: LeNet5Caffe on MNIST as it is, for as many passes as its records without shifts: a small dense network with at
   most as many weights, and as many weights as a record at random places of its layers. ``records`` has the same for LeNet300.
   Errors in percent; the test split is read once for each network.
-- ``trials``: a stored record goes on learning, in one way or another. Errors on the validation split only, so that the test split
-  is still unread when one of them wins: ``before``, ``last`` and ``mean``, that of the moving mean of the weights.
+- ``trials``: a stored record goes on learning, in one way or another. Errors on the validation split: ``before``, ``last`` and
+  ``mean``, that of the moving mean of the weights. LeNet300 is pruned on to 250x; these networks are kept as sparse files in
+  ``data/records``, and the test split is read once for each.
 """
 
 import functools
@@ -15,12 +16,25 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from experiments._common import errors, mnist, shuffled
-from experiments.records import DECAY, LR, SEEDS, SHIFTS, STAGES, decay, epochs_of, examples, living, sparsify, without_dead
+from experiments.records import (
+    DECAY,
+    LR,
+    SEEDS,
+    SHIFTS,
+    STAGES,
+    decay,
+    epochs_of,
+    examples,
+    living,
+    put_back,
+    sparsify,
+    without_dead,
+)
 from prunelab.masks import apply_masks, prunable
 from prunelab.models import MODELS, load_pretrained
 from prunelab.models import SEEDS as DENSE_SEEDS
 from prunelab.records import RECORDS
-from prunelab.storage import load_sparse
+from prunelab.storage import load_sparse, save_sparse
 from prunelab.training import accuracy, train
 
 CAFFE = "lenet5_caffe"
@@ -72,12 +86,10 @@ def taught(network: str) -> TensorDataset:
 
 
 def trial(network: str, start: int, trial: str, seed: int) -> dict:
+    if trial == "250x":
+        return further(network, start, seed)
     model = record(network, start, seed, "shifts")
     before = wrong(model)
-    if trial == "250x":
-        full = sum(weight.numel() for weight in prunable(MODELS[network]()).values())
-        sparsify(model, examples(shifts=True), (full // start, full // 250), epochs_of(FURTHER, True), 300 + seed, 0.75)
-        return {"before": before, "last": wrong(model)}
     masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
     mean = [parameter.detach().clone() for parameter in model.parameters()]
 
@@ -94,6 +106,18 @@ def trial(network: str, start: int, trial: str, seed: int) -> dict:
             parameter.copy_(value)
         apply_masks(model, masks)  # the mean has seen what momentum moved
     return {"before": before, "last": last, "mean": wrong(model)}
+
+
+def further(network: str, start: int, seed: int) -> dict:
+    """Prune a record on to 250x, store it, and read the test split once."""
+    full = MODELS[network]()
+    load_sparse(RECORDS / f"{network}-{start}x-shifts-seed{seed}.safetensors", full)
+    alive, weights, before = living(full), sum(weight.numel() for weight in prunable(full).values()), wrong(full)
+    small = without_dead(full, alive)
+    sparsify(small, examples(shifts=True), (weights // start, weights // 250), epochs_of(FURTHER, True), 300 + seed, 0.75)
+    name = f"{network}-250x-shifts-seed{seed}.safetensors"
+    size = save_sparse(put_back(small, alive, network), RECORDS / name)
+    return {"before": before, "last": wrong(small), "file": name, "bytes": size, "test": errors(small)["test"]}
 
 
 def wrong(model: nn.Module) -> float:

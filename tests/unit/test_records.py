@@ -12,6 +12,7 @@ from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
+FURTHER = [row for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"] if "file" in row]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -32,8 +33,15 @@ def test_a_record_is_what_its_file_holds(row, mnist):
     assert total == {"lenet300": 266_200, "lenet5_caffe": 430_500}[row["network"]]
 
 
+@pytest.mark.parametrize("row", FURTHER, ids=lambda row: row["file"])
+def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
+    entry = evaluate(RECORDS / row["file"], row["network"], mnist.test)
+    assert entry.compression >= 250 and entry.bytes == row["bytes"]
+    assert entry.error == pytest.approx(row["test"], abs=0.021)
+
+
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS} | {"han-lenet5_caffe-seed0.safetensors"}
+    files = {row["file"] for row in ROWS + FURTHER} | {"han-lenet5_caffe-seed0.safetensors"}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:
