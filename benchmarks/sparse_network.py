@@ -9,6 +9,9 @@ most 0.3 points less accuracy on the test split than the dense network it came f
 
 The limit is what no form avoids: the images have to be read and turned (features first) and every product needs its call; an empty
 network, which reads the inputs and writes ten constants, is timed for it.
+
+On two quiet cores: 4.5 times on one thread, 2.3 times on two. The dense products share their work between two threads (597 us fall
+to 444); those of a thousand nonzeros are too short to share (137 us become 157), and cost more for the attempt.
 """
 
 import statistics
