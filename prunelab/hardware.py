@@ -18,8 +18,7 @@ class Fused(nn.Module):
 
     Between the layers the channels lie in blocks as wide as the vector unit, so that convolutions and pooling read whole vectors.
     Input as for ``model``; it is made for inputs of the shape of ``example_input`` ``(N, ...)``, and a copy: later changes of
-    ``model`` do not reach it. It neither trains nor saves. torch.jit does it, without a compiler;
-    torch.compile needs one.
+    ``model`` do not reach it. It neither trains nor saves. torch.jit does it, without a compiler; torch.compile needs one.
 
     Raises TypeError or ValueError if ``model`` is no module or ``example_input`` is no tensor that it takes. Source: notebook 04.2.
     """

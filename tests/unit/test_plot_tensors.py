@@ -11,7 +11,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.collections import PolyCollection
 
-from prunelab.plot import draw_tensor, tensor_view
+from prunelab.plot import draw_tensor, heatmap, tensor_view
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import tensor_view as benchmark
@@ -111,3 +111,8 @@ def test_faster_than_a_bar_per_element():
 def test_bad_input_is_refused_in_words(weight, masks, error, words):
     with pytest.raises(error, match=words):
         tensor_view(weight, masks)
+
+
+def test_a_cell_tells_a_small_weight_from_a_pruned_one():
+    figure = heatmap(torch.tensor([[-0.0012, -0.0123, 0.0, 0.5]]))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["~0", "-0.01", "0", "0.5"]
