@@ -15,6 +15,9 @@ ROUNDS = 15
 def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
     """Return ``model`` as the bytes of an ONNX file, traced in eval mode on ``example_input`` ``(batch, ...)``; its batch is fixed.
 
+    The exporter writes into every node the source lines it came from, with this machine's paths: they are left out, so that the same
+    model is the same bytes everywhere.
+
     Raises TypeError or ValueError if ``model`` is no module, ``example_input`` no tensor, or the model cannot be exported.
     Source: notebook 09.2.
     """
@@ -33,7 +36,11 @@ def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
         for module, mode in modes.items():
             module.training = mode
     assert programme is not None  # None is what dynamo=False returns
-    return programme.model_proto.SerializeToString()
+    proto = programme.model_proto
+    graph = proto.graph
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props"), part.ClearField("doc_string")
+    return proto.SerializeToString()
 
 
 def session(onnx: bytes):

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import itertools
+import linecache
 import sys
 import traceback
 import warnings
@@ -136,8 +137,9 @@ def _message(error: BaseException) -> str:
 def _line(function: Callable, error: BaseException) -> str:
     """Return where in the learner's code ``error`` was raised."""
     code = getattr(function, "__code__", None)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
-    return f"\n  In line:  {frames[-1].line}" if frames and frames[-1].line else ""
+    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if code and frame.f_code.co_filename == code.co_filename]
+    line = linecache.getline(code.co_filename, lines[-1]).strip() if lines else ""
+    return f"\n  In line:  {line}" if line else ""
 
 
 def _usual(got: Outcome, case: Case, passed: list[tuple[Case, Outcome]]) -> str | None:

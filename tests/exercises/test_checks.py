@@ -7,6 +7,7 @@ they must get. More wrong answers are made here from the right ones.
 
 import contextlib
 import functools
+import gc
 import importlib
 import io
 import math
@@ -134,7 +135,9 @@ JUNK = {
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_junk_is_rejected_in_words_within_a_tenth_of_a_second(exercise, junk):
+def test_junk_is_rejected_in_words_within_a_tenth_of_a_second(exercise, junk, request):
+    gc.disable()  # as timeit does: what thousands of other tests left behind is not the checker's to clear away
+    request.addfinalizer(gc.enable)
     seconds = []
     for _ in range(2):  # the first call may have to import or to warm up
         began = time.process_time()

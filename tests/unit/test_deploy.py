@@ -31,6 +31,12 @@ def test_same_outputs_and_zeros_take_their_bytes(exported):
     assert deploy.onnx_seconds(onnx, INPUTS) > 0
 
 
+def test_no_word_of_the_machine_it_was_made_on(exported):
+    for raw in exported[2:]:
+        assert b".py" not in raw and b"site-packages" not in raw
+        assert len(raw) < 4 * sum(p.numel() for p in exported[0].parameters()) + 1000
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
