@@ -40,7 +40,8 @@ class Crepe(nn.Sequential):
     def __init__(self, filters: tuple[int, ...] = FILTERS):
         if not isinstance(filters, tuple | list) or len(filters) != len(FILTERS):
             raise ValueError(f"filters must be {len(FILTERS)} positive integers, got {filters!r:.80}")
-        layers, channels = OrderedDict(unflatten=nn.Unflatten(1, (1, 1, FRAME))), 1
+        layers: OrderedDict[str, nn.Module] = OrderedDict(unflatten=nn.Unflatten(1, (1, 1, FRAME)))
+        channels = 1
         for i, width in enumerate(filters, start=1):
             width = arguments.count(f"filters[{i - 1}]", width)
             kernel, stride, padding = ((1, 512), (1, 4), (0, 254)) if i == 1 else ((1, 64), 1, "same")

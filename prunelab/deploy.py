@@ -15,8 +15,8 @@ ROUNDS = 15
 def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
     """Return ``model`` as the bytes of an ONNX file, traced in eval mode on ``example_input`` ``(batch, ...)``; its batch is fixed.
 
-    The exporter writes into every node the source lines it came from, with this machine's paths: they are left out, so that the same
-    model is the same bytes everywhere.
+    The exporter writes into every node the source lines it came from, with this machine's paths. They are left out, so that the
+    same model is the same bytes everywhere.
 
     Raises TypeError or ValueError if ``model`` is no module, ``example_input`` no tensor, or the model cannot be exported.
     Source: notebook 09.2.

@@ -11,7 +11,7 @@ from prunelab import arguments
 SCOPES = ("layer", "global", "output")
 
 
-def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
+def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return the model's weights by parameter name: those of Linear and Conv2d layers, in order; no bias, no BatchNorm.
 
     Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
@@ -147,7 +147,7 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     if isinstance(subject, nn.Module):
         if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
             raise ValueError(f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one")
-        tensors = list(prunable(subject).values())
+        tensors: list[torch.Tensor] = list(prunable(subject).values())
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())
     else:

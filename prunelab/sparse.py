@@ -47,6 +47,9 @@ class SparseLinear(nn.Module):
     Source: notebook 07.2.
     """
 
+    weight: torch.Tensor
+    bias: torch.Tensor
+
     def __init__(self, linear: nn.Linear):
         super().__init__()
         _check(linear)
@@ -73,6 +76,9 @@ class DenseLinear(nn.Module):
     Raises TypeError if ``linear`` is no Linear layer. Source: notebook 07.2.
     """
 
+    weight: torch.Tensor
+    bias: torch.Tensor
+
     def __init__(self, linear: nn.Linear):
         super().__init__()
         _check(linear)
@@ -94,6 +100,8 @@ class GatherLinear(nn.Module):
 
     Raises TypeError if ``linear`` is no Linear layer, ValueError for another ``form``. Source: notebook 07.2.
     """
+
+    inputs: torch.Tensor
 
     def __init__(self, linear: nn.Linear, form: type = DenseLinear):
         super().__init__()
@@ -170,12 +178,13 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
     arguments.tensor("example_input", example_input)
     if example_input.ndim < 2 or example_input[0].numel() != inputs:
         raise ValueError(f"example_input must be (N, ...) with {inputs} numbers each, got shape {tuple(example_input.shape)}")
-    model = remove_filters(model, living(model))
-    first = next(layer for layer in model.modules() if isinstance(layer, nn.Linear))
+    small = remove_filters(model, living(model))
+    assert isinstance(small, nn.Sequential)  # a chain stays one
+    first = next(layer for layer in small.modules() if isinstance(layer, nn.Linear))
 
     def by_time(linear: nn.Linear) -> nn.Module:
         forms = [DenseLinear] + [SparseLinear] * torch.backends.mkl.is_available()
-        ways = {form.__name__: form(linear) for form in forms}
+        ways: dict[str, nn.Module] = {form.__name__: form(linear) for form in forms}
         if not linear.weight.any(dim=0).all():
             ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
         if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
@@ -184,7 +193,7 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
         times = latencies(ways, x if linear is first else x.contiguous())  # the others as the product before them left it
         return ways[min(times, key=lambda name: times[name].median)]
 
-    return _chain(model, by_time)
+    return _chain(small, by_time)
 
 
 def _check(linear: nn.Linear) -> None:

@@ -123,9 +123,14 @@ def _same_outputs(model, image):
                 return problem, "Nothing has become smaller. A zero that stands in a tensor takes its four bytes."
             return problem, "Something is left: a bias of a removed filter, or the channels (behind flatten: columns) that read it."
         with torch.no_grad():
-            got = small(images)
-        return (problem, "The size is right, the outputs are not: which channels or columns read the filters that stay?") if (
-            problem := difference(got, wanted)) else None  # fmt: skip
+            problem = difference(small(images), wanted)
+        if problem and _parameters(small) < size:
+            return (
+                problem,
+                "Too much is gone: a filter without weights but with a bias sends a constant, and it is read.",
+            )
+        hint = "The size is right, the outputs are not: which channels or columns read the filters that stay?"
+        return (problem, hint) if problem else None
 
     return judge
 
@@ -156,6 +161,17 @@ def _cases_4_12():
                 layer.weight[filters], layer.bias[filters] = 0, 0
             convolutions[1].weight[:, 0, 0, 0] = 0  # zeros that are no filters
         yield Case(about, (model,), judge=_same_outputs(model, image))
+    model = network(2, 6, 5, 9, 4, pool=False).eval()
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight[0] = 0
+            layer.bias[0] = 1.5  # a constant map is read, too
+            layer.weight[1].abs_(), layer.weight[2].abs_().neg_()
+            layer.bias[1:4] = 0
+            layer.weight[3] = 0
+        model[-1].weight[2], model[-1].bias[2] = 0, 0
+    about = "filters with a bias but no weights, with weights but no bias, of one sign, and an output of zeros that must stay"
+    yield Case(about, (model,), judge=_same_outputs(model, (2, 9, 9)))
 
 
 ex_4_12 = Exercise(

@@ -34,6 +34,10 @@ def _cases_5_1():
             ("half pruned before", (torch.rand(t.shape) > 0.5).float()),
         ):
             yield Case(f"a ({rows}, {columns}) weight, {about}, keep {keep}", (t, mask, keep))
+    alive = torch.rand(8, 8) > 0.5
+    alive[:, 0], alive.diagonal()[:] = True, True
+    t = torch.randn(8, 8) * (1 - torch.eye(8)) * alive
+    yield Case("a living weight in each row that is exactly zero, like the dead ones, keep 5", (t, alive.float(), 5))
 
 
 ex_5_1 = Exercise(

@@ -50,6 +50,7 @@ def _cases_6_1():
         ("a (5, 10) weight, 2:4: the last group has two members", torch.randn(5, 10), 2, 4),
         ("a (4, 11) weight, 1:4: the last group has three members", torch.randn(4, 11), 1, 4),
         ("a (4, 9) weight, 3:8: the last group has one member", torch.randn(4, 9), 3, 8),
+        ("a (4, 10) weight, 3:8: the last group has two members", torch.randn(4, 10), 3, 8),
         ("weights with many ties, 2:4", ties, 2, 4),
         ("all weights equal, 2:3", torch.ones(2, 7), 2, 3),
         ("a single row of 3, 2:4", torch.randn(1, 3), 2, 4),
@@ -199,6 +200,8 @@ def _cases_6_4():
         yield Case(f"a random (12, 32) weight, at least {bound}", (weight, patterns, bound))
     even = torch.ones(4, 16)
     yield Case("a share of exactly the bound is enough", (even, [(2, 4), (3, 4), (1, 4)], 0.5))
+    for close in ([(13, 32), (1, 2)], [(1, 2), (47, 128)]):  # a bit more or less for each value turns their order round
+        yield Case("two patterns of nearly the same bits per weight", (torch.randn(2, 128), close, 0.2))
     weight = torch.randn(4, 16)
     yield Case("no pattern keeps enough: None", (weight, [(1, 4), (1, 2)], 0.99), None)
 

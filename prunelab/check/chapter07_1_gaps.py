@@ -176,6 +176,8 @@ def _cases_7_9():
         ("one nonzero at the far end", _tape(3000, [2999]), 16),
         ("no zero at all", torch.arange(1.0, 20.0), 8),
         ("two widths that cost the same: the smaller one", _tape(4, [0, 3]), 2),
+        ("a first gap that just fits into 2 bits", _tape(4, [3]), 8),
+        ("a gap for which 17 bits would be best, and 16 are allowed", _tape(2**17, [2**17 - 1]), 8),
         ("no nonzero: 1 bit, nothing to store", torch.zeros(9), 8),
     ]:
         yield Case(about, (tape, value_bits))

@@ -136,9 +136,9 @@ def _message(error: BaseException) -> str:
 
 def _line(function: Callable, error: BaseException) -> str:
     """Return where in the learner's code ``error`` was raised."""
-    code = getattr(function, "__code__", None)
-    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if code and frame.f_code.co_filename == code.co_filename]
-    line = linecache.getline(code.co_filename, lines[-1]).strip() if lines else ""
+    file = function.__code__.co_filename if inspect.isfunction(function) else ""
+    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    line = linecache.getline(file, lines[-1]).strip() if lines else ""
     return f"\n  In line:  {line}" if line else ""
 
 

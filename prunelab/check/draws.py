@@ -39,8 +39,10 @@ def gaps_with_filler(tape, bits, reach=None, start=-1):
     for position, value in enumerate(tape.tolist()):
         if value != 0:
             while position - here > reach:
-                gaps, values, here = [*gaps, reach], [*values, 0.0], here + reach
-            gaps, values, here = [*gaps, position - here], [*values, value], position
+                gaps.append(reach), values.append(0.0)
+                here += reach
+            gaps.append(position - here), values.append(value)
+            here = position
     return torch.tensor(gaps, dtype=torch.int64), torch.tensor(values, dtype=tape.dtype)
 
 

@@ -103,7 +103,7 @@ def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torc
     arguments.fits("example_input", example_input, model)
     total = 0
 
-    def count(name: str, layer: nn.Module, output: torch.Tensor) -> None:
+    def count(name: str, layer: nn.Linear | nn.Conv2d, output: torch.Tensor) -> None:
         nonlocal total
         kept = expanded.get(f"{name}.weight".lstrip("."))
         weights = layer.weight.numel() if kept is None else int(kept.sum())
@@ -197,7 +197,7 @@ def compare(
     Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no tensor.
     Source: notebook 00.
     """
-    evaluate = None if dataset is None else evaluator(dataset)
+    evaluate = (lambda model: None) if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))
     rows = []
@@ -206,7 +206,7 @@ def compare(
         rows.append(
             {
                 "model": name,
-                "accuracy": None if dataset is None else evaluate(model),
+                "accuracy": evaluate(model),
                 "parameters": parameters(model),
                 "nonzeros": nonzeros(model),
                 "bytes": bytes_on_disk(model),

@@ -69,7 +69,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     def before(name: str) -> None:
         started[name] = time.perf_counter()
 
-    def after(name: str, layer: nn.Module, inputs: tuple, output: object) -> None:
+    def after(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         seconds = time.perf_counter() - started[name]
         if len(passes) == 1 or name not in rows:
             rows[name] = _row(name, layer, inputs, output, rows.get(name))

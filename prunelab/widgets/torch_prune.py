@@ -19,7 +19,7 @@ METHODS = {
 }
 
 
-def module_state(module: nn.Module) -> list[str]:
+def module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
     """Return lines that name the parameters, the buffers, the type of ``weight``, the hooks, their history and the zeros."""
     hooks = list(module._forward_pre_hooks.values())
     history = [type(step).__name__ for hook in hooks for step in (hook if isinstance(hook, prune.PruningContainer) else [hook])]
@@ -43,7 +43,7 @@ def torch_prune_explorer() -> w.VBox:
     buttons = {name: w.Button(description=name) for name in ("apply", "remove", "start anew")}
     picture = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
     text = w.HTML()
-    layer: nn.Module
+    layer: nn.Linear
 
     def show(note: str = "") -> None:
         figure = plot.heatmap({"weight": layer.weight})

@@ -241,7 +241,7 @@ def zeros_by_hand(model):
             weight = layer.weight.data
             if keep is not None:
                 weight = weight.reshape(len(weight), len(keep), -1)[:, keep].reshape(len(weight), -1, *weight.shape[2:])
-            keep = layer.weight.data.flatten(1).any(1)
+            keep = layer.weight.data.flatten(1).any(1) | layer.bias.data.bool()
             keep = torch.ones_like(keep) if isinstance(layer, nn.Linear) else keep
             layer.weight, layer.bias = nn.Parameter(weight[keep]), nn.Parameter(layer.bias.data[keep])
             if isinstance(layer, nn.Conv2d):
@@ -276,6 +276,11 @@ def zeros_every_so_many(model):
 @wrong("4.12", "which channels or columns")
 def zeros_first_columns(model):
     return _cut(model, lambda keep, positions: torch.arange(len(keep) * positions) < int(keep.sum()) * positions)
+
+
+@wrong("4.12", "a filter without weights but with a bias")
+def zeros_without_a_look_at_biases(model):
+    return _cut(model, lambda keep, positions: keep.repeat_interleave(positions))
 
 
 @wrong("4.12", "Something is left")
