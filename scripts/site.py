@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import nbformat
@@ -73,15 +74,23 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
 
 
 def api_pages(folder: Path) -> None:
-    """Write one page per public module of the package, from its docstrings, and the page that lists them."""
+    """Write a page for each module of the package from its docstrings, its own modules included, and the page that lists them.
+
+    The checkers' modules are left out: a page of them would be half a solution.
+    """
     modules = [m.name for m in pkgutil.walk_packages(prunelab.__path__, "prunelab.") if "._" not in m.name]
     # measure.report is a function and the module it comes from: the package's page has the function
     modules = [name for name in modules if importlib.import_module(name) is pkgutil.resolve_name(":".join(name.rsplit(".", 1)))]
-    (folder / "api").mkdir()
+    pages = defaultdict(str)
     for name in modules:
-        text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+        top = ".".join(name.split(".")[:2])
+        if name == top or top != "prunelab.check":
+            level = "#" if name == top else "##"
+            pages[top] += f"{level} {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n\n"
+    (folder / "api").mkdir()
+    for name, text in pages.items():
         (folder / "api" / f"{name}.md").write_text(text, encoding="utf-8")
-    entries = "\n".join(f"api/{name}" for name in modules)
+    entries = "\n".join(f"api/{name}" for name in pages)
     text = f"# The package\n\nWhat the public functions of `prunelab` take, return and refuse.\n\n```{{toctree}}\n{entries}\n```\n"
     (folder / "api.md").write_text(text, encoding="utf-8")
 

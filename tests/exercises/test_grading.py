@@ -1,7 +1,8 @@
 """Graded by nbgrader: a solved notebook gets every point, an untouched one none, one with a single wrong answer all but one.
 
-Starting kernels that import torch is most of the cost. So the exercises of many chapters are put into one notebook, which is released,
-handed in and graded; that each chapter's own notebook runs, and can be released, is tested elsewhere."""
+Starting kernels that import torch is most of the cost. So the exercises of many chapters are put into one notebook, which is
+released, handed in and graded. That each chapter's own notebook runs, and can be released, is tested elsewhere.
+"""
 
 import os
 import shutil

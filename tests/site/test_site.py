@@ -51,6 +51,9 @@ def test_solutions_are_not_published(html: Path):
 def test_api_lists_public_functions(html: Path):
     page = (html / "api" / "prunelab.masks.html").read_text(encoding="utf-8")
     assert "keep_top" in page
+    page = (html / "api" / "prunelab.plot.html").read_text(encoding="utf-8")
+    assert "prunelab.plot.curves.tradeoff" in page
+    assert not list((html / "api").glob("prunelab.check.*")), "the checkers' modules hold reference answers"
 
 
 def test_a_live_widget_becomes_a_note_and_a_folded_output_stays_folded(tmp_path: Path):
