@@ -5,13 +5,11 @@
 A warning (a broken link, a missing image) or a chapter without stored outputs ends the build with an error.
 """
 
-import importlib
 import pkgutil
 import re
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import nbformat
@@ -74,23 +72,13 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
 
 
 def api_pages(folder: Path) -> None:
-    """Write a page for each module of the package from its docstrings, its own modules included, and the page that lists them.
-
-    The checkers' modules are left out: a page of them would be half a solution.
-    """
-    modules = [m.name for m in pkgutil.walk_packages(prunelab.__path__, "prunelab.") if "._" not in m.name]
-    # measure.report is a function and the module it comes from: the package's page has the function
-    modules = [name for name in modules if importlib.import_module(name) is pkgutil.resolve_name(":".join(name.rsplit(".", 1)))]
-    pages = defaultdict(str)
-    for name in modules:
-        top = ".".join(name.split(".")[:2])
-        if name == top or top != "prunelab.check":
-            level = "#" if name == top else "##"
-            pages[top] += f"{level} {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n\n"
+    """Write a page for each public module of the package, from the docstrings of what it exports, and the page that lists them."""
+    names = [f"prunelab.{module.name}" for module in pkgutil.iter_modules(prunelab.__path__) if module.name[0] != "_"]
     (folder / "api").mkdir()
-    for name, text in pages.items():
+    for name in names:
+        text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
         (folder / "api" / f"{name}.md").write_text(text, encoding="utf-8")
-    entries = "\n".join(f"api/{name}" for name in pages)
+    entries = "\n".join(f"api/{name}" for name in names)
     text = f"# The package\n\nWhat the public functions of `prunelab` take, return and refuse.\n\n```{{toctree}}\n{entries}\n```\n"
     (folder / "api.md").write_text(text, encoding="utf-8")
 
