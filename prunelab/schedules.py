@@ -38,10 +38,10 @@ def iterative(final: float, rounds: int) -> list[float]:
     After round k it is ``1 - (1 - final) ** (k / rounds)``. One round is one-shot pruning, ``[final]``. ``final=1`` is refused:
     all would go in the first round.
 
-    Raises TypeError or ValueError for a ``final`` outside [0, 1) or ``rounds`` below 1. Source: Han et al., arXiv 1506.02626;
-    notebook 04.1.
+    Raises TypeError or ValueError for a ``final`` outside [0, 1) or ``rounds`` not from 1 to a million.
+    Source: Han et al., arXiv 1506.02626; notebook 04.1.
     """
-    final, rounds = arguments.fraction("final", final), arguments.count("rounds", rounds)
+    final, rounds = arguments.fraction("final", final), arguments.count("rounds", rounds, at_most=10**6)
     if final == 1:
         raise ValueError("final must be below 1, got 1.0: no share of what is left ever removes everything")
     return [1 - (1 - final) ** (k / rounds) for k in range(1, rounds)] + [final]
@@ -101,12 +101,13 @@ def sensitivity_scan(
     if scores is None:
         scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     parameters = dict(model.named_parameters())
-    expand_masks(model, {name: keep_top(value, 0) for name, value in scores.items()})  # refuses names and shapes before the work
+    ranked = arguments.mapping("scores", scores)
+    expand_masks(model, {name: keep_top(value, 0) for name, value in ranked.items()})  # refuses names and shapes before the work
     evaluate = evaluator(dataset)
     dense = evaluate(model)
-    curves = {name: {0.0: dense} for name in scores}
-    with progress(len(grid) * len(scores), "sensitivity") as bar:
-        for name, value in scores.items():
+    curves = {name: {0.0: dense} for name in ranked}
+    with progress(len(grid) * len(ranked), "sensitivity") as bar:
+        for name, value in ranked.items():
             original = parameters[name].detach().clone()
             try:
                 for sparsity in grid:

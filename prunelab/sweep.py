@@ -58,7 +58,7 @@ def run(
     configurations = {_key(config): config for config in grid}
     if len(configurations) < len(grid):
         raise ValueError(f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated")
-    results = Path(results)
+    results = arguments.path("results", results)
     results.parent.mkdir(parents=True, exist_ok=True)
     done = _load(results)
     todo = [c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])]

@@ -27,12 +27,12 @@ class Tones(NamedTuple):
 def load_tones(train: int = 3000, valid: int = 1000, test: int = 2000) -> Tones:
     """Return tones of five instruments as ``.train``, ``.valid`` and ``.test``, and ``.unheard``: ``test`` frames of the sixth.
 
-    Each is the dataset of ``synthesise`` with a seed of its own. Raises TypeError or ValueError for sizes below 1.
+    Each is the dataset of ``synthesise`` with a seed of its own. Raises TypeError or ValueError for sizes not from 1 to 10**7.
     Source: notebook 09.2.
     """
     sizes = {"train": train, "valid": valid, "test": test}
     for name, size in sizes.items():
-        arguments.count(name, size)
+        arguments.count(name, size, at_most=10**7)
     heard = {name: synthesise(size, seed, INSTRUMENTS[:-1]) for seed, (name, size) in enumerate(sizes.items(), start=1)}
     return Tones(heard["train"], heard["valid"], heard["test"], synthesise(test, 4, INSTRUMENTS[-1:]))
 

@@ -114,6 +114,8 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
     for name, value in functions.items():
         if not callable(value) and (value is not None or name == "loss"):
             raise TypeError(f"{name} must be a function, got {value!r}")
+    if isinstance(functions["on_step"], nn.Module):
+        raise TypeError(f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
 

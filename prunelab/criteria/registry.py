@@ -147,6 +147,7 @@ def mean_gradients(model: nn.Module, dataset: TensorDataset, batch_size: int = B
     dataset = check_data(dataset)
     with unchanged(model):
         weights = prunable(model)
+        arguments.fits("dataset", dataset.tensors[0][:1], model)
         totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in weights.items()}
         for images, labels in batches(dataset, batch_size):
             loss = F.cross_entropy(model(images), labels, reduction="sum")

@@ -51,6 +51,7 @@ def random_search(
     """
     arguments.count("draws", draws)
     dataset = check_data(dataset)
+    arguments.fits("dataset", dataset.tensors[0][:1], arguments.module("model", model))
     candidates = [_draw(model, sparsity, seed * 1_000_003 + i) for i in range(draws)]
     losses = [masked_loss(model, masks, dataset) for masks in candidates]
     best = int(np.argmin(losses))

@@ -65,7 +65,8 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
     """
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
     for label, model in models.items():
-        arguments.module(f"models[{label!r}]", model)
+        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in arguments.module(f"models[{label!r}]", model).modules()):
+            raise ValueError(f"models[{label!r}] must have a Linear or Conv2d layer, got {type(model).__name__} without one")
     arguments.flag("zeros", zeros)
     values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
     names = list(prunable(next(iter(models.values()))))

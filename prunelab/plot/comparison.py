@@ -52,7 +52,7 @@ def best_of(
     measured, expected = (
         arguments.numbers(name, row, length=len(draws)) for name, row in (("measured", measured), ("expected", expected))
     )
-    losses = arguments.numbers("losses", losses).ravel()
+    losses = arguments.numbers("losses", losses, low=0, high=1e6).ravel()
     for label, loss in arguments.mapping("marks", marks).items():
         arguments.numbers(f"marks[{label!r}]", [loss], length=1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(_style.WIDTH, 3.2))

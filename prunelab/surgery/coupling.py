@@ -295,5 +295,5 @@ def _follows_the_size(node: fx.Node, channel: torch.Tensor) -> bool:
 
 
 def _padding(name: str, module: nn.Module, value: torch.Tensor) -> str:
-    return (f"{name} pads with zeros, and a dropped filter before it sends the constant {float(value.abs().max()):.3g}: "
+    return (f"{name} pads with zeros, and a dropped filter before it sends the constant ~{float(value.abs().max()):.3g}: "
             f"wrong at the border if it is taken for a constant; mask its bias (and BatchNorm's scale and shift), too")  # fmt: skip

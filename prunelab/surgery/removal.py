@@ -170,7 +170,7 @@ def _check_padding(
     if ended.any():
         owners = _owners(coupling, groups == groups[layer.columns[ended][0]])
         raise ValueError(f"{name} pads with zeros, and a dropped filter before it sends the constant "
-                         f"{float(layer.value[ended].abs().max()):.3g}: folded into the bias that would be wrong at the border; "
+                         f"~{float(layer.value[ended].abs().max()):.3g}: folded into the bias that would be wrong at the border; "
                          f"mask the bias (BatchNorm's scale and shift) of {owners}, too, as coupled_masks does")  # fmt: skip
 
 
