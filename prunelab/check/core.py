@@ -136,7 +136,7 @@ def _message(error: BaseException) -> str:
 
 def _line(function: Callable, error: BaseException) -> str:
     """Return where in the learner's code ``error`` was raised."""
-    file = function.__code__.co_filename if inspect.isfunction(function) else ""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
     lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
     line = linecache.getline(file, lines[-1]).strip() if lines else ""
     return f"\n  In line:  {line}" if line else ""

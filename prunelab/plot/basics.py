@@ -65,8 +65,10 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
     """
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
     for label, model in models.items():
-        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in arguments.module(f"models[{label!r}]", model).modules()):
-            raise ValueError(f"models[{label!r}] must have a Linear or Conv2d layer, got {type(model).__name__} without one")
+        try:
+            prunable(arguments.module(f"models[{label!r}]", model))
+        except ValueError as error:
+            raise ValueError(f"models[{label!r}]: {error}") from None
     arguments.flag("zeros", zeros)
     values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
     names = list(prunable(next(iter(models.values()))))
