@@ -138,6 +138,8 @@ def evaluator(dataset: TensorDataset | Callable[[nn.Module], float]) -> Callable
 
     Raises TypeError or ValueError if it is neither. Source: notebook 09.2.
     """
+    if isinstance(dataset, nn.Module):  # callable, but no judge of models
+        raise TypeError(f"dataset must be a TensorDataset of images and labels or a function, got {type(dataset).__name__}")
     if callable(dataset):
         return lambda model: _finite(dataset(model))
     _tensors(dataset)
