@@ -1,9 +1,9 @@
 """How the tests run: threads, hypothesis, and the time that a notebook states beside the time it takes.
 
-`pytest` executes every chapter and every solved exercise notebook with nbval and compares its outputs (pyproject.toml has the
-options). Chapters run one after another with two threads, since they measure times. Each notebook states its minutes; one that
-takes more than five times as long is stopped, so that nothing hangs.
-"""
+`pytest` executes every chapter and every solved exercise notebook with nbval and compares its outputs
+(pyproject.toml has the options). Chapters run one after another with two threads, since they measure times.
+Each notebook states its minutes; one that takes more than five times as long is stopped, so that nothing
+hangs."""
 
 import os
 
@@ -29,11 +29,15 @@ settings.register_profile("prunelab", deadline=None, derandomize=True, max_examp
 settings.load_profile("prunelab")
 
 
-SPENT: dict[str, float] = {}  # seconds by notebook; where tests run side by side, every process has those that it hears of
+SPENT: dict[
+    str, float
+] = {}  # seconds by notebook; where tests run side by side, every process has those that it hears of
 
 
 def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: bool | None = None) -> str:
-    """Run a cell with the history kept: IPython looks there for the ``;`` that hides a cell's value, and nbval keeps none."""
+    """Run a cell with the history kept: IPython looks there for the ``;`` that hides a cell's value, and
+    nbval keeps none.
+    """
     return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
 
@@ -53,7 +57,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give a cell the time its notebook has left; once it has none, the notebook's other cells are skipped."""
+    """Give a cell the time its notebook has left; once it has none, the notebook's other cells are
+    skipped.
+    """
     if not isinstance(item, IPyNbCell):
         return
     if item.parent.timed_out:

@@ -2,10 +2,9 @@
 
     python benchmarks/data_loading.py [NAME] [--threads N]
 
-Both feed the same network, optimizer and batches of 128. The first is ``prunelab.training.train``: the data set lies in memory as
-one normalised tensor, and a batch is an index into it. The second is the usual way: PIL images, turned into tensors and normalised
-again in every epoch, one after another.
-"""
+Both feed the same network, optimizer and batches of 128. The first is ``prunelab.training.train``: the data
+set lies in memory as one normalised tensor, and a batch is an index into it. The second is the usual way: PIL
+images, turned into tensors and normalised again in every epoch, one after another."""
 
 import argparse
 import time
@@ -25,7 +24,9 @@ class Pictures(Dataset):
     """PIL images and labels, as torchvision's MNIST gives them, with the usual transforms."""
 
     def __init__(self, images: torch.Tensor, labels: torch.Tensor):
-        self.images = [Image.fromarray(image) for image in ((images[:, 0] * STD + MEAN) * 255).round().byte().numpy()]
+        self.images = [
+            Image.fromarray(image) for image in ((images[:, 0] * STD + MEAN) * 255).round().byte().numpy()
+        ]
         self.labels = labels.tolist()
         self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
 
@@ -55,7 +56,9 @@ def one_by_one(name: str, dataset: Pictures) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", nargs="?", choices=MODELS, help="one network instead of lenet5 and lenet300")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

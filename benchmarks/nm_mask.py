@@ -2,10 +2,10 @@
 
     python benchmarks/nm_mask.py        about 20 seconds
 
-Medians of several runs, taken in turns: 2:4 of a 4096 x 4096 float32 matrix, then groups of 8 to 128 in a 1024 x 1024 one, where
-the search has too many patterns. Aims: 2:4 five times as fast as the search in float32; no group size slower than topk. The limits
-beside them are what no mask can avoid: one look for NaN, and one pass that reads the matrix and writes a byte for each weight.
-"""
+Medians of several runs, taken in turns: 2:4 of a 4096 x 4096 float32 matrix, then groups of 8 to 128 in a
+1024 x 1024 one, where the search has too many patterns. Aims: 2:4 five times as fast as the search in
+float32; no group size slower than topk. The limits beside them are what no mask can avoid: one look for NaN,
+and one pass that reads the matrix and writes a byte for each weight."""
 
 import statistics
 import sys
@@ -24,14 +24,20 @@ GROUPS = ((4, 8), (8, 16), (16, 32), (32, 64), (64, 128))
 
 
 def pattern_search(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The usual way: a product with every pattern; float64 makes it exact, float32 is what teaching code uses."""
+    """The usual way: a product with every pattern; float64 makes it exact, float32 is what teaching code
+    uses.
+    """
     patterns = PATTERNS.to(dtype)
     return patterns[(weight.abs().to(dtype).view(-1, 4) @ patterns.T).argmax(dim=1)].bool().view(weight.shape)
 
 
 def topk(weight: torch.Tensor, n: int, m: int) -> torch.Tensor:
     groups = weight.abs().view(-1, m)
-    return torch.zeros_like(groups, dtype=torch.bool).scatter_(1, groups.topk(n, dim=1).indices, True).view(weight.shape)
+    return (
+        torch.zeros_like(groups, dtype=torch.bool)
+        .scatter_(1, groups.topk(n, dim=1).indices, True)
+        .view(weight.shape)
+    )
 
 
 def compare(ways: dict, title: str) -> dict[str, float]:
@@ -72,7 +78,9 @@ def main() -> int:
         ways = {"nm_mask": lambda n=n, m=m: nm_mask(small, n, m), "topk": lambda n=n, m=m: topk(small, n, m)}
         reached = compare(ways, f"{n}:{m} of 1024 x 1024")["topk"]
         missed += reached < AIM_TOPK
-        print(f"  {reached:.1f} times as fast as topk, aim {AIM_TOPK}: {'NO' if reached < AIM_TOPK else 'yes'}")
+        print(
+            f"  {reached:.1f} times as fast as topk, aim {AIM_TOPK}: {'NO' if reached < AIM_TOPK else 'yes'}"
+        )
     return missed
 
 

@@ -2,13 +2,14 @@
 
     python benchmarks/removed_filters.py        about a minute
 
-Batch of 64, one and two threads. The usual way, torch_pruning, removes the same filters and stands beside ours: both leave a
-network of the same shape, so they must be equally fast. Then both networks in channels-last and fused for inference, and a network
-with as many MACs whose counts the clock chose: what is compared is always dense and removed in the same form.
+Batch of 64, one and two threads. The usual way, torch_pruning, removes the same filters and stands beside
+ours: both leave a network of the same shape, so they must be equally fast. Then both networks in
+channels-last and fused for inference, and a network with as many MACs whose counts the clock chose: what is
+compared is always dense and removed in the same form.
 
-Half of all filters is 3.5 times fewer MACs, the limit of the speed-up as long as a MAC takes the same time. Checked: 1.5 times as
-fast as it is, and 3 times as fast with the counts that the clock chose, fused, on one thread.
-"""
+Half of all filters is 3.5 times fewer MACs, the limit of the speed-up as long as a MAC takes the same time.
+Checked: 1.5 times as fast as it is, and 3 times as fast with the counts that the clock chose, fused, on one
+thread."""
 
 import copy
 import sys
@@ -40,7 +41,11 @@ class ChannelsLast(nn.Module):
         return self.model(x.contiguous(memory_format=torch.channels_last))
 
 
-FORMS = {"as it is": lambda model: model, "channels-last": ChannelsLast, "fused": lambda model: Fused(model, EXAMPLE)}
+FORMS = {
+    "as it is": lambda model: model,
+    "channels-last": ChannelsLast,
+    "fused": lambda model: Fused(model, EXAMPLE),
+}
 
 
 def usual(model: nn.Module, masks: dict[str, torch.Tensor]) -> nn.Module:
@@ -58,11 +63,15 @@ def usual(model: nn.Module, masks: dict[str, torch.Tensor]) -> nn.Module:
 def with_counts(dense: nn.Module, counts: dict[str, int]) -> nn.Module:
     """Keep so many filters of each layer, those with the largest L1 norm."""
     scores = filter_l1(dense)
-    return remove_filters(dense, mask_model(scores, {name: 1 - count / scores[name].numel() for name, count in counts.items()}))
+    return remove_filters(
+        dense, mask_model(scores, {name: 1 - count / scores[name].numel() for name, count in counts.items()})
+    )
 
 
 def chosen_by_the_clock(dense: nn.Module) -> dict[str, int]:
-    """Replace the two halves of the convolutions by counts nearby that cost less time, or bring more filters for the same."""
+    """Replace the two halves of the convolutions by counts nearby that cost less time, or bring more filters
+    for the same.
+    """
     counts = dict(HALF)
     for name in ("conv1.weight", "conv2.weight"):
         others = {other: count for other, count in counts.items() if other != name}
@@ -78,7 +87,12 @@ def main() -> int:
     masks = mask_model(filter_l1(dense), 0.5)
     masked = copy.deepcopy(dense)
     apply_masks(masked, masks)
-    models = {"dense": dense, "masked": masked, "removed": remove_filters(dense, masks), "torch_pruning": usual(dense, masks)}
+    models = {
+        "dense": dense,
+        "masked": masked,
+        "removed": remove_filters(dense, masks),
+        "torch_pruning": usual(dense, masks),
+    }
     missed = 0
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -87,7 +101,12 @@ def main() -> int:
         missed += sum(row["model"] == "removed" and row["speedup"] < TIMES for row in comparison.rows)
     print(f"at least {TIMES} times as fast: {'NO' if missed else 'yes'}\n")
     torch.set_num_threads(1)
-    print("where the time goes, dense, then removed:", profile(dense, EXAMPLE), profile(models["removed"], EXAMPLE), sep="\n")
+    print(
+        "where the time goes, dense, then removed:",
+        profile(dense, EXAMPLE),
+        profile(models["removed"], EXAMPLE),
+        sep="\n",
+    )
     counts = chosen_by_the_clock(dense)
     rivals = {
         "dense": dense,
@@ -99,11 +118,18 @@ def main() -> int:
         for form, build in FORMS.items():
             times = latencies({name: build(model) for name, model in rivals.items()}, EXAMPLE)
             for name, time in times.items():
-                faster, fewer = times["dense"].median / time.median, macs(dense, EXAMPLE) / macs(rivals[name], EXAMPLE)
-                print(f"{form:14} {name:16} {threads} threads {1e3 * time.median:7.2f} ms, "
-                      f"{faster:4.2f} times as fast, limit {fewer:4.2f} (MACs)")  # fmt: skip
+                faster, fewer = (
+                    times["dense"].median / time.median,
+                    macs(dense, EXAMPLE) / macs(rivals[name], EXAMPLE),
+                )
+                print(
+                    f"{form:14} {name:16} {threads} threads {1e3 * time.median:7.2f} ms, "
+                    f"{faster:4.2f} times as fast, limit {fewer:4.2f} (MACs)"
+                )
                 missed += (form, threads) == ("fused", 1) and name.startswith("chosen") and faster < AIM
-    print(f"aims, {TIMES} and, chosen and fused on one thread, {AIM} times as fast: {'NO' if missed else 'yes'}")
+    print(
+        f"aims, {TIMES} and, chosen and fused on one thread, {AIM} times as fast: {'NO' if missed else 'yes'}"
+    )
     return missed
 
 

@@ -1,18 +1,20 @@
-"""How much faster does a pruned LeNet300 compute than the dense one, whole network, each layer in the form that is fastest here?
+"""How much faster does a pruned LeNet300 compute than the dense one, whole network, each layer in the form
+that is fastest here?
 
     python benchmarks/sparse_network.py        about a minute
 
-Batch of 64. The pruned networks are records of 150x (``data/records``): their dead neurons are removed, the rest is dense, CSR,
-blocks, or one of the first two over the used inputs only, as the clock says (``sparse.fastest``). Beside them: everything in CSR,
-and the same zeros multiplied densely. Checked: at least 4 times as fast as the dense network on one thread, 3 times on two, with at
-most 0.3 points less accuracy on the test split than the dense network it came from.
+Batch of 64. The pruned networks are records of 150x (``data/records``): their dead neurons are removed, the
+rest is dense, CSR, blocks, or one of the first two over the used inputs only, as the clock says
+(``sparse.fastest``). Beside them: everything in CSR, and the same zeros multiplied densely. Checked: at least
+4 times as fast as the dense network on one thread, 3 times on two, with at most 0.3 points less accuracy on
+the test split than the dense network it came from.
 
-The limit is what no form avoids: the images have to be read and turned (features first) and every product needs its call; an empty
-network, which reads the inputs and writes ten constants, is timed for it.
+The limit is what no form avoids: the images have to be read and turned (features first) and every product
+needs its call; an empty network, which reads the inputs and writes ten constants, is timed for it.
 
-On two quiet cores: 4.5 times on one thread, 2.3 times on two. The dense products share their work between two threads (597 us fall
-to 444); those of a thousand nonzeros are too short to share (137 us become 157), and cost more for the attempt.
-"""
+On two quiet cores: 4.5 times on one thread, 2.3 times on two. The dense products share their work between two
+threads (597 us fall to 444); those of a thousand nonzeros are too short to share (137 us become 157), and
+cost more for the attempt."""
 
 import statistics
 import sys
@@ -34,7 +36,9 @@ EXAMPLE = torch.randn(64, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
 class Empty(nn.Module):
-    """The least that a network in this layout has to do: turn the inputs, one product with one neuron, ten outputs."""
+    """The least that a network in this layout has to do: turn the inputs, one product with one neuron, ten
+    outputs.
+    """
 
     def __init__(self):
         super().__init__()
@@ -57,16 +61,28 @@ def main() -> int:
             lost = before - accuracy(fast, mnist.test)
             missed += lost > POINTS
             times = latencies(
-                {"dense": dense, "zeros": pruned, "CSR": to_sparse(pruned, 1.0), "fastest": fast, "empty": Empty()}, EXAMPLE
+                {
+                    "dense": dense,
+                    "zeros": pruned,
+                    "CSR": to_sparse(pruned, 1.0),
+                    "fastest": fast,
+                    "empty": Empty(),
+                },
+                EXAMPLE,
             )
             ratios[threads].append(times["dense"].median / times["fastest"].median)
-            print(f"network {seed}, {threads} threads: test {before:.2f} % dense, {before - lost:.2f} % pruned; " + ", ".join(
-                f"{name} {1e6 * time.median:.0f} us" for name, time in times.items()))  # fmt: skip
+            print(
+                f"network {seed}, {threads} threads: test {before:.2f} % dense, {before - lost:.2f} %"
+                " pruned; " + ", ".join(f"{name} {1e6 * time.median:.0f} us" for name, time in times.items())
+            )
             print(fast)
     for threads, aim in AIMS.items():
         reached = statistics.median(ratios[threads])
         missed += reached < aim
-        print(f"{threads} threads: {reached:.1f} times as fast as dense, aim {aim}: {'NO' if reached < aim else 'yes'}")
+        print(
+            f"{threads} threads: {reached:.1f} times as fast as dense, aim {aim}:"
+            f" {'NO' if reached < aim else 'yes'}"
+        )
     return missed
 
 

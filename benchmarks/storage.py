@@ -2,10 +2,9 @@
 
     python benchmarks/storage.py        about 15 seconds
 
-Beside ours stands the usual way: scipy for CSR, CSC and COO, numpy's savez_compressed for the rest. Peak memory is that of a fresh
-process, above what it held once the matrix was there. Our bounds, one second and four times the matrix's own 64 MiB, are checked
-with some room for a busy machine.
-"""
+Beside ours stands the usual way: scipy for CSR, CSC and COO, numpy's savez_compressed for the rest. Peak
+memory is that of a fresh process, above what it held once the matrix was there. Our bounds, one second and
+four times the matrix's own 64 MiB, are checked with some room for a busy machine."""
 
 import io
 import multiprocessing
@@ -43,7 +42,9 @@ def usual(format: str, weight: torch.Tensor) -> None:
 
 def peak() -> float:
     """Return the highest memory use of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1 << (20 if sys.platform == "darwin" else 10)
+    )
 
 
 def measure(format: str) -> tuple[float, float, float, int]:
@@ -71,14 +72,20 @@ def time_usual(format: str) -> float:
 
 if __name__ == "__main__":
     own = SIZE * SIZE * 4 / 2**20
-    print(f"{'format':10s} {'encode':>9s} {'decode':>9s} {'peak memory':>24s} {'bytes':>12s} {'the usual way':>14s}")
+    print(
+        f"{'format':10s} {'encode':>9s} {'decode':>9s} {'peak memory':>24s} {'bytes':>12s}"
+        f" {'the usual way':>14s}"
+    )
     late = []
     for format in (*FORMATS, "smallest"):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             encoding, decoding, used, size = pool.apply(measure, (format,))
         other = "" if format in ("dense", "smallest") else f"{time_usual(format):11.2f} s"
         total = (used + own) / own
-        print(f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {used:7.0f} MiB, {total:3.1f} x its own {size:12,d} {other:>14s}")
+        print(
+            f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {used:7.0f} MiB, {total:3.1f} x its own"
+            f" {size:12,d} {other:>14s}"
+        )
         if format != "smallest" and (max(encoding, decoding) > 2 * SECONDS or total > TIMES_ITS_MEMORY + 0.5):
             late.append(format)
     sys.exit(f"slower or larger than promised: {', '.join(late)}" if late else 0)

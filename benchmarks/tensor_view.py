@@ -2,9 +2,8 @@
 
     python benchmarks/tensor_view.py
 
-Both build the figure and draw it once, as a PNG in memory, in turns. The time is processor time, the median over the rounds, so
-that other programs disturb it little.
-"""
+Both build the figure and draw it once, as a PNG in memory, in turns. The time is processor time, the median
+over the rounds, so that other programs disturb it little."""
 
 import io
 import statistics
@@ -24,8 +23,19 @@ AT_LEAST = 4
 def one_bar_per_element(weight: torch.Tensor) -> Figure:
     figure = plt.figure(layout="none")
     axis = figure.add_subplot(projection="3d")
-    for (o, i, y, x), value in zip(torch.cartesian_prod(*map(torch.arange, weight.shape)).tolist(), weight.flatten(), strict=True):
-        axis.bar3d(x + o * (weight.shape[3] + 3), y, i, 1, 1, 1, color="lightgrey" if value == 0 else "tab:blue", edgecolor="black")
+    for (o, i, y, x), value in zip(
+        torch.cartesian_prod(*map(torch.arange, weight.shape)).tolist(), weight.flatten(), strict=True
+    ):
+        axis.bar3d(
+            x + o * (weight.shape[3] + 3),
+            y,
+            i,
+            1,
+            1,
+            1,
+            color="lightgrey" if value == 0 else "tab:blue",
+            edgecolor="black",
+        )
     return figure
 
 
@@ -48,7 +58,10 @@ def compare(shape: tuple[int, int, int, int], rounds: int) -> float:
         for name, draw in ways.items():
             times[name].append(seconds(draw, weight))
     slow, fast = (statistics.median(times[name]) for name in ways)
-    print(f"{shape!s:>15}: bar3d per element {slow:6.2f} s, tensor_view {fast:5.2f} s, {slow / fast:5.1f} times faster")
+    print(
+        f"{shape!s:>15}: bar3d per element {slow:6.2f} s, tensor_view {fast:5.2f} s, {slow / fast:5.1f} times"
+        " faster"
+    )
     return slow / fast
 
 

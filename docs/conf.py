@@ -1,4 +1,6 @@
-"""Settings of the website. ``scripts/site.py`` copies this folder and the notebooks side by side and builds from there."""
+"""Settings of the website. ``scripts/site.py`` copies this folder and the notebooks side by side and builds
+from there.
+"""
 
 project = "PruneLab"
 author = "The PruneLab contributors"

@@ -1,1 +1,3 @@
-"""The experiments behind ``data/results``: one module each, all of one shape. ``python -m experiments`` runs them."""
+"""The experiments behind ``data/results``: one module each, all of one shape. ``python -m experiments`` runs
+them.
+"""

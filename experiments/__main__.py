@@ -1,18 +1,18 @@
 """The one entry point of all experiments.
 
-    python -m experiments                     list them
-    python -m experiments NAME [--jobs N]     run one, with one thread a job; an interrupted run goes on where it stopped
+    python -m experiments                     list them python -m experiments NAME [--jobs N]     run one,
+    with one thread a job; an interrupted run goes on where it stopped
 
 An experiment is a module of this folder with a docstring (the question, the notebook, the time it takes) and
 
-    configurations() -> list of dicts    the grid
-    measure(**configuration) -> dict     the row of this configuration, or a list of dicts for several; JSON values only
-    provenance() -> dict                 networks, recipe and whatever else a reader needs; script and torch are added here
+    configurations() -> list of dicts    the grid measure(**configuration) -> dict     the row of this
+    configuration, or a list of dicts for several; JSON values only provenance() -> dict
+    networks, recipe and whatever else a reader needs; script and torch are added here
 
-The rows, each with its configuration in front, are stored in ``data/results/NAME.json`` as "rows". A configuration or a row with a
-"part" goes to the list of that name instead. ``checkpoints`` has no ``provenance``: it leaves files that carry their own, and no
-results. What ``measure`` writes beside its rows (``data/records``, ``data/checkpoints``) is named in the docstring.
-"""
+The rows, each with its configuration in front, are stored in ``data/results/NAME.json`` as "rows". A
+configuration or a row with a "part" goes to the list of that name instead. ``checkpoints`` has no
+``provenance``: it leaves files that carry their own, and no results. What ``measure`` writes beside its rows
+(``data/records``, ``data/checkpoints``) is named in the docstring."""
 
 import argparse
 import importlib
@@ -25,7 +25,9 @@ import experiments
 from prunelab import sweep
 from prunelab.data import DATA
 
-NAMES = [module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_")]
+NAMES = [
+    module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_")
+]
 
 
 def load(name: str) -> ModuleType:
@@ -37,7 +39,9 @@ def grouped(rows: list[dict]) -> dict[str, list[dict]]:
     """Return the rows by their "part", which they lose; those without one are the "rows"."""
     parts: dict[str, list[dict]] = {}
     for row in rows:
-        parts.setdefault(row.get("part", "rows"), []).append({key: value for key, value in row.items() if key != "part"})
+        parts.setdefault(row.get("part", "rows"), []).append(
+            {key: value for key, value in row.items() if key != "part"}
+        )
     return parts
 
 
@@ -47,7 +51,9 @@ def run(name: str, jobs: int = 1) -> None:
     path = DATA / "results" / f"{name}.json"
     unfinished = path.with_suffix(".partial.jsonl")
     torch.set_num_threads(1)
-    rows = sweep.rows(sweep.run(module.measure, module.configurations(), unfinished, n_jobs=jobs, retry_failed=True))
+    rows = sweep.rows(
+        sweep.run(module.measure, module.configurations(), unfinished, n_jobs=jobs, retry_failed=True)
+    )
     if hasattr(module, "provenance"):
         made_with = {"script": f"experiments/{name}.py", "torch": torch.__version__.split("+")[0]}
         sweep.store(path, made_with | module.provenance(), grouped(rows))
@@ -55,7 +61,9 @@ def run(name: str, jobs: int = 1) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m experiments", description="The experiments behind data/results.")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments", description="The experiments behind data/results."
+    )
     parser.add_argument("name", nargs="?", choices=NAMES)
     parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
     options = parser.parse_args()

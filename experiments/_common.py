@@ -1,4 +1,6 @@
-"""What several experiments share: the data, the first so many examples of them, and the scores that their rows report."""
+"""What several experiments share: the data, the first so many examples of them, and the scores that their
+rows report.
+"""
 
 import functools
 
@@ -35,4 +37,7 @@ def errors(model: nn.Module) -> dict[str, float]:
 def shuffled(masks: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
     """Return masks with as many weights kept in each layer, at random places."""
     draw = torch.Generator().manual_seed(seed)
-    return {name: mask.flatten()[torch.randperm(mask.numel(), generator=draw)].view_as(mask) for name, mask in masks.items()}
+    return {
+        name: mask.flatten()[torch.randperm(mask.numel(), generator=draw)].view_as(mask)
+        for name, mask in masks.items()
+    }

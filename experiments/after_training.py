@@ -1,9 +1,9 @@
 """Pruned and fine-tuned, or trained small from scratch? (notebook 04.2; about five minutes on one core)
 
-Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks on the first 20,000 images; the best epoch is
-chosen on the validation split. Beside each stands a network of exactly the size that is left, trained from a new initialisation
-for as long as the fine-tune took, and for as long as the first network had been trained: 15 epochs of all 55,000 images.
-Accuracies in percent; all on the validation split.
+Five trained LeNet5 lose filters by L1 norm and are fine-tuned under their masks on the first 20,000 images;
+the best epoch is chosen on the validation split. Beside each stands a network of exactly the size that is
+left, trained from a new initialisation for as long as the fine-tune took, and for as long as the first
+network had been trained: 15 epochs of all 55,000 images. Accuracies in percent; all on the validation split.
 """
 
 import torch
@@ -39,7 +39,10 @@ def fine_tuned(seed: int) -> dict:
     train(model, data, epochs=EPOCHS, lr=LR, masks=masks, on_step=remember, seed=seed)
     best = max(range(EPOCHS), key=lambda epoch: epochs[epoch][0])
     model.load_state_dict(epochs[best][1])
-    return result | {"valid": [round(v, 2) for v, _ in epochs], "fine-tuned": round(accuracy(model, mnist().valid), 2)}
+    return result | {
+        "valid": [round(v, 2) for v, _ in epochs],
+        "fine-tuned": round(accuracy(model, mnist().valid), 2),
+    }
 
 
 def from_scratch(seed: int, data: TensorDataset, epochs: int) -> float:
@@ -69,6 +72,9 @@ def provenance() -> dict:
     return {
         "networks": f"lenet5, seeds {SEEDS}",
         "ratios": RATIOS,
-        "recipe": f"filters and neurons by L1 norm; {EPOCHS} epochs of {TUNED} images under masks, {SGD} {LR}, best epoch on the "
-        f"validation split; scratch: as much from {SCRATCH_LR}, and {SCRATCH_EPOCHS} epochs of all images, last epoch",
+        "recipe": (
+            f"filters and neurons by L1 norm; {EPOCHS} epochs of {TUNED} images under masks, {SGD} {LR}, best"
+            f" epoch on the validation split; scratch: as much from {SCRATCH_LR}, and {SCRATCH_EPOCHS} epochs"
+            " of all images, last epoch"
+        ),
     }

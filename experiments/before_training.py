@@ -1,12 +1,13 @@
-"""Lottery tickets, and pruning an untrained network: can one start small? (notebook 04.4; about five minutes on one core)
+"""Lottery tickets, and pruning an untrained network: can one start small? (notebook 04.4; about five minutes
+on one core)
 
-``tickets`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each hidden layer and 10 % of
-the output layer's, rewinds the survivors to where they began, and repeats. At four densities two controls are trained as long: the
-same mask on a new initialisation, and a random mask with the same number of weights in every layer on the old one. ``untrained``
-prunes at initialisation: SNIP, SNIP's mask shuffled within each layer, a uniform random mask, and a small dense network with as
-many parameters; ``longer`` trains SNIP's network on all images for eight epochs. Accuracies in percent; 2,000 validation images
-every 50 steps, test once at the end of each training.
-"""
+``tickets`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each
+hidden layer and 10 % of the output layer's, rewinds the survivors to where they began, and repeats. At four
+densities two controls are trained as long: the same mask on a new initialisation, and a random mask with the
+same number of weights in every layer on the old one. ``untrained`` prunes at initialisation: SNIP, SNIP's
+mask shuffled within each layer, a uniform random mask, and a small dense network with as many parameters;
+``longer`` trains SNIP's network on all images for eight epochs. Accuracies in percent; 2,000 validation
+images every 50 steps, test once at the end of each training."""
 
 import torch
 from torch import nn
@@ -35,7 +36,9 @@ def initial(seed: int) -> LeNet300:
 
 
 def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict:
-    """Train in place under masks; return the accuracy on validation and test split, and the validation accuracy every 50 steps."""
+    """Train in place under masks; return the accuracy on validation and test split, and the validation
+    accuracy every 50 steps.
+    """
     curve, watched = [], first(mnist().valid, 2_000)
 
     def look(model: nn.Module, step: int) -> None:
@@ -44,7 +47,10 @@ def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict
             curve.append(round(accuracy(model, watched), 2))
 
     train(model, half(), epochs=EPOCHS, masks=masks, on_step=look, seed=seed)
-    reached = {split: round(accuracy(model, data), 2) for split, data in (("reached", mnist().valid), ("test", mnist().test))}
+    reached = {
+        split: round(accuracy(model, data), 2)
+        for split, data in (("reached", mnist().valid), ("test", mnist().test))
+    }
     return {"left": round(1 - sparsity(model), 4)} | reached | {"valid": curve}
 
 
@@ -52,8 +58,13 @@ def tickets(seed: int) -> list[dict]:
     masks, rows = {}, []
     for number in range(ROUNDS + 1):
         if number in CONTROLS:
-            rows.append({"round": number, "start": "new initialisation"} | trained(initial(1000 + seed), masks, seed))
-            rows.append({"round": number, "start": "random mask"} | trained(initial(seed), shuffled(masks, seed), seed))
+            rows.append(
+                {"round": number, "start": "new initialisation"} | trained(initial(1000 + seed), masks, seed)
+            )
+            rows.append(
+                {"round": number, "start": "random mask"}
+                | trained(initial(seed), shuffled(masks, seed), seed)
+            )
         model = initial(seed)
         rows.append({"round": number, "start": "ticket"} | trained(model, masks, seed))
         scores = magnitude(model)
@@ -88,14 +99,21 @@ def untrained(seed: int, sparsity: float) -> dict:
     result = {start: trained(glorot(seed), masks, seed)["reached"] for start, masks in starts.items()}
     a, b = HIDDEN[sparsity]
     torch.manual_seed(seed)
-    small = nn.Sequential(nn.Flatten(), nn.Linear(784, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 10))
+    small = nn.Sequential(
+        nn.Flatten(), nn.Linear(784, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 10)
+    )
     result["small dense"] = trained(small, {}, seed)["reached"]
     return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
 
 
 def configurations() -> list[dict]:
     lottery = [{"part": "tickets", "seed": seed} for seed in SEEDS]
-    return lottery + [{"part": p, "seed": seed, "sparsity": s} for p in ("untrained", "longer") for seed in SEEDS for s in HIDDEN]
+    return lottery + [
+        {"part": p, "seed": seed, "sparsity": s}
+        for p in ("untrained", "longer")
+        for seed in SEEDS
+        for s in HIDDEN
+    ]
 
 
 def measure(part: str, **configuration) -> dict | list[dict]:
@@ -104,8 +122,13 @@ def measure(part: str, **configuration) -> dict | list[dict]:
 
 def provenance() -> dict:
     return {
-        "networks": f"LeNet300, torch.manual_seed(seed) and PyTorch's initialisation (untrained: Glorot normal), seeds {SEEDS}",
-        "recipe": f"{EPOCHS} epochs of {IMAGES} images, SGD, momentum 0.9, batch 128, cosine learning rate from 0.05; tickets: "
-        "20 % of the remaining weights per round and layer, output layer 10 %, rewound to step 0; longer: "
-        f"{LONGER} epochs of all 55,000",
+        "networks": (
+            "LeNet300, torch.manual_seed(seed) and PyTorch's initialisation (untrained: Glorot normal),"
+            f" seeds {SEEDS}"
+        ),
+        "recipe": (
+            f"{EPOCHS} epochs of {IMAGES} images, SGD, momentum 0.9, batch 128, cosine learning rate from"
+            " 0.05; tickets: 20 % of the remaining weights per round and layer, output layer 10 %, rewound"
+            f" to step 0; longer: {LONGER} epochs of all 55,000"
+        ),
     }

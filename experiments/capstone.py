@@ -1,10 +1,10 @@
-"""Train the capstone's stand-in -> ``data/checkpoints/capstone-seed0.safetensors`` and ``data/results/capstone.json``.
+"""Train the capstone's stand-in -> ``data/checkpoints/capstone-seed0.safetensors`` and
+``data/results/capstone.json``.
 
     python -m experiments capstone      about five minutes on one core
 
-A small residual network on 20,000 images of MNIST made harder; accuracies in percent on the first 2,000 of the validation and of
-the test split, made harder with seeds of their own.
-"""
+A small residual network on 20,000 images of MNIST made harder; accuracies in percent on the first 2,000 of
+the validation and of the test split, made harder with seeds of their own."""
 
 import hashlib
 import json
@@ -51,4 +51,7 @@ def configurations() -> list[dict]:
 
 
 def provenance() -> dict:
-    return {"networks": "prunelab.capstone.ResidualNet", "recipe": f"{EXAMPLES} images, {EPOCHS} epochs of SGD from {LR}"}
+    return {
+        "networks": "prunelab.capstone.ResidualNet",
+        "recipe": f"{EXAMPLES} images, {EPOCHS} epochs of SGD from {LR}",
+    }

@@ -1,8 +1,9 @@
-"""Train the networks in ``data/checkpoints``: four kinds, five seeds each (all notebooks; a quarter of an hour with two jobs)
+"""Train the networks in ``data/checkpoints``: four kinds, five seeds each (all notebooks; a quarter of an
+hour with two jobs)
 
-Every network starts from an initialisation of its own. Beside each checkpoint lies a JSON file with the recipe, the scores and the
-checksum that ``prunelab.models.load_pretrained`` compares: row and provenance in one, so that there is no file of results.
-"""
+Every network starts from an initialisation of its own. Beside each checkpoint lies a JSON file with the
+recipe, the scores and the checksum that ``prunelab.models.load_pretrained`` compares: row and provenance in
+one, so that there is no file of results."""
 
 import hashlib
 import json
@@ -34,7 +35,10 @@ def measure(model: str, seed: int) -> dict:
         "parameters": sum(p.numel() for p in network.parameters()),
         "script": "experiments/checkpoints.py",
         "data": "MNIST, the 55,000 images of load_mnist().train, no augmentation",
-        "recipe": f"SGD momentum {MOMENTUM}, batch {BATCH}, cosine rate from {LR} to 0, {EPOCHS[model]} epochs, last one kept",
+        "recipe": (
+            f"SGD momentum {MOMENTUM}, batch {BATCH}, cosine rate from {LR} to 0, {EPOCHS[model]} epochs,"
+            " last one kept"
+        ),
         "torch": torch.__version__.split("+")[0],
         "train_loss": round(history[-1], 5),
         "valid_accuracy": reached["valid"],

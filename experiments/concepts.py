@@ -1,9 +1,10 @@
-"""Four claims about why pruning works, each over independently trained networks (notebook 01; about twelve minutes on one core)
+"""Four claims about why pruning works, each over independently trained networks (notebook 01; about twelve
+minutes on one core)
 
-Magnitude against random pruning, L1 against L2 penalties, "pruning generalises better", and "train with dropout, then prune". All
-accuracies are on the validation split, in percent, except those called ``train``, which are on the images the network was trained
-on (the first 10,000 of them, if there are more); ``_before`` is before the fine-tune. ``experiment`` says what a row holds.
-"""
+Magnitude against random pruning, L1 against L2 penalties, "pruning generalises better", and "train with
+dropout, then prune". All accuracies are on the validation split, in percent, except those called ``train``,
+which are on the images the network was trained on (the first 10,000 of them, if there are more); ``_before``
+is before the fine-tune. ``experiment`` says what a row holds."""
 
 import copy
 
@@ -24,8 +25,12 @@ EPOCHS = 5
 FEW = 1_000
 
 
-def pruned(model: nn.Module, sparsity: float, scope: str = "global", random: int | None = None) -> tuple[nn.Module, dict]:
-    """Return a pruned copy and its masks; the scores are magnitudes, or random numbers from the seed ``random``."""
+def pruned(
+    model: nn.Module, sparsity: float, scope: str = "global", random: int | None = None
+) -> tuple[nn.Module, dict]:
+    """Return a pruned copy and its masks; the scores are magnitudes, or random numbers from the seed
+    ``random``.
+    """
     scores = magnitude(model)
     if random is not None:
         generator = torch.Generator().manual_seed(random)
@@ -41,23 +46,36 @@ def with_dropout(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     layers = LeNet300()
     return nn.Sequential(
-        *[part for layer in layers for part in ((layer, nn.Dropout(0.5)) if isinstance(layer, nn.ReLU) else (layer,))]
+        *[
+            part
+            for layer in layers
+            for part in ((layer, nn.Dropout(0.5)) if isinstance(layer, nn.ReLU) else (layer,))
+        ]
     )
 
 
 def magnitude_or_random(network: str, seed: int, scope: str, criterion: str) -> list[dict]:
     model = load_pretrained(network, seed)
     random = seed if criterion == "random" else None
-    return [{"sparsity": s, "valid": accuracy(pruned(model, s, scope, random)[0], mnist().valid)} for s in SPARSITIES]
+    return [
+        {"sparsity": s, "valid": accuracy(pruned(model, s, scope, random)[0], mnist().valid)}
+        for s in SPARSITIES
+    ]
 
 
 def prune_then_tune(model: nn.Module, data: TensorDataset, epochs: int, seed: int) -> list[dict]:
-    """Accuracy over FINE_TUNED sparsities: just pruned, and after ``epochs`` epochs of fine-tuning on ``data``."""
+    """Accuracy over FINE_TUNED sparsities: just pruned, and after ``epochs`` epochs of fine-tuning on
+    ``data``.
+    """
     seen = TensorDataset(*data[:10_000])
     rows = []
     for s in FINE_TUNED:
         small, masks = pruned(model, s)
-        row = {"sparsity": s, "train_before": accuracy(small, seen), "valid_before": accuracy(small, mnist().valid)}
+        row = {
+            "sparsity": s,
+            "train_before": accuracy(small, seen),
+            "valid_before": accuracy(small, mnist().valid),
+        }
         train(small, data, epochs=epochs, masks=masks, seed=100 + seed)
         rows.append(row | {"train": accuracy(small, seen), "valid": accuracy(small, mnist().valid)})
     return rows
@@ -78,8 +96,14 @@ def all_images(network: str, seed: int) -> list[dict]:
 def penalty(kind: str, strength: float, seed: int) -> list[dict]:
     torch.manual_seed(seed)
     model = LeNet300()
-    norms = {"none": lambda w: w.new_zeros(()), "l1": lambda w: w.abs().sum(), "l2": lambda w: w.square().sum()}
-    term = None if kind == "none" else lambda net: strength * sum(norms[kind](w) for w in prunable(net).values())
+    norms = {
+        "none": lambda w: w.new_zeros(()),
+        "l1": lambda w: w.abs().sum(),
+        "l2": lambda w: w.square().sum(),
+    }
+    term = (
+        None if kind == "none" else lambda net: strength * sum(norms[kind](w) for w in prunable(net).values())
+    )
     train(model, mnist().train, epochs=EPOCHS, penalty=term, seed=seed)
     weights = torch.cat([w.detach().flatten() for w in prunable(model).values()])
     near_zero = float((weights.abs() < 1e-3).double().mean())
@@ -105,14 +129,31 @@ def configurations() -> list[dict]:
     networks, scopes, criteria = ("lenet300", "lenet5"), ("layer", "global"), ("magnitude", "random")
     return [
         *(
-            {"experiment": "magnitude_or_random", "network": network, "seed": seed, "scope": scope, "criterion": criterion}
-            for seed in SEEDS for network in networks for scope in scopes for criterion in criteria
+            {
+                "experiment": "magnitude_or_random",
+                "network": network,
+                "seed": seed,
+                "scope": scope,
+                "criterion": criterion,
+            }
+            for seed in SEEDS
+            for network in networks
+            for scope in scopes
+            for criterion in criteria
         ),
-        *({"experiment": "few_images", "network": network, "seed": seed} for seed in SEEDS for network in networks),
+        *(
+            {"experiment": "few_images", "network": network, "seed": seed}
+            for seed in SEEDS
+            for network in networks
+        ),
         *({"experiment": "all_images", "network": "lenet300", "seed": seed} for seed in SEEDS),
-        *({"experiment": "penalty", "kind": kind, "strength": w, "seed": seed} for seed in SEEDS for kind, w in PENALTIES),
+        *(
+            {"experiment": "penalty", "kind": kind, "strength": w, "seed": seed}
+            for seed in SEEDS
+            for kind, w in PENALTIES
+        ),
         *({"experiment": "dropout", "rate": rate, "seed": seed} for seed in SEEDS for rate in (0.0, 0.5)),
-    ]  # fmt: skip
+    ]
 
 
 def measure(experiment: str, **configuration) -> list[dict]:
@@ -122,7 +163,10 @@ def measure(experiment: str, **configuration) -> list[dict]:
 
 def provenance() -> dict:
     return {
-        "data": "MNIST; accuracy in percent on the 5,000 validation images, 'train' on images of the training split",
+        "data": (
+            "MNIST; accuracy in percent on the 5,000 validation images, 'train' on images of the training"
+            " split"
+        ),
         "networks": f"data/checkpoints, and networks trained by the script with {SGD} 0.05",
         "experiments": {
             "magnitude_or_random": "one-shot, no fine-tuning",

@@ -1,14 +1,16 @@
-"""CREPE pruned without its data, against smaller networks from scratch -> ``data/results/crepe_pruning.json`` (notebook 09.2).
+"""CREPE pruned without its data, against smaller networks from scratch -> ``data/results/crepe_pruning.json``
+(notebook 09.2).
 
-    python -m experiments crepe_pruning      about half an hour on one core; an interrupted run goes on where it stopped
+    python -m experiments crepe_pruning      about half an hour on one core; an interrupted run goes on where
+    it stopped
 
-The pretrained network loses filters in two rounds, by a score or at random, and learns from the dense network's outputs on
-synthesised tones; no label is used. Beside it a network of the final widths learns from the same teacher on the same tones from
-a new initialisation, for as many passes; all this with a short budget and with a long one. One pretrained network exists, so
-the three seeds are three draws of tones, orders and initialisations. Every choice was made on ``valid``; ``test`` and
-``unheard`` are read once for each network. Accuracies: raw pitch accuracy within 50 cents, in percent. The pruned network of
-seed 0 is stored beside the pretrained one.
-"""
+The pretrained network loses filters in two rounds, by a score or at random, and learns from the dense
+network's outputs on synthesised tones; no label is used. Beside it a network of the final widths learns from
+the same teacher on the same tones from a new initialisation, for as many passes; all this with a short budget
+and with a long one. One pretrained network exists, so the three seeds are three draws of tones, orders and
+initialisations. Every choice was made on ``valid``; ``test`` and ``unheard`` are read once for each network.
+Accuracies: raw pitch accuracy within 50 cents, in percent. The pruned network of seed 0 is stored beside the
+pretrained one."""
 
 import hashlib
 import json
@@ -25,7 +27,10 @@ from prunelab.tones import INSTRUMENTS, load_tones, synthesise
 
 SEEDS = (0, 1, 2)
 KINDS = ("pruned", "random filters", "scratch")
-FILTERS_LEFT = ((64, 16, 16, 16, 24, 48), (24, 8, 16, 16, 16, 32))  # after the first round, and after the second
+FILTERS_LEFT = (
+    (64, 16, 16, 16, 24, 48),
+    (24, 8, 16, 16, 16, 32),
+)  # after the first round, and after the second
 BUDGETS = {"short": (1200, (1, 4)), "long": (4000, (1, 8))}  # tones, and passes over them in each round
 VALID, TEST = 300, 1000  # tones
 LR = 0.002
@@ -33,7 +38,9 @@ PRUNED = FOLDER / "crepe-pruned.safetensors"
 
 
 def use(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return a score for each filter: |gamma| of its BatchNorm, the size of what it sends, times the norm of what reads it."""
+    """Return a score for each filter: |gamma| of its BatchNorm, the size of what it sends, times the norm of
+    what reads it.
+    """
     scores = {}
     for i in range(1, len(FILTERS) + 1):
         gamma = model.get_submodule(f"bn{i}").weight.detach().abs()
@@ -49,13 +56,20 @@ def chance(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
 
 
 def without(model: nn.Module, scores: dict[str, torch.Tensor], filters: tuple[int, ...]) -> nn.Module:
-    """Return ``model`` with the best ``filters`` of each convolution. A filter that goes sends 0, so padding is no obstacle."""
+    """Return ``model`` with the best ``filters`` of each convolution. A filter that goes sends 0, so padding
+    is no obstacle.
+    """
     example = torch.zeros(1, FRAME)
-    kept = {name: keep_top(scores[name], 1 - left / len(scores[name])) for name, left in zip(scores, filters, strict=True)}
+    kept = {
+        name: keep_top(scores[name], 1 - left / len(scores[name]))
+        for name, left in zip(scores, filters, strict=True)
+    }
     return remove_filters(model, coupled_masks(model, coupled_groups(model, example), kept), example)
 
 
-def network(seed: int, kind: str, budget: str, frames: torch.Tensor, targets: torch.Tensor) -> tuple[nn.Module, list[float]]:
+def network(
+    seed: int, kind: str, budget: str, frames: torch.Tensor, targets: torch.Tensor
+) -> tuple[nn.Module, list[float]]:
     passes = BUDGETS[budget][1]
     if kind == "scratch":
         torch.manual_seed(100 + seed)
@@ -74,7 +88,9 @@ def measure(seed: int, kind: str, budget: str) -> dict:
     frames, _ = synthesise(BUDGETS[budget][0], 10 + seed, INSTRUMENTS[:-1]).tensors
     model, losses = network(seed, kind, budget, frames, outputs(load_crepe(), frames))
     tones = load_tones(1, VALID, TEST)
-    scores = {part: round(pitch_accuracy(model, getattr(tones, part)), 2) for part in ("valid", "test", "unheard")}
+    scores = {
+        part: round(pitch_accuracy(model, getattr(tones, part)), 2) for part in ("valid", "test", "unheard")
+    }
     if (seed, kind, budget) == (0, "pruned", "long"):
         store(model, scores)
     return scores | {"losses": [round(loss, 3) for loss in losses]}
@@ -96,15 +112,25 @@ def store(model: nn.Module, scores: dict[str, float]) -> None:
 
 
 def configurations() -> list[dict]:
-    return [{"seed": seed, "kind": kind, "budget": budget} for budget in BUDGETS for seed in SEEDS for kind in KINDS]
+    return [
+        {"seed": seed, "kind": kind, "budget": budget}
+        for budget in BUDGETS
+        for seed in SEEDS
+        for kind in KINDS
+    ]
 
 
 def provenance() -> dict:
     dense, tones = load_crepe(), load_tones(1, VALID, TEST)
     return {
         "networks": "CREPE tiny, data/crepe/crepe-tiny.safetensors",
-        "dense": {part: round(pitch_accuracy(dense, getattr(tones, part)), 2) for part in ("valid", "test", "unheard")},
+        "dense": {
+            part: round(pitch_accuracy(dense, getattr(tones, part)), 2)
+            for part in ("valid", "test", "unheard")
+        },
         "filters": FILTERS_LEFT,
-        "recipe": f"(tones, passes in each of two rounds): {BUDGETS}; Adam, batch 16, cosine rate from {LR} in each round; "
-        "scratch: all passes in one round",
+        "recipe": (
+            f"(tones, passes in each of two rounds): {BUDGETS}; Adam, batch 16, cosine rate from {LR} in each"
+            " round; scratch: all passes in one round"
+        ),
     }

@@ -34,7 +34,10 @@ def measure(model: str, seed: int) -> dict:
         "parameters": sum(p.numel() for p in decoder.parameters()),
         "script": "experiments/decoders.py",
         "data": f"data/text, the {len(text.train):,} characters of load_text().train",
-        "recipe": f"AdamW, {STEPS:,} steps of {BATCH} windows of 128 characters, rate up to {LR} and along a cosine to 0",
+        "recipe": (
+            f"AdamW, {STEPS:,} steps of {BATCH} windows of 128 characters, rate up to {LR} and along a cosine"
+            " to 0"
+        ),
         "torch": torch.__version__.split("+")[0],
         "train_bits": round(sum(history[-50:]) / 50, 4),
         "valid_bits": round(bits_per_character(decoder, text.valid), 4),

@@ -1,12 +1,12 @@
 """Can a network prune itself while it learns? (notebook 04.3; about five minutes on one core)
 
-``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense for half of the steps,
-pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic schedule; under a random mask that stays (ratios
-by ERK); and under one that moves, its smallest weights replaced by connections with a large gradient or by random ones. ``filters``
-halves the filters and neurons of LeNet5 while it learns: softly, where a filter set to zero goes on learning and may come back
-until one epoch before the end, or for good at the first of these steps. Accuracies in percent; the arms of a seed share the
-initialisation and the order of the examples.
-"""
+``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense
+for half of the steps, pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic
+schedule; under a random mask that stays (ratios by ERK); and under one that moves, its smallest weights
+replaced by connections with a large gradient or by random ones. ``filters`` halves the filters and neurons of
+LeNet5 while it learns: softly, where a filter set to zero goes on learning and may come back until one epoch
+before the end, or for good at the first of these steps. Accuracies in percent; the arms of a seed share the
+initialisation and the order of the examples."""
 
 import math
 
@@ -36,7 +36,9 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
         masks = mask_model(magnitude(model), sparsity, scope="global")
         train(model, half, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + seed)
     elif arm == "gradual":
-        masks, on_step = gradual(lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20)
+        masks, on_step = gradual(
+            lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20
+        )
         train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
     elif arm != "dense":
         draw = torch.Generator().manual_seed(seed)
@@ -45,10 +47,16 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
 
         def on_step(model: torch.nn.Module, step: int) -> None:
             if arm != "static" and step % 40 == 0 and step <= 0.75 * STEPS:
-                apply_masks(model, masks)  # momentum has just moved what is masked; what is grown must start at zero
+                apply_masks(
+                    model, masks
+                )  # momentum has just moved what is masked; what is grown must start at zero
                 share = 0.3 * (1 + math.cos(math.pi * step / (0.75 * STEPS))) / 2
                 for name, weight in prunable(model).items():
-                    growth = weight.grad.abs() if arm == "dynamic, gradient" else torch.rand(weight.shape, generator=draw)
+                    growth = (
+                        weight.grad.abs()
+                        if arm == "dynamic, gradient"
+                        else torch.rand(weight.shape, generator=draw)
+                    )
                     masks[name] = regrow(weight, masks[name], growth, share)
 
         train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
@@ -59,7 +67,9 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
 
 
 def filters(seed: int, arm: str) -> dict:
-    """Zero the half of each hidden layer's filters or neurons with the smallest L2 norms, every half epoch or once for good."""
+    """Zero the half of each hidden layer's filters or neurons with the smallest L2 norms, every half epoch or
+    once for good.
+    """
     torch.manual_seed(seed)
     model, masks, chosen = LeNet5(), {}, []
     few = first(mnist().train, FILTER_IMAGES)
@@ -69,7 +79,12 @@ def filters(seed: int, arm: str) -> dict:
         if step % every or masks:
             return
         picked = mask_model(filter_l2(model), 0.5)
-        chosen.append({name: (~picked[name]).flatten().nonzero().flatten().tolist() for name in ("conv1.weight", "conv2.weight")})
+        chosen.append(
+            {
+                name: (~picked[name]).flatten().nonzero().flatten().tolist()
+                for name in ("conv1.weight", "conv2.weight")
+            }
+        )
         apply_masks(model, picked)
         if arm == "hard" or step == HELD_FROM * steps_per_epoch(few):
             masks.update(picked)
@@ -83,8 +98,14 @@ def configurations() -> list[dict]:
     grid = []
     for seed in SEEDS:
         grid += [{"experiment": "sparse", "seed": seed, "arm": "dense", "sparsity": 0.0}]
-        grid += [{"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s} for s in SPARSITIES for arm in ARMS]
-    return grid + [{"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")]
+        grid += [
+            {"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s}
+            for s in SPARSITIES
+            for arm in ARMS
+        ]
+    return grid + [
+        {"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")
+    ]
 
 
 def measure(experiment: str, **configuration) -> dict:
@@ -93,7 +114,12 @@ def measure(experiment: str, **configuration) -> dict:
 
 def provenance() -> dict:
     return {
-        "networks": f"LeNet300 and LeNet5, torch.manual_seed(seed) and PyTorch's initialisation, seeds {SEEDS}",
-        "recipe": f"sparse: {EPOCHS} epochs of {IMAGES} images in every arm; filters: {FILTER_EPOCHS} of {FILTER_IMAGES}; "
-        "SGD, momentum 0.9, batch 128, cosine learning rate from 0.05 (pruned after: twice, once for each half)",
+        "networks": (
+            f"LeNet300 and LeNet5, torch.manual_seed(seed) and PyTorch's initialisation, seeds {SEEDS}"
+        ),
+        "recipe": (
+            f"sparse: {EPOCHS} epochs of {IMAGES} images in every arm; filters: {FILTER_EPOCHS} of"
+            f" {FILTER_IMAGES}; SGD, momentum 0.9, batch 128, cosine learning rate from 0.05 (pruned after:"
+            " twice, once for each half)"
+        ),
     }

@@ -1,10 +1,10 @@
 """One shot or many, and which ratio in which layer? (notebook 04.1; about five minutes on one core)
 
-Three questions, each asked of five trained networks (of three where training is long): ``frequency`` prunes to the same sparsity in
-one round or in three, with the same number of epochs; ``ratios`` shares the same total sparsity among the layers in four ways;
-``order`` halves the filters of every layer at once, or layer by layer with a short recovery after each. Fine-tuning uses 10,000
-training images, in ``order`` 2,500. Accuracies are in percent; choices use the validation split only.
-"""
+Three questions, each asked of five trained networks (of three where training is long): ``frequency`` prunes
+to the same sparsity in one round or in three, with the same number of epochs; ``ratios`` shares the same
+total sparsity among the layers in four ways; ``order`` halves the filters of every layer at once, or layer by
+layer with a short recovery after each. Fine-tuning uses 10,000 training images, in ``order`` 2,500.
+Accuracies are in percent; choices use the validation split only."""
 
 import copy
 
@@ -30,11 +30,20 @@ IMAGES, MOMENT = 10_000, 2_500  # an epoch here is a short one: 79 steps, or twe
 
 
 def frequency(network: str, seed: int, sparsity: float, rounds: int, epochs: int, order: int) -> dict:
-    """Global magnitude pruning in ``rounds`` rounds that share ``epochs`` epochs; ``order`` seeds the order of the examples."""
+    """Global magnitude pruning in ``rounds`` rounds that share ``epochs`` epochs; ``order`` seeds the order
+    of the examples.
+    """
     model = load_pretrained(network, seed)
     for number, target in enumerate(iterative(sparsity, rounds)):
         masks = mask_model(magnitude(model), target, scope="global")
-        train(model, first(mnist().train, IMAGES), epochs=epochs // rounds, lr=LR, masks=masks, seed=100 * order + number)
+        train(
+            model,
+            first(mnist().train, IMAGES),
+            epochs=epochs // rounds,
+            lr=LR,
+            masks=masks,
+            seed=100 * order + number,
+        )
     return accuracies(model)
 
 
@@ -57,7 +66,9 @@ def ratios(network: str, seed: int, sparsity: float, method: str, epochs: int) -
 
 
 def order(seed: int, way: str) -> dict:
-    """Half the filters of each hidden layer of LeNet5 go, by L1 norm, with eight times twenty steps of training in all."""
+    """Half the filters of each hidden layer of LeNet5 go, by L1 norm, with eight times twenty steps of
+    training in all.
+    """
     model = load_pretrained("lenet5", seed)
     hidden = list(filter_l1(model))
     moment = first(mnist().train, MOMENT)
@@ -82,18 +93,37 @@ def layers(masks: dict[str, torch.Tensor]) -> dict[str, float]:
 
 def configurations() -> list[dict]:
     ratio = [
-        {"experiment": "ratios", "network": network, "seed": seed, "sparsity": s, "method": method, "epochs": epochs}
+        {
+            "experiment": "ratios",
+            "network": network,
+            "seed": seed,
+            "sparsity": s,
+            "method": method,
+            "epochs": epochs,
+        }
         for network, s, epochs, seeds in RATIO_RUNS
         for seed in seeds
         for method in ("uniform", "global", "erk", "sensitivity")
     ]
     often = [
-        {"experiment": "frequency", "network": "lenet300", "sparsity": 0.98, "epochs": e, "seed": s, "rounds": r, "order": n}
+        {
+            "experiment": "frequency",
+            "network": "lenet300",
+            "sparsity": 0.98,
+            "epochs": e,
+            "seed": s,
+            "rounds": r,
+            "order": n,
+        }
         for e, n, seeds in ((6, 0, SEEDS), (6, 1, SEEDS), (24, 0, SEEDS), (24, 1, SEEDS), (96, 0, SEEDS[:3]))
         for s in seeds
         for r in (1, 3)
     ]
-    ways = [{"experiment": "order", "seed": seed, "way": way} for seed in SEEDS for way in ("at once", "layer by layer")]
+    ways = [
+        {"experiment": "order", "seed": seed, "way": way}
+        for seed in SEEDS
+        for way in ("at once", "layer by layer")
+    ]
     return often + ways + ratio
 
 
@@ -104,9 +134,14 @@ def measure(experiment: str, **configuration) -> dict:
 def provenance() -> dict:
     return {
         "networks": f"lenet300 and lenet5, seeds {SEEDS}",
-        "recipe": "magnitude pruning (global scope in 'frequency', filters by L1 norm in 'order'), then SGD, momentum 0.9, batch "
-        f"128, cosine learning rate from {LR} in every round, on the first {IMAGES:,} training images, "
-        f"in 'order' on the first {MOMENT:,}",
+        "recipe": (
+            "magnitude pruning (global scope in 'frequency', filters by L1 norm in 'order'), then SGD,"
+            f" momentum 0.9, batch 128, cosine learning rate from {LR} in every round, on the first"
+            f" {IMAGES:,} training images, in 'order' on the first {MOMENT:,}"
+        ),
         "scan": GRID,
-        "dense": {name: {str(s): accuracies(load_pretrained(name, s)) for s in SEEDS} for name in ("lenet300", "lenet5")},
+        "dense": {
+            name: {str(s): accuracies(load_pretrained(name, s)) for s in SEEDS}
+            for name in ("lenet300", "lenet5")
+        },
     }

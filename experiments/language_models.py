@@ -1,7 +1,8 @@
-"""Which way of pruning costs a language model least? (notebooks 10.1 and 10.2; a quarter of an hour on one core)
+"""Which way of pruning costs a language model least? (notebooks 10.1 and 10.2; a quarter of an hour on one
+core)
 
-Three trained decoders, paired. The matrices of the blocks are pruned, front to back, each block on what the pruned blocks before it
-give; embeddings and head stay. Bits per character are those of the validation text.
+Three trained decoders, paired. The matrices of the blocks are pruned, front to back, each block on what the
+pruned blocks before it give; embeddings and head stay. Bits per character are those of the validation text.
 """
 
 import functools
@@ -27,7 +28,9 @@ SCOPES = {"random": "layer", "magnitude": "layer", "Wanda": "output"}
 
 def calibration(text: Text, windows: int = WINDOWS, seed: int = 0) -> TensorDataset:
     """Return ``windows`` windows of 128 characters from random places of the training text."""
-    starts = torch.randint(len(text.train) - CONTEXT, (windows, 1), generator=torch.Generator().manual_seed(seed))
+    starts = torch.randint(
+        len(text.train) - CONTEXT, (windows, 1), generator=torch.Generator().manual_seed(seed)
+    )
     return TensorDataset(text.train[starts + torch.arange(CONTEXT)])
 
 
@@ -61,13 +64,20 @@ def configurations() -> list[dict]:
     methods = ("random", "magnitude", "Wanda", "SparseGPT")
     grid = [{"part": "cut", "method": m, "sparsity": s} for s in (*SPARSITIES, "2:4") for m in methods]
     grid += [
-        {"part": "scope", "method": m, "sparsity": 0.7, "scope": s} for m in ("magnitude", "Wanda") for s in ("layer", "output")
+        {"part": "scope", "method": m, "sparsity": 0.7, "scope": s}
+        for m in ("magnitude", "Wanda")
+        for s in ("layer", "output")
     ]
     grid += [
-        {"part": "calibration", "method": m, "sparsity": 0.7, "windows": w} for w in (1, 4, 16, 64) for m in ("Wanda", "SparseGPT")
+        {"part": "calibration", "method": m, "sparsity": 0.7, "windows": w}
+        for w in (1, 4, 16, 64)
+        for m in ("Wanda", "SparseGPT")
     ]
     grid += [{"part": "tuned", "method": m, "sparsity": s} for s in (0.8,) for m in methods]
-    grid += [{"part": "bytes", "bits": b, "sparsity": s} for b, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))]
+    grid += [
+        {"part": "bytes", "bits": b, "sparsity": s}
+        for b, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))
+    ]
     grid += [{"part": "structure"}]
     samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
     wanted = [{"seed": 0, "part": "sample", "method": m, "sparsity": s} for m, s in samples]
@@ -83,9 +93,15 @@ def measure(seed: int, part: str, **how) -> dict | list[dict]:
             cut(model, calibration(text), "SparseGPT", how["sparsity"])
         round_weights(model, how["bits"])
         return {"valid": round(bits_per_character(model, evaluated(text)), 4)}
-    masks = {} if how["method"] == "dense" else cut(model, calibration(text, how.pop("windows", WINDOWS)), **how)
+    masks = (
+        {} if how["method"] == "dense" else cut(model, calibration(text, how.pop("windows", WINDOWS)), **how)
+    )
     if part == "sample":
-        return {"text": decode(generate(model, encode(PROMPT, text.characters), 200, temperature=0.6), text.characters)}
+        return {
+            "text": decode(
+                generate(model, encode(PROMPT, text.characters), 200, temperature=0.6), text.characters
+            )
+        }
     if part == "tuned":
         train_decoder(model, text.train, masks=masks, seed=seed, **TUNING)
     return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
@@ -93,7 +109,9 @@ def measure(seed: int, part: str, **how) -> dict | list[dict]:
 
 @torch.no_grad()
 def round_weights(model: Decoder, bits: int) -> None:
-    """Round the matrices of the blocks in place: to float16, or to integers of ``bits`` bits with one scale for each row."""
+    """Round the matrices of the blocks in place: to float16, or to integers of ``bits`` bits with one scale
+    for each row.
+    """
     for names in block_names(model):
         for weight in map(model.get_parameter, names):
             if bits == 16:
@@ -108,7 +126,9 @@ def structure(model: Decoder, text: Text) -> list[dict]:
     rows = []
     for block, influence in enumerate(block_influence(model, calibration(text).tensors[0]).tolist()):
         bits = bits_per_character(remove_blocks(model, [block]), evaluated(text))
-        rows.append({"removed": "block", "block": block, "bits": round(bits, 4), "influence": round(influence, 4)})
+        rows.append(
+            {"removed": "block", "block": block, "bits": round(bits, 4), "influence": round(influence, 4)}
+        )
         for head in range(model.blocks[block].attention.heads):
             kept = torch.arange(model.blocks[block].attention.heads) != head
             bits = bits_per_character(remove_heads(model, {block: kept}), evaluated(text))
@@ -118,11 +138,17 @@ def structure(model: Decoder, text: Text) -> list[dict]:
 
 def provenance() -> dict:
     text = load_text()
-    dense = {str(seed): round(bits_per_character(load_pretrained("decoder", seed), evaluated(text)), 4) for seed in DECODER_SEEDS}
+    dense = {
+        str(seed): round(bits_per_character(load_pretrained("decoder", seed), evaluated(text)), 4)
+        for seed in DECODER_SEEDS
+    }
     return {
         "networks": f"decoder, seeds {DECODER_SEEDS}",
-        "recipe": f"{WINDOWS} windows of {CONTEXT} characters of training text; random and magnitude per layer, Wanda per output; "
-        f"SparseGPT in blocks of 128 columns with damping 0.01; tuned: AdamW, {TUNING['steps']} steps of {TUNING['batch_size']} "
-        f"windows, rate up to {TUNING['lr']}, masks fixed; scored on 6,401 validation characters",
+        "recipe": (
+            f"{WINDOWS} windows of {CONTEXT} characters of training text; random and magnitude per layer,"
+            " Wanda per output; SparseGPT in blocks of 128 columns with damping 0.01; tuned: AdamW,"
+            f" {TUNING['steps']} steps of {TUNING['batch_size']} windows, rate up to {TUNING['lr']}, masks"
+            " fixed; scored on 6,401 validation characters"
+        ),
         "dense": dense,
     }

@@ -1,7 +1,7 @@
 """What does 2:4 cost, beside 50 % unstructured? (notebook 06; about two minutes)
 
-The stored networks are pruned both ways and fine-tuned under their masks. Accuracies in percent, on the validation split.
-"""
+The stored networks are pruned both ways and fine-tuned under their masks. Accuracies in percent, on the
+validation split."""
 
 from experiments._common import first, mnist
 from prunelab.criteria import magnitude
@@ -16,7 +16,12 @@ PATTERNS = ("2:4", "unstructured 50 %")
 
 
 def configurations() -> list[dict]:
-    return [{"network": name, "seed": seed, "pattern": pattern} for name in SEEDS for seed in SEEDS[name] for pattern in PATTERNS]
+    return [
+        {"network": name, "seed": seed, "pattern": pattern}
+        for name in SEEDS
+        for seed in SEEDS[name]
+        for pattern in PATTERNS
+    ]
 
 
 def measure(network: str, seed: int, pattern: str) -> dict:
@@ -37,6 +42,8 @@ def measure(network: str, seed: int, pattern: str) -> dict:
 def provenance() -> dict:
     return {
         "networks": "data/checkpoints, seeds as listed",
-        "recipe": f"layers whose input count 4 divides; {EPOCHS} epoch on {EXAMPLES:,} images, lr {LR}, masks fixed; "
-        "accuracy in percent on the validation split",
+        "recipe": (
+            f"layers whose input count 4 divides; {EPOCHS} epoch on {EXAMPLES:,} images, lr {LR}, masks"
+            " fixed; accuracy in percent on the validation split"
+        ),
     }

@@ -1,9 +1,10 @@
-"""Do the two classic networks keep their accuracy when pruned as Han et al. did? (notebook 08; about ten minutes on one core)
+"""Do the two classic networks keep their accuracy when pruned as Han et al. did? (notebook 08; about ten
+minutes on one core)
 
-Each layer keeps the percentage that the paper reports for it, by magnitude: LeNet300 in one shot and in three rounds, LeNet5Caffe
-in one shot, then trained on with the masks. Five trained networks of each kind. Errors in percent, on the validation and the test
-split. The pruned LeNet5Caffe of seed 0 is kept as a sparse file, ``data/records/han-lenet5_caffe-seed0.safetensors``.
-"""
+Each layer keeps the percentage that the paper reports for it, by magnitude: LeNet300 in one shot and in three
+rounds, LeNet5Caffe in one shot, then trained on with the masks. Five trained networks of each kind. Errors in
+percent, on the validation and the test split. The pruned LeNet5Caffe of seed 0 is kept as a sparse file,
+``data/records/han-lenet5_caffe-seed0.safetensors``."""
 
 from experiments._common import SGD, errors, mnist
 from prunelab.criteria import magnitude
@@ -19,7 +20,9 @@ LR = 0.05
 
 def configurations() -> list[dict]:
     kinds = (("lenet300", 1), ("lenet300", 3), ("lenet5_caffe", 1))
-    return [{"network": network, "seed": seed, "rounds": rounds} for network, rounds in kinds for seed in SEEDS]
+    return [
+        {"network": network, "seed": seed, "rounds": rounds} for network, rounds in kinds for seed in SEEDS
+    ]
 
 
 def measure(network: str, seed: int, rounds: int) -> dict:
@@ -27,12 +30,16 @@ def measure(network: str, seed: int, rounds: int) -> dict:
     model = load_pretrained(network, seed)
     result = {"dense": errors(model)}
     for done in range(1, rounds + 1):
-        ratios = {f"{layer}.weight": 1 - (keep / 100) ** (done / rounds) for layer, keep in HAN[network].items()}
+        ratios = {
+            f"{layer}.weight": 1 - (keep / 100) ** (done / rounds) for layer, keep in HAN[network].items()
+        }
         masks = mask_model(magnitude(model), ratios)
         apply_masks(model, masks)
         if done == 1:
             result["pruned"] = errors(model)
-        train(model, mnist().train, epochs=EPOCHS[network] // rounds, lr=LR, masks=masks, seed=100 * done + seed)
+        train(
+            model, mnist().train, epochs=EPOCHS[network] // rounds, lr=LR, masks=masks, seed=100 * done + seed
+        )
     if network == "lenet5_caffe" and seed == 0:
         save_sparse(model, RECORDS / "han-lenet5_caffe-seed0.safetensors")
     return result | {"kept": sum(int(mask.sum()) for mask in masks.values()), "trained": errors(model)}
@@ -41,6 +48,8 @@ def measure(network: str, seed: int, rounds: int) -> dict:
 def provenance() -> dict:
     return {
         "networks": f"data/checkpoints, seeds {SEEDS}",
-        "recipe": f"weights kept per layer in percent: {HAN}, by magnitude; {EPOCHS} epochs in all, in equal shares after each "
-        f"round: {SGD} {LR}",
+        "recipe": (
+            f"weights kept per layer in percent: {HAN}, by magnitude; {EPOCHS} epochs in all, in equal shares"
+            f" after each round: {SGD} {LR}"
+        ),
     }

@@ -1,10 +1,11 @@
-"""Are coupled channels of torchvision's networks removed exactly, and what does it save? (notebook 09.1; half an hour on one core)
+"""Are coupled channels of torchvision's networks removed exactly, and what does it save? (notebook 09.1; half
+an hour on one core)
 
-Networks with random weights lose half of the channels of every coupled group, by the sum of magnitudes. "rows": does the smaller
-network give the masked network's outputs, by ``remove_filters`` and by torch_pruning on the same channels, under three conditions:
-weights as initialised (most constants are 0), with biases and BatchNorm drawn at random as training would leave them, and these
-with the dropped channels silenced. "speed": bytes, MACs and milliseconds of two networks before and after, and by kind of layer.
-"""
+Networks with random weights lose half of the channels of every coupled group, by the sum of magnitudes.
+"rows": does the smaller network give the masked network's outputs, by ``remove_filters`` and by torch_pruning
+on the same channels, under three conditions: weights as initialised (most constants are 0), with biases and
+BatchNorm drawn at random as training would leave them, and these with the dropped channels silenced. "speed":
+bytes, MACs and milliseconds of two networks before and after, and by kind of layer."""
 
 import copy
 
@@ -18,12 +19,31 @@ from prunelab.measure import bytes_on_disk, latencies, macs, parameters
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
 from prunelab.surgery.coupling import BATCHNORMS
 
-SIDES = {"alexnet": 96, "vgg11_bn": 96, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "mobilenet_v2": 64,
-         "mobilenet_v3_small": 64, "densenet121": 64, "squeezenet1_1": 64, "googlenet": 64, "inception_v3": 96,
-         "shufflenet_v2_x1_0": 64, "efficientnet_b0": 64, "regnet_y_400mf": 64, "mnasnet1_0": 64, "convnext_tiny": 64,
-         "swin_t": 64, "vit_b_16": 64}  # fmt: skip
-OPTIONS = {"vit_b_16": {"image_size": 64}, "googlenet": {"aux_logits": False, "init_weights": True},
-           "inception_v3": {"aux_logits": False, "init_weights": True}}  # fmt: skip
+SIDES = {
+    "alexnet": 96,
+    "vgg11_bn": 96,
+    "resnet18": 64,
+    "resnet50": 64,
+    "resnext50_32x4d": 64,
+    "mobilenet_v2": 64,
+    "mobilenet_v3_small": 64,
+    "densenet121": 64,
+    "squeezenet1_1": 64,
+    "googlenet": 64,
+    "inception_v3": 96,
+    "shufflenet_v2_x1_0": 64,
+    "efficientnet_b0": 64,
+    "regnet_y_400mf": 64,
+    "mnasnet1_0": 64,
+    "convnext_tiny": 64,
+    "swin_t": 64,
+    "vit_b_16": 64,
+}
+OPTIONS = {
+    "vit_b_16": {"image_size": 64},
+    "googlenet": {"aux_logits": False, "init_weights": True},
+    "inception_v3": {"aux_logits": False, "init_weights": True},
+}
 CONDITIONS = ("initialised", "drawn", "silenced")
 SPARSITY, SEED = 0.5, 0
 TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2)
@@ -31,21 +51,32 @@ TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2
 
 def configurations() -> list[dict]:
     networks = [{"network": network, "condition": condition} for network in SIDES for condition in CONDITIONS]
-    return networks + [{"part": "speed", "network": network, "threads": threads} for network in TIMED for threads in THREADS]
+    return networks + [
+        {"part": "speed", "network": network, "threads": threads} for network in TIMED for threads in THREADS
+    ]
 
 
 def build(network: str, condition: str) -> nn.Module:
-    """Return the network in eval mode; unless as initialised, with biases, BatchNorm and layer scales drawn at random."""
+    """Return the network in eval mode; unless as initialised, with biases, BatchNorm and layer scales drawn
+    at random.
+    """
     torch.manual_seed(SEED)
     model = torchvision.models.get_model(network, weights=None, **OPTIONS.get(network, {})).eval()
-    for name, parameter in model.named_parameters():  # a layer that starts at zero would hide everything before it
+    for (
+        name,
+        parameter,
+    ) in model.named_parameters():  # a layer that starts at zero would hide everything before it
         if name.endswith("layer_scale") or (parameter.ndim > 1 and not parameter.any()):
             nn.init.normal_(parameter, std=0.1)
     if condition != "initialised":
         for module in model.modules():
             if isinstance(module, BATCHNORMS):
-                for tensor, low, high in ((module.weight, 0.5, 1.5), (module.bias, -0.5, 0.5), (module.running_mean, -0.2, 0.2),
-                                          (module.running_var, 0.5, 2)):  # fmt: skip
+                for tensor, low, high in (
+                    (module.weight, 0.5, 1.5),
+                    (module.bias, -0.5, 0.5),
+                    (module.running_mean, -0.2, 0.2),
+                    (module.running_var, 0.5, 2),
+                ):
                     nn.init.uniform_(tensor, low, high)
             elif isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.uniform_(module.bias, -0.1, 0.1)
@@ -65,7 +96,11 @@ def by_torch_pruning(masked: nn.Module, example: torch.Tensor, groups: dict, kep
     graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
     for name, group in groups.items():
         layer = model.get_submodule(name.split(" ")[0].removesuffix(".weight"))
-        prune = torch_pruning.prune_linear_out_channels if isinstance(layer, nn.Linear) else torch_pruning.prune_conv_out_channels
+        prune = (
+            torch_pruning.prune_linear_out_channels
+            if isinstance(layer, nn.Linear)
+            else torch_pruning.prune_conv_out_channels
+        )
         if isinstance(layer, nn.Conv2d) and layer.groups == layer.out_channels > 1:
             prune = torch_pruning.prune_depthwise_conv_out_channels
         dropped = group[name.split(" ")[0], 0][~kept[name]].flatten().tolist()
@@ -81,7 +116,9 @@ def difference(small: nn.Module, masked: nn.Module, example: torch.Tensor) -> fl
     return float(f"{float((small(example) - expected).abs().max() / expected.abs().max()):.2g}")
 
 
-def measure(network: str, condition: str = "drawn", part: str = "rows", threads: int = 1) -> dict | list[dict]:
+def measure(
+    network: str, condition: str = "drawn", part: str = "rows", threads: int = 1
+) -> dict | list[dict]:
     if part == "speed":
         return speed(network, threads)
     model = build(network, condition)
@@ -115,8 +152,15 @@ def speed(network: str, threads: int) -> list[dict]:
             example = torch.randn(batch, 3, SIDE, SIDE)
             times = latencies({"dense": model, "removed": small}, example)
             for name, measured in (("dense", model), ("removed", small)):
-                rows.append({"batch": batch, "model": name, "bytes": bytes_on_disk(measured), "macs": macs(measured, example[:1]),
-                             "ms": round(1e3 * times[name].median, 3)})  # fmt: skip
+                rows.append(
+                    {
+                        "batch": batch,
+                        "model": name,
+                        "bytes": bytes_on_disk(measured),
+                        "macs": macs(measured, example[:1]),
+                        "ms": round(1e3 * times[name].median, 3),
+                    }
+                )
     finally:
         torch.set_num_threads(before)
     return rows
@@ -124,8 +168,14 @@ def speed(network: str, threads: int) -> list[dict]:
 
 def provenance() -> dict:
     return {
-        "networks": f"torchvision {torchvision.__version__.split('+')[0]}, random weights, seed {SEED}, images of 64 or 96 pixels",
-        "recipe": f"{SPARSITY} of the channels of every coupled group dropped, by the sum of magnitudes; differences relative to "
-        f"the largest output, in float32; speed at {SIDE} pixels, milliseconds are medians of interleaved runs",
+        "networks": (
+            f"torchvision {torchvision.__version__.split('+')[0]}, random weights, seed {SEED}, images of 64"
+            " or 96 pixels"
+        ),
+        "recipe": (
+            f"{SPARSITY} of the channels of every coupled group dropped, by the sum of magnitudes;"
+            f" differences relative to the largest output, in float32; speed at {SIDE} pixels, milliseconds"
+            " are medians of interleaved runs"
+        ),
         "torch_pruning": torch_pruning.__version__,
     }

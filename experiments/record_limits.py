@@ -1,11 +1,11 @@
 """What stands beside the records, and what did not better them (notebook 08; about forty minutes on one core)
 
-- ``baselines``: LeNet5Caffe on MNIST as it is, for as many passes as its records without shifts: a small dense network with at
-  most as many weights, and as many weights as a record at random places of its layers. ``records`` has the same for LeNet300.
-  Errors in percent; the test split is read once for each network.
-- ``trials``: a stored record goes on learning, in one way or another. Errors on the validation split: ``before``, ``last`` and
-  ``mean``, that of the moving mean of the weights. LeNet300 is pruned on to 250x; these networks are kept as sparse files in
-  ``data/records``, and the test split is read once for each.
+- ``baselines``: LeNet5Caffe on MNIST as it is, for as many passes as its records without shifts: a small
+  dense network with at most as many weights, and as many weights as a record at random places of its layers.
+  ``records`` has the same for LeNet300. Errors in percent; the test split is read once for each network.
+- ``trials``: a stored record goes on learning, in one way or another. Errors on the validation split:
+  ``before``, ``last`` and ``mean``, that of the moving mean of the weights. LeNet300 is pruned on to 250x;
+  these networks are kept as sparse files in ``data/records``, and the test split is read once for each.
 """
 
 import functools
@@ -38,7 +38,10 @@ from prunelab.storage import load_sparse, save_sparse
 from prunelab.training import accuracy, train
 
 CAFFE = "lenet5_caffe"
-PASSES, AGAIN = 5, 0.03  # over 55,000 images, and the learning rate, of a trial that keeps its weights' places
+PASSES, AGAIN = (
+    5,
+    0.03,
+)  # over 55,000 images, and the learning rate, of a trial that keeps its weights' places
 FURTHER = 100  # passes from 200x to 250x, as many as from 150x to 200x
 SOFT, WARM = 0.7, 2.0  # part of the teachers' answers in the labels, and their temperature
 FRESH = 0.005  # part of the latest weights in the moving mean, at every step
@@ -55,9 +58,17 @@ def record(network: str, ratio: int, seed: int, images: str) -> nn.Module:
 def small_dense() -> nn.Module:
     """Return a network like LeNet5Caffe with 1,018 weights."""
     return nn.Sequential(
-        nn.Conv2d(1, 4, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(4, 4, 5), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Flatten(), nn.Linear(64, 7), nn.ReLU(), nn.Linear(7, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 4, 5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64, 7),
+        nn.ReLU(),
+        nn.Linear(7, 10),
+    )
 
 
 def baseline(seed: int, kind: str) -> dict:
@@ -76,11 +87,15 @@ def baseline(seed: int, kind: str) -> dict:
 
 @functools.cache
 def taught(network: str) -> TensorDataset:
-    """Return the shifted images; their labels are in part what five dense networks together say of the image as it is."""
+    """Return the shifted images; their labels are in part what five dense networks together say of the image
+    as it is.
+    """
     images, labels = mnist().train.tensors
     teachers = [load_pretrained(network, seed) for seed in DENSE_SEEDS]
     with torch.inference_mode():
-        said = torch.cat([sum((t(part) / WARM).softmax(1) for t in teachers) / len(teachers) for part in images.split(100)])
+        said = torch.cat(
+            [sum((t(part) / WARM).softmax(1) for t in teachers) / len(teachers) for part in images.split(100)]
+        )
     mixed = SOFT * said.clone() + (1 - SOFT) * F.one_hot(labels, 10)
     return TensorDataset(examples(shifts=True).tensors[0], mixed.repeat(len(SHIFTS), 1))
 
@@ -112,12 +127,29 @@ def further(network: str, start: int, seed: int) -> dict:
     """Prune a record on to 250x, store it, and read the test split once."""
     full = MODELS[network]()
     load_sparse(RECORDS / f"{network}-{start}x-shifts-seed{seed}.safetensors", full)
-    alive, weights, before = living(full), sum(weight.numel() for weight in prunable(full).values()), wrong(full)
+    alive, weights, before = (
+        living(full),
+        sum(weight.numel() for weight in prunable(full).values()),
+        wrong(full),
+    )
     small = without_dead(full, alive)
-    sparsify(small, examples(shifts=True), (weights // start, weights // 250), epochs_of(FURTHER, True), 300 + seed, 0.75)
+    sparsify(
+        small,
+        examples(shifts=True),
+        (weights // start, weights // 250),
+        epochs_of(FURTHER, True),
+        300 + seed,
+        0.75,
+    )
     name = f"{network}-250x-shifts-seed{seed}.safetensors"
     size = save_sparse(put_back(small, alive, network), RECORDS / name)
-    return {"before": before, "last": wrong(small), "file": name, "bytes": size, "test": errors(small)["test"]}
+    return {
+        "before": before,
+        "last": wrong(small),
+        "file": name,
+        "bytes": size,
+        "test": errors(small)["test"],
+    }
 
 
 def wrong(model: nn.Module) -> float:
@@ -125,7 +157,11 @@ def wrong(model: nn.Module) -> float:
 
 
 def configurations() -> list[dict]:
-    trials = [{"part": "trials", "network": n, "start": s, "trial": t, "seed": seed} for n, s, t in TRIALS for seed in SEEDS]
+    trials = [
+        {"part": "trials", "network": n, "start": s, "trial": t, "seed": seed}
+        for n, s, t in TRIALS
+        for seed in SEEDS
+    ]
     kinds = ("small dense", "random places")
     return [{"part": "baselines", "kind": kind, "seed": seed} for kind in kinds for seed in SEEDS] + trials
 
@@ -137,9 +173,15 @@ def measure(part: str, **configuration) -> dict:
 def provenance() -> dict:
     return {
         "networks": f"data/records, seeds {SEEDS}",
-        "baselines": f"SGD, momentum 0.9, batch 128, weight decay {DECAY}, cosine rate from {LR}, "
-        f"{sum(passes for _, passes in STAGES[CAFFE, False])} passes over 55,000 images, new initialisation",
-        "trials": f"taught: {PASSES} passes with shifts, rate from {AGAIN}, the places fixed; the labels are {SOFT} "
-        f"the mean answer of five dense networks at temperature {WARM}; mean: moving mean of the weights, {FRESH} of the latest "
-        f"at each step; 250x: {FURTHER} passes more from 200x, by the recipe of records",
+        "baselines": (
+            f"SGD, momentum 0.9, batch 128, weight decay {DECAY}, cosine rate from {LR},"
+            f" {sum(passes for _, passes in STAGES[CAFFE, False])} passes over 55,000 images, new"
+            " initialisation"
+        ),
+        "trials": (
+            f"taught: {PASSES} passes with shifts, rate from {AGAIN}, the places fixed; the labels are {SOFT}"
+            f" the mean answer of five dense networks at temperature {WARM}; mean: moving mean of the"
+            f" weights, {FRESH} of the latest at each step; 250x: {FURTHER} passes more from 200x, by the"
+            " recipe of records"
+        ),
     }

@@ -1,12 +1,11 @@
 """How small can the two classic networks get? (notebook 08; about two hours on one core)
 
-Three trained networks of each kind, once on MNIST as it is and once with all its one-pixel shifts. A network is pruned while it
-learns, in stages; after each stage what is dead is removed, so that the last and longest one is cheap. Scores are those of Optimal
-Brain Damage, w^2 h, with a moving mean of the squared gradients for h. At every look the weakest weights give their places to
-connections with a large gradient. Every choice was made on the validation split; this script reads the test split, once for each
-network. The baselines train as long and on the same images. Errors in percent. The records are kept as sparse files in
-``data/records``.
-"""
+Three trained networks of each kind, once on MNIST as it is and once with all its one-pixel shifts. A network
+is pruned while it learns, in stages; after each stage what is dead is removed, so that the last and longest
+one is cheap. Scores are those of Optimal Brain Damage, w^2 h, with a moving mean of the squared gradients for
+h. At every look the weakest weights give their places to connections with a large gradient. Every choice was
+made on the validation split; this script reads the test split, once for each network. The baselines train as
+long and on the same images. Errors in percent. The records are kept as sparse files in ``data/records``."""
 
 import itertools
 import math
@@ -29,7 +28,8 @@ from prunelab.training import steps_per_epoch, train
 
 SEEDS = (0, 1, 2)
 LENET300 = ((30, 20), (150, 150), (200, 100))
-STAGES = {  # by network and images: weights / nonzero weights at the end of each stage, and its passes over 55,000 images
+# by network and images: weights / nonzero weights at the end of each stage, and its passes over 55,000 images
+STAGES = {
     ("lenet300", True): LENET300,
     ("lenet300", False): LENET300,
     ("lenet5_caffe", True): ((60, 5), (200, 10), (400, 50)),
@@ -55,8 +55,12 @@ def decay(model: nn.Module) -> torch.Tensor:
     return DECAY / 2 * sum(weight.square().sum() for weight in prunable(model).values())
 
 
-def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], epochs: int, seed: int, until: float) -> None:
-    """Prune ``model`` in place while it learns: from ``left[0]`` weights to ``left[1]``, reached after ``until`` of the steps."""
+def sparsify(
+    model: nn.Module, data: TensorDataset, left: tuple[int, int], epochs: int, seed: int, until: float
+) -> None:
+    """Prune ``model`` in place while it learns: from ``left[0]`` weights to ``left[1]``, reached after
+    ``until`` of the steps.
+    """
     steps = epochs * steps_per_epoch(data)
     end = round(until * steps)
     squares = {name: torch.zeros_like(weight) for name, weight in prunable(model).items()}
@@ -85,19 +89,27 @@ def sparsify(model: nn.Module, data: TensorDataset, left: tuple[int, int], epoch
 
 
 def living(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return, by parameter name, which filters and neurons ``(out,)`` of the hidden layers have inputs and are used."""
+    """Return, by parameter name, which filters and neurons ``(out,)`` of the hidden layers have inputs and
+    are used.
+    """
     weights = prunable(model)
     names = list(weights)
     alive = {}
     for name, after in itertools.pairwise(names):
         weight, following = weights[name].detach(), weights[after].detach()
-        used = following.flatten(2).any(2).any(0) if following.ndim == 4 else following.any(0).view(len(weight), -1).any(1)
+        used = (
+            following.flatten(2).any(2).any(0)
+            if following.ndim == 4
+            else following.any(0).view(len(weight), -1).any(1)
+        )
         alive[name] = weight.flatten(1).any(1) & used
     return alive
 
 
 def without_dead(model: nn.Module, alive: dict[str, torch.Tensor]) -> nn.Module:
-    return remove_filters(model, {name: per_unit(mask, model.get_parameter(name)) for name, mask in alive.items()})
+    return remove_filters(
+        model, {name: per_unit(mask, model.get_parameter(name)) for name, mask in alive.items()}
+    )
 
 
 @torch.no_grad()
@@ -130,7 +142,9 @@ def epochs_of(passes: int, shifts: bool) -> int:
 
 
 def records(network: str, seed: int, shifts: bool) -> list[dict]:
-    """Prune in stages; after each one go on with a network from which the dead parts are removed. One row for each record."""
+    """Prune in stages; after each one go on with a network from which the dead parts are removed. One row for
+    each record.
+    """
     data, full, before = examples(shifts), load_pretrained(network, seed), 1
     weights = sum(weight.numel() for weight in prunable(full).values())
     dense, rows = errors(full), []
@@ -145,18 +159,23 @@ def records(network: str, seed: int, shifts: bool) -> list[dict]:
             name = f"{network}-{ratio}x-{'shifts' if shifts else 'plain'}-seed{seed}.safetensors"
             kept = {name: int(weight.count_nonzero()) for name, weight in prunable(full).items()}
             size = save_sparse(full, RECORDS / name)
-            rows.append({"compression": ratio, "file": name, "bytes": size, "kept": kept, "dense": dense} | errors(full))
+            rows.append(
+                {"compression": ratio, "file": name, "bytes": size, "kept": kept, "dense": dense}
+                | errors(full)
+            )
     return rows
 
 
 def baseline(network: str, seed: int, kind: str) -> dict:
     """Train something else on the same shifted images.
 
-    "dense": the dense network trained on, for as many passes as ``DENSE`` says. As long as the record: "small dense", and
-    "random places", the record's masks shuffled within each layer, from a new initialisation.
-    """
+    "dense": the dense network trained on, for as many passes as ``DENSE`` says. As long as the record: "small
+    dense", and "random places", the record's masks shuffled within each layer, from a new initialisation."""
     torch.manual_seed(seed)
-    passes, masks = sum(passes for ratio, passes in STAGES[network, True] if ratio <= RECORDED[network][0]), {}
+    passes, masks = (
+        sum(passes for ratio, passes in STAGES[network, True] if ratio <= RECORDED[network][0]),
+        {},
+    )
     if kind == "dense":
         model, passes = load_pretrained(network, seed), DENSE[network]
     elif kind == "small dense":
@@ -165,9 +184,19 @@ def baseline(network: str, seed: int, kind: str) -> dict:
         full = MODELS[network]()
         load_sparse(RECORDS / f"{network}-{RECORDED[network][0]}x-shifts-seed{seed}.safetensors", full)
         alive = living(full)
-        masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(without_dead(full, alive)).items()}, seed)
+        masks = shuffled(
+            {name: weight.detach() != 0 for name, weight in prunable(without_dead(full, alive)).items()}, seed
+        )
         model = without_dead(MODELS[network](), alive)
-    train(model, examples(shifts=True), epochs=epochs_of(passes, True), lr=LR, masks=masks, penalty=decay, seed=seed)
+    train(
+        model,
+        examples(shifts=True),
+        epochs=epochs_of(passes, True),
+        lr=LR,
+        masks=masks,
+        penalty=decay,
+        seed=seed,
+    )
     left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
     return {"part": "baselines", "kind": kind, "left": left} | errors(model)
 
@@ -175,8 +204,10 @@ def baseline(network: str, seed: int, kind: str) -> dict:
 def configurations() -> list[dict]:
     return [
         {"network": network, "seed": seed, "shifts": shifts}
-        for network in RECORDED for shifts in (True, False) for seed in SEEDS
-    ]  # fmt: skip
+        for network in RECORDED
+        for shifts in (True, False)
+        for seed in SEEDS
+    ]
 
 
 def measure(network: str, seed: int, shifts: bool) -> list[dict]:
@@ -188,7 +219,10 @@ def measure(network: str, seed: int, shifts: bool) -> list[dict]:
 def provenance() -> dict:
     return {
         "networks": f"data/checkpoints, seeds {SEEDS}",
-        "recipe": f"stages by network and shifts (compression, passes over 55,000 images): {STAGES}; SGD, momentum 0.9, batch 128, "
-        f"weight decay {DECAY}, cosine rate from {LR} in each stage; looks every {EVERY} steps, until 0.9 of a stage, {UNTIL} of a "
-        f"recorded one; {REGROWN} of the weights move at the first look of a stage, falling to 0; shifts: all one-pixel shifts too",
+        "recipe": (
+            f"stages by network and shifts (compression, passes over 55,000 images): {STAGES}; SGD, momentum"
+            f" 0.9, batch 128, weight decay {DECAY}, cosine rate from {LR} in each stage; looks every {EVERY}"
+            f" steps, until 0.9 of a stage, {UNTIL} of a recorded one; {REGROWN} of the weights move at the"
+            " first look of a stage, falling to 0; shifts: all one-pixel shifts too"
+        ),
     }

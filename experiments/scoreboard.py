@@ -2,9 +2,8 @@
 
     python -m experiments scoreboard        a second; run it when a chapter was executed again
 
-Every chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later chapters show the rows of earlier ones,
-which are read from the file that this collects from the stored outputs.
-"""
+Every chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later chapters show the
+rows of earlier ones, which are read from the file that this collects from the stored outputs."""
 
 from pathlib import Path
 
@@ -34,8 +33,8 @@ def configurations() -> list[dict]:
 def measure(notebook: str, line: int) -> dict:
     """Return one row of the board in ``notebook``: its own is the last line, the dense network's the first.
 
-    ``share`` is its time over that of the dense network, measured in turns with it: this holds on other machines, too.
-    """
+    ``share`` is its time over that of the dense network, measured in turns with it: this holds on other
+    machines, too."""
     rows = parse(printed(NOTEBOOKS / f"{notebook}.ipynb"))
     time = rows[line]["time"]
     return rows[line] | {"share": None if time is None else round(time / rows[0]["time"], 4)}
@@ -44,6 +43,9 @@ def measure(notebook: str, line: int) -> dict:
 def provenance() -> dict:
     return {
         "networks": "lenet300, seed 0",
-        "recipe": "each row is measured by the chapter named, on the validation split; time in ms for 64 images, null where it "
-        "cannot be told from the dense network's; share: over the dense network's, measured in turns with it",
+        "recipe": (
+            "each row is measured by the chapter named, on the validation split; time in ms for 64 images,"
+            " null where it cannot be told from the dense network's; share: over the dense network's,"
+            " measured in turns with it"
+        ),
     }

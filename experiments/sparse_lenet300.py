@@ -1,8 +1,9 @@
-"""LeNet300 with fewer weights, fewer neurons, or 2:4: what is left of its accuracy? (notebook 07.2; about five minutes)
+"""LeNet300 with fewer weights, fewer neurons, or 2:4: what is left of its accuracy? (notebook 07.2; about
+five minutes)
 
-Five independently trained networks, pruned in three ways: single weights by a gradual schedule (to 95 % and to 98 %), whole
-neurons, and 2:4. Accuracies are in percent, on the validation split and (for the reported number) on the test split.
-"""
+Five independently trained networks, pruned in three ways: single weights by a gradual schedule (to 95 % and
+to 98 %), whole neurons, and 2:4. Accuracies are in percent, on the validation split and (for the reported
+number) on the test split."""
 
 from torch import nn
 
@@ -23,7 +24,9 @@ TUNE_EPOCHS, TUNE_LR = 3, 0.05
 
 
 def gradual(model: nn.Module, final: float, epochs: int, seed: int) -> nn.Module:
-    """Prune ``model`` in place: global magnitude, the cubic schedule over the first 60 % of the training, then fine-tuning."""
+    """Prune ``model`` in place: global magnitude, the cubic schedule over the first 60 % of the training,
+    then fine-tuning.
+    """
     masks, end = {}, round(0.6 * epochs * steps_per_epoch(mnist().train))
 
     def prune(model: nn.Module, step: int) -> None:
@@ -35,7 +38,9 @@ def gradual(model: nn.Module, final: float, epochs: int, seed: int) -> nn.Module
 
 
 def removed(model: nn.Module, seed: int) -> nn.Module:
-    """Return a smaller network: neurons with the smallest norm of incoming weights removed, then fine-tuned."""
+    """Return a smaller network: neurons with the smallest norm of incoming weights removed, then
+    fine-tuned.
+    """
     small = remove_filters(model, mask_model(filter_l2(model), NEURONS))
     train(small, mnist().train, epochs=TUNE_EPOCHS, lr=TUNE_LR, seed=seed)
     return small
@@ -67,6 +72,8 @@ def measure(kind: str, seed: int) -> dict:
 def provenance() -> dict:
     return {
         "networks": f"data/checkpoints, lenet300, seeds {SEEDS}",
-        "recipe": f"SGD momentum 0.9, batch 128, cosine; gradual: lr {LR}, cubic over 60 % of {GRADUAL}, global magnitude; "
-        f"neurons {NEURONS} and 2:4: {TUNE_EPOCHS} epochs at lr {TUNE_LR}",
+        "recipe": (
+            f"SGD momentum 0.9, batch 128, cosine; gradual: lr {LR}, cubic over 60 % of {GRADUAL}, global"
+            f" magnitude; neurons {NEURONS} and 2:4: {TUNE_EPOCHS} epochs at lr {TUNE_LR}"
+        ),
     }

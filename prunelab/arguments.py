@@ -1,4 +1,6 @@
-"""Checks of arguments that several modules share: each error names the argument, the value and what is allowed."""
+"""Checks of arguments that several modules share: each error names the argument, the value and what is
+allowed.
+"""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -15,7 +17,9 @@ Value = TypeVar("Value")
 
 
 def fraction(name: str, value: float) -> float:
-    """Return ``value`` as a float in [0, 1]; TypeError if it is not a number, ValueError if it is outside or NaN."""
+    """Return ``value`` as a float in [0, 1]; TypeError if it is not a number, ValueError if it is outside or
+    NaN.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number in [0, 1], got {value!r}")
     if math.isnan(value) or not 0 <= value <= 1:
@@ -24,7 +28,9 @@ def fraction(name: str, value: float) -> float:
 
 
 def count(name: str, value: int, at_least: int = 1, at_most: float = math.inf) -> int:
-    """Return ``value`` as an int in [``at_least``, ``at_most``]; TypeError if it is no integer, ValueError if it is outside."""
+    """Return ``value`` as an int in [``at_least``, ``at_most``]; TypeError if it is no integer, ValueError if
+    it is outside.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {at_least}, got {value!r}")
     if value < at_least:
@@ -35,7 +41,9 @@ def count(name: str, value: int, at_least: int = 1, at_most: float = math.inf) -
 
 
 def positive(name: str, value: float) -> float:
-    """Return ``value`` if it is a positive finite number; TypeError if it is no number, ValueError if it is not positive."""
+    """Return ``value`` if it is a positive finite number; TypeError if it is no number, ValueError if it is
+    not positive.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a positive number, got {value!r}")
     if not 0 < value < float("inf"):
@@ -52,20 +60,28 @@ def one_of(name: str, value: Value, allowed: Iterable) -> Value:
 
 
 def tensor(name: str, value: torch.Tensor) -> torch.Tensor:
-    """Return ``value`` if it is a non-empty tensor of finite real numbers, else raise TypeError or ValueError."""
+    """Return ``value`` if it is a non-empty tensor of finite real numbers, else raise TypeError or
+    ValueError.
+    """
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
     if value.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
     if value.is_complex():
         raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
-    if value.is_floating_point() and not all(map(math.isfinite, value.detach().aminmax())):  # 10 x faster than isfinite(value)
-        raise ValueError(f"{name} must be finite, got {int((~torch.isfinite(value)).sum())} NaN or infinite entries")
+    if value.is_floating_point() and not all(
+        map(math.isfinite, value.detach().aminmax())
+    ):  # 10 x faster than isfinite(value)
+        raise ValueError(
+            f"{name} must be finite, got {int((~torch.isfinite(value)).sum())} NaN or infinite entries"
+        )
     return value
 
 
 def mapping(name: str, value: Mapping, at_least: int = 1) -> Mapping:
-    """Return ``value`` if it is a mapping with at least ``at_least`` entries, else raise TypeError or ValueError."""
+    """Return ``value`` if it is a mapping with at least ``at_least`` entries, else raise TypeError or
+    ValueError.
+    """
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
     if len(value) < at_least:
@@ -73,11 +89,14 @@ def mapping(name: str, value: Mapping, at_least: int = 1) -> Mapping:
     return value
 
 
-def numbers(name: str, value: ArrayLike, low: float = -math.inf, high: float = math.inf, length: int | None = None) -> np.ndarray:
-    """Return ``value``, numbers in a sequence, an array or a tensor, as a float64 array of finite numbers in [``low``, ``high``].
+def numbers(
+    name: str, value: ArrayLike, low: float = -math.inf, high: float = math.inf, length: int | None = None
+) -> np.ndarray:
+    """Return ``value``, numbers in a sequence, an array or a tensor, as a float64 array of finite numbers in
+    [``low``, ``high``].
 
-    Raises TypeError for anything else, ValueError if it is empty, not finite, out of range or not ``length`` numbers in a row.
-    """
+    Raises TypeError for anything else, ValueError if it is empty, not finite, out of range or not ``length``
+    numbers in a row."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().double().numpy()
     if isinstance(value, str | bytes | Mapping | set) or value is None:
@@ -90,7 +109,9 @@ def numbers(name: str, value: ArrayLike, low: float = -math.inf, high: float = m
         wanted = "must not be empty" if length is None else f"must be {length} numbers"
         raise ValueError(f"{name} {wanted}, got shape {array.shape}")
     if not np.isfinite(array).all() or array.min() < low or array.max() > high:
-        raise ValueError(f"{name} must hold finite numbers in [{low:g}, {high:g}], got {array.min():g} to {array.max():g}")
+        raise ValueError(
+            f"{name} must hold finite numbers in [{low:g}, {high:g}], got {array.min():g} to {array.max():g}"
+        )
     return array
 
 
@@ -103,7 +124,11 @@ def text(name: str, value: str) -> str:
 
 def labels(name: str, value: Sequence[str], length: int | None = None) -> list[str]:
     """Return ``value``, a sequence of ``length`` strings, as a list, else raise TypeError or ValueError."""
-    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(label, str) for label in value):
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not all(isinstance(label, str) for label in value)
+    ):
         raise TypeError(f"{name} must be a list of strings, got {value!r:.80}")
     if length is not None and len(value) != length:
         raise ValueError(f"{name} must have {length} entries, got {len(value)}")
@@ -111,11 +136,16 @@ def labels(name: str, value: Sequence[str], length: int | None = None) -> list[s
 
 
 def mask(name: str, value: torch.Tensor, shape: tuple[int, ...] | None = None) -> torch.Tensor:
-    """Return ``value`` if it is a non-empty bool tensor, of ``shape`` if one is given, else raise TypeError or ValueError."""
+    """Return ``value`` if it is a non-empty bool tensor, of ``shape`` if one is given, else raise TypeError
+    or ValueError.
+    """
     if not isinstance(value, torch.Tensor) or value.dtype != torch.bool:
         raise TypeError(f"{name} must be a bool tensor, got {getattr(value, 'dtype', type(value).__name__)}")
     if value.numel() == 0 or (shape is not None and value.shape != shape):
-        raise ValueError(f"{name} must have shape {'(n, ...)' if shape is None else tuple(shape)}, got {tuple(value.shape)}")
+        raise ValueError(
+            f"{name} must have shape {'(n, ...)' if shape is None else tuple(shape)}, got"
+            f" {tuple(value.shape)}"
+        )
     return value
 
 
@@ -148,7 +178,9 @@ def shaped(name: str, value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tens
 
 
 def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
-    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers themselves know."""
+    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers
+    themselves know.
+    """
     training = [(part, part.training) for part in model.modules()]
     try:
         with torch.inference_mode():
@@ -163,9 +195,13 @@ def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
 
 
 def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:
-    """Return ``value`` if it is a vector, of whole numbers if asked for, else raise TypeError or ValueError."""
+    """Return ``value`` if it is a vector, of whole numbers if asked for, else raise TypeError or
+    ValueError.
+    """
     if not isinstance(value, torch.Tensor) or value.is_complex():
-        raise TypeError(f"{name} must be a tensor of real numbers, got {getattr(value, 'dtype', type(value).__name__)}")
+        raise TypeError(
+            f"{name} must be a tensor of real numbers, got {getattr(value, 'dtype', type(value).__name__)}"
+        )
     if whole and (value.is_floating_point() or value.dtype == torch.bool):
         raise TypeError(f"{name} must hold whole numbers, got {value.dtype}")
     if value.ndim != 1:
@@ -174,17 +210,23 @@ def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:
 
 
 def sizes(name: str, shape: tuple[int, ...], dimensions: int | None = None) -> tuple[int, ...]:
-    """Return ``shape`` as a tuple of sizes of which a tensor can be made, else raise TypeError or ValueError."""
+    """Return ``shape`` as a tuple of sizes of which a tensor can be made, else raise TypeError or
+    ValueError.
+    """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name} must be a tuple of sizes, got {shape!r:.80}")
     sizes = tuple(count(f"a size in {name}", size, at_least=0, at_most=2**31) for size in shape)
     if not sizes or (dimensions is not None and len(sizes) != dimensions) or math.prod(sizes) > 2**31:
-        raise ValueError(f"{name} must have {dimensions or 'one or more'} sizes and at most 2**31 elements, got {sizes}")
+        raise ValueError(
+            f"{name} must have {dimensions or 'one or more'} sizes and at most 2**31 elements, got {sizes}"
+        )
     return sizes
 
 
 def whole_below(name: str, value: torch.Tensor, limit: int) -> torch.Tensor:
-    """Return ``value`` if it is a non-empty int64 tensor of numbers from 0 to ``limit - 1``, else raise TypeError or ValueError."""
+    """Return ``value`` if it is a non-empty int64 tensor of numbers from 0 to ``limit - 1``, else raise
+    TypeError or ValueError.
+    """
     if tensor(name, value).dtype != torch.int64:
         raise TypeError(f"{name} must be int64 numbers, got {value.dtype}")
     low, high = (int(end) for end in value.aminmax())

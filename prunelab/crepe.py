@@ -1,4 +1,6 @@
-"""CREPE, a pitch tracker that people use: the network, its pretrained weights, and how its outputs become a pitch."""
+"""CREPE, a pitch tracker that people use: the network, its pretrained weights, and how its outputs become a
+pitch.
+"""
 
 import math
 import warnings
@@ -14,7 +16,8 @@ from prunelab import arguments
 from prunelab.data import DATA, load_weights
 from prunelab.progress import progress
 
-# torch pads an even kernel by one more zero on the right, as the published network does, and warns that this takes a copy
+# torch pads an even kernel by one more zero on the right, as the published network does, and warns that this
+# takes a copy
 warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
 FOLDER = DATA / "crepe"
 RATE = 16_000  # samples per second
@@ -27,11 +30,12 @@ FILTERS = (128, 16, 16, 16, 32, 64)  # of "tiny", the smallest of the five publi
 
 
 class Crepe(nn.Sequential):
-    """CREPE "tiny": input ``(N, 1024)``, one frame at 16 kHz each; output ``(N, 360)``, the probability of each pitch.
+    """CREPE "tiny": input ``(N, 1024)``, one frame at 16 kHz each; output ``(N, 360)``, the probability of
+    each pitch.
 
-    Six times convolution over time, ReLU, BatchNorm, max pooling by 2, then one Linear and a sigmoid. Time is the width of images
-    of height 1. ``filters`` are the widths of the six convolutions. Frames have mean 0 and variance 1 (``normalise``). 486,552
-    parameters, 485,376 of them weights; 36,792,320 MACs per frame.
+    Six times convolution over time, ReLU, BatchNorm, max pooling by 2, then one Linear and a sigmoid. Time is
+    the width of images of height 1. ``filters`` are the widths of the six convolutions. Frames have mean 0
+    and variance 1 (``normalise``). 486,552 parameters, 485,376 of them weights; 36,792,320 MACs per frame.
 
     Raises TypeError or ValueError unless ``filters`` are six positive integers.
     Source: Kim, Salamon, Li and Bello, arXiv 1802.06182; notebook 09.2.
@@ -51,23 +55,28 @@ class Crepe(nn.Sequential):
             layers[f"pool{i}"] = nn.MaxPool2d((1, 2))
             channels = width
         positions = FRAME // 4 // 2 ** len(filters)
-        layers |= {"flatten": nn.Flatten(), "fc": nn.Linear(channels * positions, BINS), "sigmoid": nn.Sigmoid()}
+        layers |= {
+            "flatten": nn.Flatten(),
+            "fc": nn.Linear(channels * positions, BINS),
+            "sigmoid": nn.Sigmoid(),
+        }
         super().__init__(layers)
 
 
 def load_crepe(folder: Path | str = FOLDER) -> Crepe:
-    """Return the pretrained "tiny" network in eval mode; ``crepe-tiny.json`` says where its weights come from.
+    """Return the pretrained "tiny" network in eval mode; ``crepe-tiny.json`` says where its weights come
+    from.
 
-    Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum are named.
-    Source: ``scripts/crepe.py``; notebook 09.2.
-    """
+    Raises FileNotFoundError for a missing file and ValueError for an altered one; the file and its checksum
+    are named. Source: ``scripts/crepe.py``; notebook 09.2."""
     model = Crepe()
     model.load_state_dict(load_weights(arguments.path("folder", folder) / "crepe-tiny.safetensors"))
     return model.eval()
 
 
 def normalise(frames: torch.Tensor) -> torch.Tensor:
-    """Return ``frames`` ``(N, 1024)`` with mean 0 and standard deviation 1 each, as the network expects them; silence stays 0.
+    """Return ``frames`` ``(N, 1024)`` with mean 0 and standard deviation 1 each, as the network expects them;
+    silence stays 0.
 
     Raises TypeError or ValueError if ``frames`` is no such tensor. Source: notebook 09.2.
     """
@@ -77,11 +86,12 @@ def normalise(frames: torch.Tensor) -> torch.Tensor:
 
 
 def decode(outputs: torch.Tensor) -> torch.Tensor:
-    """Return the pitch ``(N,)`` in cents above 10 Hz of ``outputs`` ``(N, 360)``: a weighted mean around the highest bin.
+    """Return the pitch ``(N,)`` in cents above 10 Hz of ``outputs`` ``(N, 360)``: a weighted mean around the
+    highest bin.
 
-    Raises TypeError or ValueError if ``outputs`` is no such tensor or has a negative entry. Source: arXiv 1802.06182 (the published
-    programme restricts the paper's weighted mean to these nine bins); notebook 09.2.
-    """
+    Raises TypeError or ValueError if ``outputs`` is no such tensor or has a negative entry. Source: arXiv
+    1802.06182 (the published programme restricts the paper's weighted mean to these nine bins); notebook
+    09.2."""
     _shaped("outputs", outputs, BINS)
     if outputs.min() < 0:
         raise ValueError(f"outputs must not be negative, got {outputs.min():.3g}")
@@ -92,7 +102,8 @@ def decode(outputs: torch.Tensor) -> torch.Tensor:
 
 
 def to_hertz(cents: torch.Tensor) -> torch.Tensor:
-    """Return the frequency in hertz of a pitch in cents above 10 Hz: 1,200 cents are an octave. Raises as ``arguments.tensor``.
+    """Return the frequency in hertz of a pitch in cents above 10 Hz: 1,200 cents are an octave. Raises as
+    ``arguments.tensor``.
 
     Source: arXiv 1802.06182; notebook 09.2.
     """
@@ -100,17 +111,23 @@ def to_hertz(cents: torch.Tensor) -> torch.Tensor:
 
 
 def distil(
-    model: nn.Module, frames: torch.Tensor, targets: torch.Tensor, *, epochs: int, lr: float = 0.002, seed: int = 0
+    model: nn.Module,
+    frames: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    epochs: int,
+    lr: float = 0.002,
+    seed: int = 0,
 ) -> list[float]:
-    """Train ``model`` in place to answer ``targets`` ``(N, 360)``, a teacher's for ``frames`` ``(N, 1024)``. No label is needed.
+    """Train ``model`` in place to answer ``targets`` ``(N, 360)``, a teacher's for ``frames`` ``(N, 1024)``.
+    No label is needed.
 
-    Adam, batches of 16, cosine learning rate from ``lr`` to 0; the loss is the binary cross-entropy, summed over the 360 outputs.
-    ``seed`` fixes the order; torch's global random state is left as it was. Returns the mean loss of each epoch and leaves the
-    model in eval mode.
+    Adam, batches of 16, cosine learning rate from ``lr`` to 0; the loss is the binary cross-entropy, summed
+    over the 360 outputs. ``seed`` fixes the order; torch's global random state is left as it was. Returns the
+    mean loss of each epoch and leaves the model in eval mode.
 
-    Raises TypeError or ValueError for a bad argument before anything is changed. Source: Hinton, Vinyals and Dean,
-    arXiv 1503.02531; notebook 09.2.
-    """
+    Raises TypeError or ValueError for a bad argument before anything is changed. Source: Hinton, Vinyals and
+    Dean, arXiv 1503.02531; notebook 09.2."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     _shaped("frames", frames, FRAME)
@@ -141,10 +158,11 @@ def distil(
 
 @torch.inference_mode()
 def outputs(model: nn.Module, frames: torch.Tensor) -> torch.Tensor:
-    """Return what ``model`` answers to ``frames`` ``(N, 1024)``, ``(N, 360)``, in eval mode and in batches; the mode is restored.
+    """Return what ``model`` answers to ``frames`` ``(N, 1024)``, ``(N, 360)``, in eval mode and in batches;
+    the mode is restored.
 
-    Raises TypeError or ValueError for a model that is no module or frames of another shape. Source: notebook 09.2.
-    """
+    Raises TypeError or ValueError for a model that is no module or frames of another shape. Source: notebook
+    09.2."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     _shaped("frames", frames, FRAME)
@@ -158,14 +176,18 @@ def outputs(model: nn.Module, frames: torch.Tensor) -> torch.Tensor:
 
 
 def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
-    """Return the raw pitch accuracy in percent: the part of the frames whose decoded pitch is within 50 cents of the true one.
+    """Return the raw pitch accuracy in percent: the part of the frames whose decoded pitch is within 50 cents
+    of the true one.
 
-    ``dataset`` holds frames ``(N, 1024)`` and their pitches ``(N,)`` in cents above 10 Hz, as ``prunelab.tones`` makes them.
+    ``dataset`` holds frames ``(N, 1024)`` and their pitches ``(N,)`` in cents above 10 Hz, as
+    ``prunelab.tones`` makes them.
 
     Raises TypeError or ValueError for another model or dataset. Source: arXiv 1802.06182; notebook 09.2.
     """
     if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2 or dataset.tensors[1].ndim != 1:
-        raise TypeError(f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}")
+        raise TypeError(
+            f"dataset must be a TensorDataset of frames and pitches, got {type(dataset).__name__}"
+        )
     _shaped("the frames of the dataset", dataset.tensors[0], FRAME)
     frames, cents = dataset.tensors
     _shaped("the frames of dataset", frames, FRAME)
@@ -175,4 +197,6 @@ def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:
 def _shaped(name: str, value: torch.Tensor, columns: int) -> None:
     arguments.tensor(name, value)
     if value.ndim != 2 or value.shape[1] != columns or not value.is_floating_point():
-        raise ValueError(f"{name} must be float of shape (N, {columns}), got {value.dtype} {tuple(value.shape)}")
+        raise ValueError(
+            f"{name} must be float of shape (N, {columns}), got {value.dtype} {tuple(value.shape)}"
+        )

@@ -30,19 +30,24 @@ class Mnist(NamedTuple):
 def load_mnist(folder: Path | str = DATA / "mnist") -> Mnist:
     """Return MNIST as ``.train`` (55,000), ``.valid`` (5,000, a fixed random split) and ``.test`` (10,000).
 
-    Each split is a ``TensorDataset`` of images ``(N, 1, 28, 28)`` float32, normalised with mean 0.1307 and standard deviation
-    0.3081, and labels ``(N,)`` int64.
+    Each split is a ``TensorDataset`` of images ``(N, 1, 28, 28)`` float32, normalised with mean 0.1307 and
+    standard deviation 0.3081, and labels ``(N,)`` int64.
 
-    Raises FileNotFoundError if one of the four files (or SHA256SUMS) is missing and ValueError if one is truncated or altered;
-    both name the file and the checksum it should have.
+    Raises FileNotFoundError if one of the four files (or SHA256SUMS) is missing and ValueError if one is
+    truncated or altered; both name the file and the checksum it should have.
 
     Source: LeCun, Cortes and Burges, the MNIST database; used from notebook 00 on.
     """
     folder = arguments.path("folder", folder)
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
-        raise FileNotFoundError(f"{sums} is missing: it lists the checksums of the MNIST files; restore it with git")
-    expected = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines() if line.strip())}
+        raise FileNotFoundError(
+            f"{sums} is missing: it lists the checksums of the MNIST files; restore it with git"
+        )
+    expected = {
+        name: digest
+        for digest, name in (line.split() for line in sums.read_text().splitlines() if line.strip())
+    }
     train_images, train_labels, test_images, test_labels = (
         _read_idx(folder / f"{name}.gz", expected)
         for name in (
@@ -61,11 +66,11 @@ def load_mnist(folder: Path | str = DATA / "mnist") -> Mnist:
 
 
 def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
-    """Return the tensors of the safetensors file ``path``, after comparing it with the checksum in the JSON file beside it.
+    """Return the tensors of the safetensors file ``path``, after comparing it with the checksum in the JSON
+    file beside it.
 
-    Raises FileNotFoundError if one of the two is missing and ValueError if the weights are truncated or altered; the file and its
-    checksum are named. Source: notebook 00.
-    """
+    Raises FileNotFoundError if one of the two is missing and ValueError if the weights are truncated or
+    altered; the file and its checksum are named. Source: notebook 00."""
     path = arguments.path("path", path)
     if not path.name:
         raise ValueError(f"path must name a file, got {str(path)!r}")
@@ -76,7 +81,9 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     expected, raw = json.loads(card.read_text())["sha256"], path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
     if found != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
+        raise ValueError(
+            f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git"
+        )
     return load(raw)
 
 
@@ -89,12 +96,21 @@ def _read_idx(path: Path, expected: dict[str, str]) -> torch.Tensor:
     if path.name not in expected:
         raise ValueError(f"{path.parent / 'SHA256SUMS'} does not list {path.name}; restore it with git")
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing (expected sha256 {expected[path.name]}); restore it with git")
+        raise FileNotFoundError(
+            f"{path} is missing (expected sha256 {expected[path.name]}); restore it with git"
+        )
     raw = path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
     if found != expected[path.name]:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected[path.name]}; restore it with git")
+        raise ValueError(
+            f"{path} is truncated or altered: sha256 is {found}, expected {expected[path.name]}; restore it"
+            " with git"
+        )
     raw = gzip.decompress(raw)
-    dimensions = raw[3]  # IDX: two zero bytes, the type (8 = unsigned byte), the rank, then each dimension as big-endian int32
+    dimensions = raw[
+        3
+    ]  # IDX: two zero bytes, the type (8 = unsigned byte), the rank, then each dimension as big-endian int32
     shape = [int.from_bytes(raw[4 + 4 * d : 8 + 4 * d], "big") for d in range(dimensions)]
-    return torch.frombuffer(bytearray(raw), dtype=torch.uint8, offset=4 + 4 * dimensions, count=math.prod(shape)).view(shape)
+    return torch.frombuffer(
+        bytearray(raw), dtype=torch.uint8, offset=4 + 4 * dimensions, count=math.prod(shape)
+    ).view(shape)

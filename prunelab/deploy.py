@@ -13,14 +13,14 @@ ROUNDS = 15
 
 
 def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
-    """Return ``model`` as the bytes of an ONNX file, traced in eval mode on ``example_input`` ``(batch, ...)``; its batch is fixed.
+    """Return ``model`` as the bytes of an ONNX file, traced in eval mode on ``example_input`` ``(batch,
+    ...)``; its batch is fixed.
 
-    The exporter writes into every node the source lines it came from, with this machine's paths. They are left out, so that the
-    same model is the same bytes everywhere.
+    The exporter writes into every node the source lines it came from, with this machine's paths. They are
+    left out, so that the same model is the same bytes everywhere.
 
-    Raises TypeError or ValueError if ``model`` is no module, ``example_input`` no tensor, or the model cannot be exported.
-    Source: notebook 09.2.
-    """
+    Raises TypeError or ValueError if ``model`` is no module, ``example_input`` no tensor, or the model cannot
+    be exported. Source: notebook 09.2."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     arguments.tensor("example_input", example_input)
@@ -62,14 +62,17 @@ def session(onnx: bytes):
 
 
 def run_onnx(onnx: bytes, inputs: torch.Tensor) -> torch.Tensor:
-    """Return what the network in ``onnx`` answers to ``inputs``. Raises as ``session``. Source: notebook 09.2."""
+    """Return what the network in ``onnx`` answers to ``inputs``. Raises as ``session``. Source: notebook
+    09.2.
+    """
     arguments.tensor("inputs", inputs)
     running = session(onnx)
     return torch.from_numpy(running.run(None, {running.get_inputs()[0].name: inputs.numpy()})[0])
 
 
 def onnx_seconds(onnx: bytes, inputs: torch.Tensor) -> float:
-    """Return the median seconds of one pass of ``inputs`` through ONNX Runtime, of 15, on one thread. Raises as ``session``.
+    """Return the median seconds of one pass of ``inputs`` through ONNX Runtime, of 15, on one thread. Raises
+    as ``session``.
 
     Source: notebook 09.2.
     """

@@ -10,17 +10,18 @@ from prunelab.masks import apply_masks, mask_model, prunable
 
 
 def regrow(weight: torch.Tensor, mask: torch.Tensor, growth: torch.Tensor, share: float) -> torch.Tensor:
-    """Return a mask with as many entries kept as ``mask``: of the ``k`` kept weights the ``round(share * k)`` smallest are dropped,
-    and as many connections with the largest ``growth`` come in their place.
+    """Return a mask with as many entries kept as ``mask``: of the ``k`` kept weights the ``round(share * k)``
+    smallest are dropped, and as many connections with the largest ``growth`` come in their place.
 
-    ``weight``, ``mask`` (bool, ``True`` = kept) and ``growth`` have one shape. ``growth`` is the size of the loss's gradient for
-    Rigging the lottery, random numbers for Sparse Evolutionary Training. A connection that was dropped a moment ago is a candidate
-    like any other. Among equal values the earlier position is dropped first, and grown first. No argument is changed: a connection
-    that is new must start at zero, which it does where ``mask`` was applied to the weight before.
+    ``weight``, ``mask`` (bool, ``True`` = kept) and ``growth`` have one shape. ``growth`` is the size of the
+    loss's gradient for Rigging the lottery, random numbers for Sparse Evolutionary Training. A connection
+    that was dropped a moment ago is a candidate like any other. Among equal values the earlier position is
+    dropped first, and grown first. No argument is changed: a connection that is new must start at zero, which
+    it does where ``mask`` was applied to the weight before.
 
-    Raises TypeError or ValueError for tensors that are not finite or differ in shape, a mask that is not bool, or a ``share``
-    outside [0, 1]. Source: Evci et al., arXiv 1911.11134; Mocanu et al., arXiv 1707.04780; notebook 04.3.
-    """
+    Raises TypeError or ValueError for tensors that are not finite or differ in shape, a mask that is not
+    bool, or a ``share`` outside [0, 1]. Source: Evci et al., arXiv 1911.11134; Mocanu et al., arXiv
+    1707.04780; notebook 04.3."""
     arguments.tensor("weight", weight)
     arguments.tensor("growth", growth)
     share = arguments.fraction("share", share)
@@ -28,7 +29,9 @@ def regrow(weight: torch.Tensor, mask: torch.Tensor, growth: torch.Tensor, share
         raise TypeError(f"mask must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}")
     for name, value in (("mask", mask), ("growth", growth)):
         if value.shape != weight.shape:
-            raise ValueError(f"{name} must have the shape of weight, {tuple(weight.shape)}, got {tuple(value.shape)}")
+            raise ValueError(
+                f"{name} must have the shape of weight, {tuple(weight.shape)}, got {tuple(value.shape)}"
+            )
     new = mask.flatten().clone()
     kept = new.nonzero().squeeze(1)
     count = round(share * len(kept))
@@ -38,14 +41,18 @@ def regrow(weight: torch.Tensor, mask: torch.Tensor, growth: torch.Tensor, share
     return new.view(mask.shape)
 
 
-def gradual(sparsity_at: Callable[[int], float], every: int) -> tuple[dict[str, torch.Tensor], Callable[[nn.Module, int], None]]:
-    """Return ``(masks, on_step)`` for ``training.train``: every ``every`` steps the masks are set to ``sparsity_at(step)``.
+def gradual(
+    sparsity_at: Callable[[int], float], every: int
+) -> tuple[dict[str, torch.Tensor], Callable[[nn.Module, int], None]]:
+    """Return ``(masks, on_step)`` for ``training.train``: every ``every`` steps the masks are set to
+    ``sparsity_at(step)``.
 
-    All prunable weights are ranked together by magnitude. What was pruned is zero, hence ranks last and stays pruned. ``masks`` is
-    empty at first and holds the masks of the last update after training: ``train(model, dataset, masks=masks, on_step=on_step)``.
+    All prunable weights are ranked together by magnitude. What was pruned is zero, hence ranks last and stays
+    pruned. ``masks`` is empty at first and holds the masks of the last update after training: ``train(model,
+    dataset, masks=masks, on_step=on_step)``.
 
-    Raises TypeError if ``sparsity_at`` is no function, TypeError or ValueError for ``every`` below 1; ``on_step`` raises as
-    ``masks.mask_model`` does. Source: Zhu and Gupta, arXiv 1710.01878; notebook 04.3.
+    Raises TypeError if ``sparsity_at`` is no function, TypeError or ValueError for ``every`` below 1;
+    ``on_step`` raises as ``masks.mask_model`` does. Source: Zhu and Gupta, arXiv 1710.01878; notebook 04.3.
     """
     if not callable(sparsity_at):
         raise TypeError(f"sparsity_at must be a function from a step to a sparsity, got {sparsity_at!r}")

@@ -20,7 +20,8 @@ REPAIR = "run `make lab` again in the course's folder: it mends what is missing"
 
 
 def requirements() -> list[Requirement]:
-    """Return what the course needs installed: the dependencies in ``pyproject.toml``, without the extras for testing and teaching.
+    """Return what the course needs installed: the dependencies in ``pyproject.toml``, without the extras for
+    testing and teaching.
 
     Source: notebook 00.
     """
@@ -29,7 +30,8 @@ def requirements() -> list[Requirement]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages the course is built on, by name; "missing" where there is none.
+    """Return the versions of Python and of the packages the course is built on, by name; "missing" where
+    there is none.
 
     Source: notebook 00.
     """
@@ -46,7 +48,8 @@ def problems(data: Path | str = DATA) -> list[str]:
     """Return what is wrong with the set-up, one sentence each; an empty list means that all is in place.
 
     Looked at: every package and its version, the files of MNIST and every checkpoint (present, and unaltered
-    by their checksums) in the folder ``data``, and the number of threads. Nothing is changed and nothing is downloaded.
+    by their checksums) in the folder ``data``, and the number of threads. Nothing is changed and nothing is
+    downloaded.
 
     Source: notebook 00.
     """
@@ -60,8 +63,13 @@ def problems(data: Path | str = DATA) -> list[str]:
         if version == "missing":
             found.append(f"The package {requirement.name} is not installed; {REPAIR}.")
         elif not requirement.specifier.contains(Version(version), prereleases=True):
-            found.append(f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}.")
-    attempts: list[Callable[[], object]] = [partial(load_mnist, data / "mnist"), partial(load_text, data / "text")]
+            found.append(
+                f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}."
+            )
+    attempts: list[Callable[[], object]] = [
+        partial(load_mnist, data / "mnist"),
+        partial(load_text, data / "text"),
+    ]
     stored = [*product(MODELS, SEEDS), *product(DECODERS, DECODER_SEEDS)]
     attempts += [partial(load_pretrained, name, seed, data / "checkpoints") for name, seed in stored]
     for attempt in attempts:
@@ -72,6 +80,7 @@ def problems(data: Path | str = DATA) -> list[str]:
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads is not None and threads.isdigit() and int(threads) > (os.cpu_count() or 1):
         found.append(
-            f"OMP_NUM_THREADS asks for {threads} threads, this machine has {os.cpu_count()} cores, so all will be slow; unset it."
+            f"OMP_NUM_THREADS asks for {threads} threads, this machine has {os.cpu_count()} cores, so all"
+            " will be slow; unset it."
         )
     return found

@@ -14,14 +14,16 @@ from prunelab.surgery import remove_filters
 
 
 class Fused(nn.Module):
-    """``model`` for inference: its weights repacked for this processor, and each convolution computed together with its ReLU.
+    """``model`` for inference: its weights repacked for this processor, and each convolution computed
+    together with its ReLU.
 
-    Between the layers the channels lie in blocks as wide as the vector unit, so that convolutions and pooling read whole vectors.
-    Input as for ``model``; it is made for inputs of the shape of ``example_input`` ``(N, ...)``, and a copy: later changes of
-    ``model`` do not reach it. It neither trains nor saves. torch.jit does it, without a compiler; torch.compile needs one.
+    Between the layers the channels lie in blocks as wide as the vector unit, so that convolutions and pooling
+    read whole vectors. Input as for ``model``; it is made for inputs of the shape of ``example_input`` ``(N,
+    ...)``, and a copy: later changes of ``model`` do not reach it. It neither trains nor saves. torch.jit
+    does it, without a compiler; torch.compile needs one.
 
-    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` is no tensor that it takes. Source: notebook 04.2.
-    """
+    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` is no tensor that it takes.
+    Source: notebook 04.2."""
 
     def __init__(self, model: nn.Module, example_input: torch.Tensor):
         super().__init__()
@@ -30,11 +32,15 @@ class Fused(nn.Module):
         arguments.tensor("example_input", example_input)
         try:
             with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
+                warnings.simplefilter(
+                    "ignore"
+                )  # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
                 traced = torch.jit.trace(copy.deepcopy(model).eval(), example_input)
                 fused = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         except RuntimeError as error:
-            raise ValueError(f"example_input must be an input of the model, got {tuple(example_input.shape)}: {error}") from error
+            raise ValueError(
+                f"example_input must be an input of the model, got {tuple(example_input.shape)}: {error}"
+            ) from error
         self.__dict__["_fused"] = fused  # no submodule: what is frozen has no mode to switch
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -48,15 +54,15 @@ def latency_by_count(
     example_input: torch.Tensor,
     form: Callable[[nn.Module], nn.Module] | None = None,
 ) -> dict[int, float]:
-    """Return {count: seconds}: the median time of one pass of ``example_input`` with ``count`` filters left in the layer of the
-    weight ``name``, for each of ``counts``.
+    """Return {count: seconds}: the median time of one pass of ``example_input`` with ``count`` filters left
+    in the layer of the weight ``name``, for each of ``counts``.
 
-    Which filters stay does not matter to the clock; the first ones do. ``form(model)`` is what is timed if it is given, such as
-    ``lambda m: Fused(m, example_input)``. About a third of a second for each count; the counts take turns.
+    Which filters stay does not matter to the clock; the first ones do. ``form(model)`` is what is timed if it
+    is given, such as ``lambda m: Fused(m, example_input)``. About a third of a second for each count; the
+    counts take turns.
 
-    Raises TypeError or ValueError for an unknown name, a count outside 1 to the number of filters, or as ``remove_filters`` and
-    ``measure.latencies`` do. Source: notebook 04.2.
-    """
+    Raises TypeError or ValueError for an unknown name, a count outside 1 to the number of filters, or as
+    ``remove_filters`` and ``measure.latencies`` do. Source: notebook 04.2."""
     if form is not None and not callable(form):
         raise TypeError(f"form must be a function of a model, got {form!r}")
     if not isinstance(counts, Iterable) or isinstance(counts, str | Mapping | torch.Tensor):
@@ -69,7 +75,9 @@ def latency_by_count(
     counts = list(counts)
     for count in counts:
         if arguments.count("a value in counts", count) > filters:
-            raise ValueError(f"a value in counts must be at most {filters}, the filters of {name}, got {count}")
+            raise ValueError(
+                f"a value in counts must be at most {filters}, the filters of {name}, got {count}"
+            )
         kept = torch.arange(filters) < count
         small = remove_filters(model, {name: kept.view(-1, *[1] * (weights[name].ndim - 1))})
         models[str(count)] = small if form is None else form(small)
@@ -81,15 +89,16 @@ def latency_by_count(
 
 
 def cheap_count(kept: int, table: Mapping[int, float], reach: float = 0.3, slack: float = 0.05) -> int:
-    """Return the number of filters to keep instead of ``kept``: of the counts in ``table`` that differ from it by at most the
-    fraction ``reach``, the largest that takes at most ``1 + slack`` times as long as the fastest of them.
+    """Return the number of filters to keep instead of ``kept``: of the counts in ``table`` that differ from
+    it by at most the fraction ``reach``, the largest that takes at most ``1 + slack`` times as long as the
+    fastest of them.
 
-    ``table`` is {count: seconds} as from ``latency_by_count``. Where vectors hold eight numbers, ten filters take about as long as
-    sixteen, and eight are the better choice. ``slack`` is what the clock cannot tell apart.
+    ``table`` is {count: seconds} as from ``latency_by_count``. Where vectors hold eight numbers, ten filters
+    take about as long as sixteen, and eight are the better choice. ``slack`` is what the clock cannot tell
+    apart.
 
-    Raises TypeError or ValueError for a ``kept`` below 1, fractions outside [0, 1], times that are not positive, or a table without
-    a count in reach. Source: notebook 04.2.
-    """
+    Raises TypeError or ValueError for a ``kept`` below 1, fractions outside [0, 1], times that are not
+    positive, or a table without a count in reach. Source: notebook 04.2."""
     arguments.count("kept", kept)
     reach, slack = arguments.fraction("reach", reach), arguments.fraction("slack", slack)
     if not isinstance(table, Mapping):

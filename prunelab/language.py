@@ -1,4 +1,6 @@
-"""A character-level decoder, small enough to see whole: training, bits per character, generation with and without a cache."""
+"""A character-level decoder, small enough to see whole: training, bits per character, generation with and
+without a cache.
+"""
 
 import math
 
@@ -16,11 +18,11 @@ VOCABULARY = 85  # distinct characters of ``load_text``
 
 
 class Attention(nn.Module):
-    """Causal self-attention of ``heads`` heads, each ``head_width`` numbers wide; ``(N, T, width)`` to ``(N, T, width)``.
+    """Causal self-attention of ``heads`` heads, each ``head_width`` numbers wide; ``(N, T, width)`` to ``(N,
+    T, width)``.
 
-    Head ``h`` owns rows ``h * head_width`` to ``(h + 1) * head_width`` of ``query``, ``key`` and ``value`` and the same columns of
-    ``out``. Source: Vaswani et al., arXiv 1706.03762; notebook 10.1.
-    """
+    Head ``h`` owns rows ``h * head_width`` to ``(h + 1) * head_width`` of ``query``, ``key`` and ``value``
+    and the same columns of ``out``. Source: Vaswani et al., arXiv 1706.03762; notebook 10.1."""
 
     def __init__(self, width: int, heads: int, head_width: int):
         super().__init__()
@@ -31,7 +33,10 @@ class Attention(nn.Module):
         self.out = nn.Linear(heads * head_width, width)
 
     def forward(self, x: torch.Tensor, past: list[torch.Tensor] | None = None) -> torch.Tensor:
-        q, k, v = (layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        q, k, v = (
+            layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
         seen = 0
         if past is not None:  # a cache of the keys and values of the characters before x
             if past:
@@ -49,7 +54,9 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer of the decoder: attention, then a GELU MLP, each behind a LayerNorm and added to what came in."""
+    """One layer of the decoder: attention, then a GELU MLP, each behind a LayerNorm and added to what came
+    in.
+    """
 
     def __init__(self, width: int, heads: int, head_width: int, hidden: int):
         super().__init__()
@@ -66,18 +73,20 @@ class Block(nn.Module):
 
 
 class Decoder(nn.Module):
-    """``layers`` blocks between an embedding of characters and positions and a head: ``(N, T)`` int64 to logits ``(N, T, 85)``.
+    """``layers`` blocks between an embedding of characters and positions and a head: ``(N, T)`` int64 to
+    logits ``(N, T, 85)``.
 
-    ``T`` is at most 128. The defaults have 831,573 parameters, 786,432 of them weights of the blocks. ``cache`` is a list of one
-    empty list per block, in which a call leaves keys and values for the next. Source: arXiv 1706.03762; notebook 10.1.
-    """
+    ``T`` is at most 128. The defaults have 831,573 parameters, 786,432 of them weights of the blocks.
+    ``cache`` is a list of one empty list per block, in which a call leaves keys and values for the next.
+    Source: arXiv 1706.03762; notebook 10.1."""
 
     def __init__(self, layers: int = 4, width: int = 128, heads: int = 4, hidden: int | None = None):
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, width)
         self.position = nn.Embedding(CONTEXT, width)
         self.blocks = nn.ModuleList(
-            Block(width, heads, width // heads, 4 * width if hidden is None else hidden) for _ in range(layers)
+            Block(width, heads, width // heads, 4 * width if hidden is None else hidden)
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, VOCABULARY)
@@ -100,15 +109,16 @@ def train_decoder(
     masks: dict[str, torch.Tensor] | None = None,
     seed: int = 0,
 ) -> list[float]:
-    """Train ``model`` in place to predict the next character of ``numbers`` ``(N,)``; return the loss of each step, in bits.
+    """Train ``model`` in place to predict the next character of ``numbers`` ``(N,)``; return the loss of each
+    step, in bits.
 
-    AdamW (betas 0.9 and 0.95, weight decay 0.1), gradients clipped at norm 1. The learning rate rises to ``lr`` over the first 100
-    steps, or a tenth of them if that is less, and falls along a cosine to 0. A step reads ``batch_size`` windows of 128 characters
-    at random places, drawn with ``seed``. ``masks`` are applied before the first step and after each. Eval mode at the end.
+    AdamW (betas 0.9 and 0.95, weight decay 0.1), gradients clipped at norm 1. The learning rate rises to
+    ``lr`` over the first 100 steps, or a tenth of them if that is less, and falls along a cosine to 0. A step
+    reads ``batch_size`` windows of 128 characters at random places, drawn with ``seed``. ``masks`` are
+    applied before the first step and after each. Eval mode at the end.
 
-    Raises ValueError or TypeError for a bad argument before anything is changed, FloatingPointError when the loss becomes NaN.
-    Source: Loshchilov and Hutter, arXiv 1711.05101; notebook 10.1.
-    """
+    Raises ValueError or TypeError for a bad argument before anything is changed, FloatingPointError when the
+    loss becomes NaN. Source: Loshchilov and Hutter, arXiv 1711.05101; notebook 10.1."""
     check_stream(model, numbers)
     arguments.count("steps", steps, at_least=0)
     arguments.positive("lr", lr)
@@ -133,17 +143,21 @@ def train_decoder(
             history.append(float(loss.detach()) / math.log(2))
             bar.update()
             if math.isnan(history[-1]):
-                raise FloatingPointError(f"the training loss became NaN in step {step + 1}; try a smaller lr than {lr}")
+                raise FloatingPointError(
+                    f"the training loss became NaN in step {step + 1}; try a smaller lr than {lr}"
+                )
     model.eval()
     return history
 
 
 @torch.inference_mode()
 def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int = 32) -> float:
-    """Return the mean of ``-log2 p(next character)`` over ``numbers`` ``(N,)``, read in windows of 128 side by side.
+    """Return the mean of ``-log2 p(next character)`` over ``numbers`` ``(N,)``, read in windows of 128 side
+    by side.
 
-    The first character of all is given and the last ``(N - 1) % 128`` are left out; a character is predicted from those of its
-    window before it, 1 to 128 of them. The model is used in eval mode and its own mode is left as it was.
+    The first character of all is given and the last ``(N - 1) % 128`` are left out; a character is predicted
+    from those of its window before it, 1 to 128 of them. The model is used in eval mode and its own mode is
+    left as it was.
 
     Raises TypeError or ValueError for bad numbers. Source: notebook 10.1.
     """
@@ -153,7 +167,9 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
     model.eval()
     try:
         total = sum(
-            float(F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"))
+            float(
+                F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
+            )
             for batch in windows.split(batch_size)
         )
     finally:
@@ -164,13 +180,20 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
 
 @torch.inference_mode()
 def generate(
-    model: nn.Module, prompt: torch.Tensor, length: int, *, temperature: float = 1.0, cached: bool = True, seed: int = 0
+    model: nn.Module,
+    prompt: torch.Tensor,
+    length: int,
+    *,
+    temperature: float = 1.0,
+    cached: bool = True,
+    seed: int = 0,
 ) -> torch.Tensor:
     """Return ``length`` characters drawn one after another behind ``prompt`` ``(T,)``; int64 ``(length,)``.
 
-    Each is drawn from the model's prediction with logits divided by ``temperature``; ``seed`` fixes the draws. At most the last 128
-    characters are read. With ``cached=True`` every block keeps its keys and values, so a step reads one character; when 128 places
-    are used up, the last 64 characters are read afresh. With ``cached=False`` each step reads everything again.
+    Each is drawn from the model's prediction with logits divided by ``temperature``; ``seed`` fixes the
+    draws. At most the last 128 characters are read. With ``cached=True`` every block keeps its keys and
+    values, so a step reads one character; when 128 places are used up, the last 64 characters are read
+    afresh. With ``cached=False`` each step reads everything again.
 
     Raises TypeError or ValueError for a bad prompt or number. Source: notebook 10.2.
     """
@@ -197,17 +220,23 @@ def generate(
 
 
 def block_names(model: nn.Module) -> list[list[str]]:
-    """Return the names of the weights of each block of a ``Decoder``, front to back: six matrices a block. Source: notebook 10.1.
+    """Return the names of the weights of each block of a ``Decoder``, front to back: six matrices a block.
+    Source: notebook 10.1.
 
     Raises TypeError if ``model`` is no ``Decoder``.
     """
     if not isinstance(model, Decoder):
         raise TypeError(f"model must be a Decoder, got {type(model).__name__}")
-    return [[name for name in prunable(model) if name.startswith(f"blocks.{i}.")] for i in range(len(model.blocks))]
+    return [
+        [name for name in prunable(model) if name.startswith(f"blocks.{i}.")]
+        for i in range(len(model.blocks))
+    ]
 
 
 def check_stream(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
-    """Return ``numbers`` if ``model`` can read a window of 128 characters and the next one from them; else raise."""
+    """Return ``numbers`` if ``model`` can read a window of 128 characters and the next one from them; else
+    raise.
+    """
     arguments.module("model", model)
     arguments.whole_below("numbers", numbers, VOCABULARY)
     if numbers.ndim != 1 or len(numbers) <= CONTEXT:

@@ -12,27 +12,32 @@ SCOPES = ("layer", "global", "output")
 
 
 def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the model's weights by parameter name: those of Linear and Conv2d layers, in order; no bias, no BatchNorm.
+    """Return the model's weights by parameter name: those of Linear and Conv2d layers, in order; no bias, no
+    BatchNorm.
 
     Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    weights = {f"{name}.weight".lstrip("."): m.weight for name, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
+    weights = {
+        f"{name}.weight".lstrip("."): m.weight
+        for name, m in model.named_modules()
+        if isinstance(m, nn.Linear | nn.Conv2d)
+    }
     if not weights:
         raise ValueError(f"model must have a Linear or Conv2d layer, got {type(model).__name__} without one")
     return weights
 
 
 def keep_top(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """Return a bool mask of the shape of ``scores``, ``True`` = kept, with exactly ``round(sparsity * n)`` entries pruned.
+    """Return a bool mask of the shape of ``scores``, ``True`` = kept, with exactly ``round(sparsity * n)``
+    entries pruned.
 
-    The lowest scores go; among equal scores the earlier position goes first, so the result is the same on every machine
-    (torch.topk and thresholds do not promise that).
+    The lowest scores go; among equal scores the earlier position goes first, so the result is the same on
+    every machine (torch.topk and thresholds do not promise that).
 
-    Raises TypeError or ValueError if ``scores`` is no tensor, empty or not finite, or ``sparsity`` is not a number in [0, 1].
-    Source: notebook 01.
-    """
+    Raises TypeError or ValueError if ``scores`` is no tensor, empty or not finite, or ``sparsity`` is not a
+    number in [0, 1]. Source: notebook 01."""
     arguments.tensor("scores", scores)
     sparsity = arguments.fraction("sparsity", sparsity)
     mask = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
@@ -46,14 +51,14 @@ def mask_model(
 ) -> dict[str, torch.Tensor]:
     """Return one mask per entry of ``scores`` (parameter name -> scores), each of the shape of its scores.
 
-    ``sparsity`` is the fraction of scores to prune. ``scope="layer"`` prunes that fraction of each entry and also takes a dict of
-    fractions by parameter name (an entry it does not name keeps everything); ``scope="global"`` ranks all scores together and
-    prunes exactly ``round(sparsity * n)`` of the whole; ``scope="output"`` is ``"layer"`` for each output unit by itself. Scores
-    may be per group, for example ``(out, 1, 1, 1)`` for filters.
+    ``sparsity`` is the fraction of scores to prune. ``scope="layer"`` prunes that fraction of each entry and
+    also takes a dict of fractions by parameter name (an entry it does not name keeps everything);
+    ``scope="global"`` ranks all scores together and prunes exactly ``round(sparsity * n)`` of the whole;
+    ``scope="output"`` is ``"layer"`` for each output unit by itself. Scores may be per group, for example
+    ``(out, 1, 1, 1)`` for filters.
 
-    Raises TypeError or ValueError for bad scores, a sparsity outside [0, 1], an unknown scope or parameter name, or a dict of
-    sparsities under global scope. Source: notebook 01, for outputs 10.1.
-    """
+    Raises TypeError or ValueError for bad scores, a sparsity outside [0, 1], an unknown scope or parameter
+    name, or a dict of sparsities under global scope. Source: notebook 01, for outputs 10.1."""
     arguments.one_of("scope", scope, SCOPES)
     if not isinstance(scores, Mapping) or not scores:
         raise TypeError(f"scores must be a non-empty dict of parameter name -> tensor, got {scores!r:.80}")
@@ -61,10 +66,15 @@ def mask_model(
         arguments.tensor(f"scores[{name!r}]", value)
     if scope == "global":
         if isinstance(sparsity, Mapping):
-            raise ValueError("sparsity must be one number under scope='global', got a dict; per-layer ratios need scope='layer'")
+            raise ValueError(
+                "sparsity must be one number under scope='global', got a dict; per-layer ratios need"
+                " scope='layer'"
+            )
         flat = keep_top(torch.cat([value.detach().flatten() for value in scores.values()]), sparsity)
         parts = flat.split([value.numel() for value in scores.values()])
-        return {name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)}
+        return {
+            name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)
+        }
     if not isinstance(sparsity, Mapping):
         sparsity = dict.fromkeys(scores, arguments.fraction("sparsity", sparsity))
     for name, ratio in sparsity.items():
@@ -83,11 +93,11 @@ def _keep_top_of_each(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
 
 
 def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return ``masks`` expanded to the parameters' shapes: ``(out, 1, 1, 1)`` drops filters, ``(1, in, 1, 1)`` channels.
+    """Return ``masks`` expanded to the parameters' shapes: ``(out, 1, 1, 1)`` drops filters, ``(1, in, 1,
+    1)`` channels.
 
-    Raises TypeError or ValueError for a mask that is not bool or does not fit its parameter, and for an unknown parameter name.
-    Source: notebook 02.
-    """
+    Raises TypeError or ValueError for a mask that is not bool or does not fit its parameter, and for an
+    unknown parameter name. Source: notebook 02."""
     if not isinstance(masks, Mapping):
         raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
     parameters = dict(arguments.module("model", model).named_parameters())
@@ -95,18 +105,23 @@ def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[st
     for name, mask in masks.items():
         arguments.one_of("a name in masks", name, parameters)
         if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
-            raise TypeError(f"masks[{name!r}] must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}")
+            raise TypeError(
+                f"masks[{name!r}] must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}"
+            )
         shape = parameters[name].shape
         if mask.ndim != len(shape) or any(a not in (1, b) for a, b in zip(mask.shape, shape, strict=True)):
-            raise ValueError(f"masks[{name!r}] must have shape {tuple(shape)}, or 1 in a dimension kept or dropped as a whole, "
-                             f"got {tuple(mask.shape)}")  # fmt: skip
+            raise ValueError(
+                f"masks[{name!r}] must have shape {tuple(shape)}, or 1 in a dimension kept or dropped as a"
+                f" whole, got {tuple(mask.shape)}"
+            )
         expanded[name] = mask.expand(shape)
     return expanded
 
 
 @torch.no_grad()
 def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
-    """Set the pruned weights of ``model`` to zero, in place; nothing is changed if one of the masks is refused.
+    """Set the pruned weights of ``model`` to zero, in place; nothing is changed if one of the masks is
+    refused.
 
     Raises as ``expand_masks`` does. Source: notebook 01.
     """
@@ -117,21 +132,29 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
 
 
 def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
-    """Return masks ``(out, 1, ...)`` of the filters and neurons that have an input and are used, for all layers but the last.
+    """Return masks ``(out, 1, ...)`` of the filters and neurons that have an input and are used, for all
+    layers but the last.
 
-    ``model`` is a chain. A neuron is dead when all its weights, or all weights that read it, are zero; so is one that only dead
-    ones feed or read. ``surgery.remove_filters`` takes the dead out without changing what the network computes.
+    ``model`` is a chain. A neuron is dead when all its weights, or all weights that read it, are zero; so is
+    one that only dead ones feed or read. ``surgery.remove_filters`` takes the dead out without changing what
+    the network computes.
 
-    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer. Source: notebook 08.
-    """
+    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer. Source:
+    notebook 08."""
     if not isinstance(model, nn.Sequential):
         raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
     weights = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
     names = list(weights)
     alive = {name: torch.ones(len(weight), dtype=torch.bool) for name, weight in weights.items()}
     for before, after in reversed(list(itertools.pairwise(names))):  # who is read?
-        read = weights[after][alive[after]].flatten(2).any(2) if weights[after].ndim == 4 else weights[after][alive[after]]
-        alive[before] = read.any(0).view(len(alive[before]), -1).any(1)  # flattened: a channel has become several inputs
+        read = (
+            weights[after][alive[after]].flatten(2).any(2)
+            if weights[after].ndim == 4
+            else weights[after][alive[after]]
+        )
+        alive[before] = (
+            read.any(0).view(len(alive[before]), -1).any(1)
+        )  # flattened: a channel has become several inputs
     alive[names[0]] = alive[names[0]] & weights[names[0]].flatten(1).any(1)
     for before, after in itertools.pairwise(names):  # who has an input?
         inputs = alive[before].repeat_interleave(weights[after].shape[1] // len(alive[before]))
@@ -140,20 +163,25 @@ def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
 
 
 def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> float:
-    """Return zeros / elements, in [0, 1], of a tensor or mask, of a dict of them, or of a model's prunable weights taken together.
+    """Return zeros / elements, in [0, 1], of a tensor or mask, of a dict of them, or of a model's prunable
+    weights taken together.
 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
     """
     if isinstance(subject, nn.Module):
         if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
-            raise ValueError(f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one")
+            raise ValueError(
+                f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one"
+            )
         tensors: list[torch.Tensor] = list(prunable(subject).values())
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())
     else:
         tensors = [subject]
     if not all(isinstance(t, torch.Tensor) for t in tensors):
-        raise TypeError(f"subject must be a tensor, a model or a dict of tensors, got {type(subject).__name__}")
+        raise TypeError(
+            f"subject must be a tensor, a model or a dict of tensors, got {type(subject).__name__}"
+        )
     elements = sum(t.numel() for t in tensors)
     if elements == 0:
         raise ValueError("subject must have at least one element, got none")

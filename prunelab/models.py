@@ -1,7 +1,7 @@
 """The course's networks and their trained checkpoints.
 
-Each image network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart layer by layer.
-"""
+Each image network is an ``nn.Sequential`` with named children: a chain can be read, hooked and taken apart
+layer by layer."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,8 +21,8 @@ CHECKPOINTS = DATA / "checkpoints"
 class LeNet5(nn.Sequential):
     """Conv 6, conv 16, then 120, 84 and 10 units; input ``(N, 1, 28, 28)``, 44,426 parameters, 281,640 MACs.
 
-    After LeCun et al., "Gradient-based learning applied to document recognition" (1998), with ReLU and max pooling; notebook 00.
-    """
+    After LeCun et al., "Gradient-based learning applied to document recognition" (1998), with ReLU and max
+    pooling; notebook 00."""
 
     def __init__(self):
         super().__init__(
@@ -44,11 +44,11 @@ class LeNet5(nn.Sequential):
 
 
 class LeNet5BN(nn.Sequential):
-    """``LeNet5`` with BatchNorm after each convolution: the network for criteria that read the BatchNorm scale; notebook 03.1.
+    """``LeNet5`` with BatchNorm after each convolution: the network for criteria that read the BatchNorm
+    scale; notebook 03.1.
 
-    The convolutions keep their biases, so that one rule for biases serves every network. Input ``(N, 1, 28, 28)``; 44,470
-    parameters, 44 of them BatchNorm's.
-    """
+    The convolutions keep their biases, so that one rule for biases serves every network. Input ``(N, 1, 28,
+    28)``; 44,470 parameters, 44 of them BatchNorm's."""
 
     def __init__(self):
         super().__init__(
@@ -72,10 +72,11 @@ class LeNet5BN(nn.Sequential):
 
 
 class LeNet300(nn.Sequential):
-    """LeNet-300-100: 784 inputs, 300, 100 and 10 units; input ``(N, 1, 28, 28)``, 266,610 parameters, 266,200 of them weights.
+    """LeNet-300-100: 784 inputs, 300, 100 and 10 units; input ``(N, 1, 28, 28)``, 266,610 parameters, 266,200
+    of them weights.
 
-    The fully connected network of Han et al. (arXiv 1506.02626) and most pruning papers on MNIST; notebooks 03.2, 07.2, 08.
-    """
+    The fully connected network of Han et al. (arXiv 1506.02626) and most pruning papers on MNIST; notebooks
+    03.2, 07.2, 08."""
 
     def __init__(self):
         super().__init__(
@@ -91,11 +92,11 @@ class LeNet300(nn.Sequential):
 
 
 class LeNet5Caffe(nn.Sequential):
-    """Conv 20, conv 50, then 500 and 10 units: the "LeNet-5" of the pruning papers; input ``(N, 1, 28, 28)``, 431,080 parameters.
+    """Conv 20, conv 50, then 500 and 10 units: the "LeNet-5" of the pruning papers; input ``(N, 1, 28, 28)``,
+    431,080 parameters.
 
-    430,500 of them are weights; 2,293,000 MACs. Caffe's example network has a ReLU after fc1 only; like most later
-    reproductions this one also has it after each convolution. Notebooks 04.2 and 08.
-    """
+    430,500 of them are weights; 2,293,000 MACs. Caffe's example network has a ReLU after fc1 only; like most
+    later reproductions this one also has it after each convolution. Notebooks 04.2 and 08."""
 
     def __init__(self):
         super().__init__(
@@ -126,12 +127,12 @@ def load_pretrained(name: str, seed: int = 0, folder: Path | str = CHECKPOINTS) 
     """Return a trained network in eval mode: ``name`` is a key of ``MODELS``, ``seed`` one of 0 to 4; or
     ``name`` is a key of ``DECODERS`` and ``seed`` one of 0 to 2.
 
-    Different seeds are independently trained networks, so a comparison over seeds is a comparison over networks. The JSON file
-    beside each checkpoint says how it was trained and what it scores.
+    Different seeds are independently trained networks, so a comparison over seeds is a comparison over
+    networks. The JSON file beside each checkpoint says how it was trained and what it scores.
 
-    Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered, FileNotFoundError for a
-    missing one; the file and its checksum are named. Source: ``experiments/checkpoints.py`` and ``decoders.py``; notebook 00.
-    """
+    Raises ValueError for an unknown name or seed and for a checkpoint that is truncated or altered,
+    FileNotFoundError for a missing one; the file and its checksum are named. Source:
+    ``experiments/checkpoints.py`` and ``decoders.py``; notebook 00."""
     arguments.one_of("name", name, MODELS | DECODERS)
     arguments.one_of("seed", seed, DECODER_SEEDS if name in DECODERS else SEEDS)
     model = (MODELS | DECODERS)[name]()

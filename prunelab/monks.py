@@ -1,8 +1,9 @@
-"""The three MONK's problems and the small networks on which Optimal Brain Surgeon was first shown; all enumerated, float64.
+"""The three MONK's problems and the small networks on which Optimal Brain Surgeon was first shown; all
+enumerated, float64.
 
-Six attributes with 3, 3, 2, 3, 4 and 2 values give 432 robots; one input for every value makes 17 inputs. A network is one flat
-vector of weights: ``hidden`` rows of 17 weights and a bias, then ``hidden`` output weights and a bias; tanh units, targets -1, 1.
-"""
+Six attributes with 3, 3, 2, 3, 4 and 2 values give 432 robots; one input for every value makes 17 inputs. A
+network is one flat vector of weights: ``hidden`` rows of 17 weights and a bias, then ``hidden`` output
+weights and a bias; tanh units, targets -1, 1."""
 
 import itertools
 
@@ -24,14 +25,16 @@ CRITERIA = ("OBS", "OBD", "magnitude")
 
 
 def monk(problem: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return all 432 robots, ``(432, 18)`` with a last column of ones for the bias, and their targets ``(432,)``, -1 or 1.
+    """Return all 432 robots, ``(432, 18)`` with a last column of ones for the bias, and their targets
+    ``(432,)``, -1 or 1.
 
-    Raises ValueError if ``problem`` is not 1, 2 or 3. Source: Thrun et al., "The MONK's problems" (1991); notebook 03.2.
-    """
+    Raises ValueError if ``problem`` is not 1, 2 or 3. Source: Thrun et al., "The MONK's problems" (1991);
+    notebook 03.2."""
     arguments.one_of("problem", problem, RULES)
     robots = list(itertools.product(*(range(1, n + 1) for n in VALUES)))
     inputs = [
-        [float(value == v) for value, n in zip(robot, VALUES, strict=True) for v in range(1, n + 1)] + [1.0] for robot in robots
+        [float(value == v) for value, n in zip(robot, VALUES, strict=True) for v in range(1, n + 1)] + [1.0]
+        for robot in robots
     ]
     targets = [1.0 if RULES[problem](robot) else -1.0 for robot in robots]
     return torch.tensor(inputs, dtype=torch.float64), torch.tensor(targets, dtype=torch.float64)
@@ -43,13 +46,20 @@ def outputs(weights: torch.Tensor, inputs: torch.Tensor) -> tuple[torch.Tensor, 
     Raises TypeError or ValueError if the three parts do not fit. Source: notebook 03.2.
     """
     if arguments.tensor("inputs", inputs).ndim != 2 or inputs.dtype != torch.float64:
-        raise ValueError(f"inputs must be float64 of shape (N, inputs), got {inputs.dtype} of shape {tuple(inputs.shape)}")
+        raise ValueError(
+            f"inputs must be float64 of shape (N, inputs), got {inputs.dtype} of shape {tuple(inputs.shape)}"
+        )
     size = inputs.shape[1] + 1
-    fits = arguments.tensor("weights", weights).ndim == 1 and len(weights) > 1 and (len(weights) - 1) % size == 0
+    fits = (
+        arguments.tensor("weights", weights).ndim == 1 and len(weights) > 1 and (len(weights) - 1) % size == 0
+    )
     if not fits or weights.dtype != torch.float64:
-        raise ValueError(f"weights must be float64, {size} per hidden unit and 1, got {weights.dtype}, {tuple(weights.shape)}")
+        raise ValueError(
+            f"weights must be float64, {size} per hidden unit and 1, got {weights.dtype},"
+            f" {tuple(weights.shape)}"
+        )
     hidden = (len(weights) - 1) // (inputs.shape[1] + 1)
-    first, last = weights[:-hidden - 1].view(hidden, -1), weights[-hidden - 1 :]  # fmt: skip
+    first, last = weights[: -hidden - 1].view(hidden, -1), weights[-hidden - 1 :]
     h = torch.tanh(inputs @ first.T)
     with_bias = torch.cat([h, torch.ones(len(h), 1, dtype=h.dtype)], 1)
     o = torch.tanh(with_bias @ last)
@@ -67,12 +77,14 @@ def correct(weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor) 
     return float(((outputs(weights, inputs)[0] > 0) == (targets > 0)).double().mean())
 
 
-def fit(weights: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, steps: int) -> torch.Tensor:
+def fit(
+    weights: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, steps: int
+) -> torch.Tensor:
     """Return the ``weights`` after ``steps`` Levenberg-Marquardt steps on those that ``mask`` keeps.
 
-    The loss is half the mean squared error plus half of 1e-4 times the sum of squares. A step solves ``(J^T J / N + (decay + mu) I)
-    d = -gradient``; mu falls to a third when the loss falls, else the step is undone and mu doubles. Source: notebook 03.2.
-    """
+    The loss is half the mean squared error plus half of 1e-4 times the sum of squares. A step solves ``(J^T J
+    / N + (decay + mu) I) d = -gradient``; mu falls to a third when the loss falls, else the step is undone
+    and mu doubles. Source: notebook 03.2."""
     outputs(weights, inputs)  # refuses what does not fit
     arguments.mask("mask", mask, weights.shape), arguments.shaped("targets", targets, (len(inputs),))
     steps = arguments.count("steps", steps, at_least=0)
@@ -99,9 +111,9 @@ def fit(weights: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor, targets
 def trained(problem: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return weights that are right on all of a random training set, its inputs and its targets.
 
-    The sets have 124, 169 and 122 robots, as in the original; problem 3 is without its noisy labels. Up to 20 starts are tried.
-    Raises ValueError for a bad argument, RuntimeError if no start succeeds. Source: notebook 03.2.
-    """
+    The sets have 124, 169 and 122 robots, as in the original; problem 3 is without its noisy labels. Up to 20
+    starts are tried. Raises ValueError for a bad argument, RuntimeError if no start succeeds. Source:
+    notebook 03.2."""
     inputs, targets = monk(problem)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
     chosen = torch.randperm(len(inputs), generator=generator)[: EXAMPLES[problem]]
@@ -115,13 +127,16 @@ def trained(problem: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.
     raise RuntimeError(f"no start learnt problem {problem} with seed {seed}")
 
 
-def prune(weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, criterion: str) -> list[torch.Tensor]:
-    """Return the weights after each removal, one more zero each time, for as long as every training example stays right.
+def prune(
+    weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, criterion: str
+) -> list[torch.Tensor]:
+    """Return the weights after each removal, one more zero each time, for as long as every training example
+    stays right.
 
-    ``criterion`` chooses the next weight: ``"OBS"`` also moves the others, ``"OBD"`` and ``"magnitude"`` set it to zero. When an
-    example is lost, the rest is trained for 30 steps; if that does not win it back, the removal is undone and pruning ends.
-    Raises ValueError for an unknown criterion. Source: Hassibi and Stork (1992); notebook 03.2.
-    """
+    ``criterion`` chooses the next weight: ``"OBS"`` also moves the others, ``"OBD"`` and ``"magnitude"`` set
+    it to zero. When an example is lost, the rest is trained for 30 steps; if that does not win it back, the
+    removal is undone and pruning ends. Raises ValueError for an unknown criterion. Source: Hassibi and Stork
+    (1992); notebook 03.2."""
     arguments.one_of("criterion", criterion, CRITERIA)
     correct(weights, inputs, targets)  # refuses what does not fit
     mask, path = torch.ones_like(weights, dtype=torch.bool), [weights]
@@ -130,7 +145,11 @@ def prune(weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, cr
         j = outputs(current, inputs)[1][:, mask]
         hessian = j.T @ j / len(j) + DECAY * torch.eye(len(kept), dtype=j.dtype)
         small, inverse = current[mask], torch.linalg.inv(hessian)
-        scores = {"OBS": obs_saliency(small, inverse), "OBD": hessian.diagonal() * small**2 / 2, "magnitude": small.abs()}
+        scores = {
+            "OBS": obs_saliency(small, inverse),
+            "OBD": hessian.diagonal() * small**2 / 2,
+            "magnitude": small.abs(),
+        }
         q = int(scores[criterion].argmin())
         after = current.clone()
         after[mask] = obs_update(small, inverse, q) if criterion == "OBS" else small

@@ -16,7 +16,9 @@ RECORDS = DATA / "records"
 
 
 class Mark(NamedTuple):
-    """A point of the race: ``compression`` is weights / nonzero weights, ``error`` the test error in percent."""
+    """A point of the race: ``compression`` is weights / nonzero weights, ``error`` the test error in
+    percent.
+    """
 
     name: str
     compression: float
@@ -55,7 +57,9 @@ HAN = {  # percent of each layer's weights kept, arXiv 1506.02626, tables 3 and 
 
 
 class Entry(NamedTuple):
-    """What a sparse file reaches: weights that are not zero, weights / nonzeros, test error in percent, bytes of the file."""
+    """What a sparse file reaches: weights that are not zero, weights / nonzeros, test error in percent, bytes
+    of the file.
+    """
 
     nonzeros: int
     compression: float
@@ -66,11 +70,11 @@ class Entry(NamedTuple):
 def evaluate(path: Path | str, network: str, dataset: TensorDataset) -> Entry:
     """Load the sparse file ``path`` into a new ``network`` (a key of ``MARKS``) and count, weigh and test it.
 
-    Nonzeros are those of Linear and Conv2d weights; biases are not counted, as in the papers, but they are in the bytes.
+    Nonzeros are those of Linear and Conv2d weights; biases are not counted, as in the papers, but they are in
+    the bytes.
 
-    Raises ValueError for an unknown network or one without a nonzero weight, and as ``storage.load_sparse`` and
-    ``training.accuracy`` do. Source: notebook 08.
-    """
+    Raises ValueError for an unknown network or one without a nonzero weight, and as ``storage.load_sparse``
+    and ``training.accuracy`` do. Source: notebook 08."""
     model = MODELS[arguments.one_of("network", network, MARKS)]()
     load_sparse(path, model)
     weights = prunable(model).values()
@@ -78,18 +82,21 @@ def evaluate(path: Path | str, network: str, dataset: TensorDataset) -> Entry:
     if nonzeros == 0:
         raise ValueError(f"path must hold a network with a weight that is not zero, {path} has none")
     total = sum(weight.numel() for weight in weights)
-    error = round(100 - accuracy(model, dataset), 9)  # 1.92, not 1.9200000000000017: marks are compared with it
+    error = round(
+        100 - accuracy(model, dataset), 9
+    )  # 1.92, not 1.9200000000000017: marks are compared with it
     return Entry(nonzeros, total / nonzeros, error, Path(path).stat().st_size)
 
 
 def beaten(network: str, compression: float, error: float) -> list[Mark]:
-    """Return the published marks that ``compression`` (x) and ``error`` (%) beat: at least as good in both, better in one.
+    """Return the published marks that ``compression`` (x) and ``error`` (%) beat: at least as good in both,
+    better in one.
 
-    Being better in one and worse in the other is a tie, whatever the sizes: nobody has said how many points a factor is worth.
+    Being better in one and worse in the other is a tie, whatever the sizes: nobody has said how many points a
+    factor is worth.
 
-    Raises TypeError or ValueError for an unknown network, a ``compression`` that is not positive or an ``error`` outside
-    [0, 100]. Source: notebook 08.
-    """
+    Raises TypeError or ValueError for an unknown network, a ``compression`` that is not positive or an
+    ``error`` outside [0, 100]. Source: notebook 08."""
     arguments.one_of("network", network, MARKS)
     arguments.positive("compression", compression)
     if isinstance(error, bool) or not isinstance(error, int | float) or not 0 <= error <= 100:
@@ -97,5 +104,7 @@ def beaten(network: str, compression: float, error: float) -> list[Mark]:
     return [
         mark
         for mark in MARKS[network]
-        if compression >= mark.compression and error <= mark.error and (compression, error) != (mark.compression, mark.error)
+        if compression >= mark.compression
+        and error <= mark.error
+        and (compression, error) != (mark.compression, mark.error)
     ]

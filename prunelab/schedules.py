@@ -14,12 +14,13 @@ from prunelab.training import evaluator
 
 
 def cubic(step: int, start: int, end: int, final: float, initial: float = 0.0) -> float:
-    """Return the sparsity at ``step``: ``initial`` up to ``start``, ``final`` from ``end`` on, and between the two
-    ``final + (initial - final) * (1 - (step - start) / (end - start)) ** 3``: fast while there is much to remove, slow at the end.
+    """Return the sparsity at ``step``: ``initial`` up to ``start``, ``final`` from ``end`` on, and between
+    the two ``final + (initial - final) * (1 - (step - start) / (end - start)) ** 3``: fast while there is
+    much to remove, slow at the end.
 
-    Raises TypeError or ValueError if the steps are no integers of at least 0, ``end`` is not after ``start``, a sparsity is
-    outside [0, 1] or ``final`` is below ``initial``. Source: Zhu and Gupta, arXiv 1710.01878; notebook 04.3.
-    """
+    Raises TypeError or ValueError if the steps are no integers of at least 0, ``end`` is not after ``start``,
+    a sparsity is outside [0, 1] or ``final`` is below ``initial``. Source: Zhu and Gupta, arXiv 1710.01878;
+    notebook 04.3."""
     step, start = arguments.count("step", step, at_least=0), arguments.count("start", start, at_least=0)
     end = arguments.count("end", end, at_least=start + 1)
     initial, final = arguments.fraction("initial", initial), arguments.fraction("final", final)
@@ -35,8 +36,8 @@ def cubic(step: int, start: int, end: int, final: float, initial: float = 0.0) -
 def iterative(final: float, rounds: int) -> list[float]:
     """Return the sparsity after each of ``rounds`` rounds that each remove the same share of what is left.
 
-    After round k it is ``1 - (1 - final) ** (k / rounds)``. One round is one-shot pruning, ``[final]``. ``final=1`` is refused:
-    all would go in the first round.
+    After round k it is ``1 - (1 - final) ** (k / rounds)``. One round is one-shot pruning, ``[final]``.
+    ``final=1`` is refused: all would go in the first round.
 
     Raises TypeError or ValueError for a ``final`` outside [0, 1) or ``rounds`` not from 1 to a million.
     Source: Han et al., arXiv 1506.02626; notebook 04.1.
@@ -48,11 +49,12 @@ def iterative(final: float, rounds: int) -> list[float]:
 
 
 def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
-    """Return a sparsity per prunable weight (parameter name -> fraction) after Erdos-Renyi-kernel: a layer's density is
-    proportional to (sum of its dimensions) / (product of its dimensions), so small layers keep more.
+    """Return a sparsity per prunable weight (parameter name -> fraction) after Erdos-Renyi-kernel: a layer's
+    density is proportional to (sum of its dimensions) / (product of its dimensions), so small layers keep
+    more.
 
-    A density above 1 is clipped and the rest shared by the other layers. Given to ``mask_model`` the ratios prune exactly
-    ``round(sparsity * n)`` of the ``n`` weights.
+    A density above 1 is clipped and the rest shared by the other layers. Given to ``mask_model`` the ratios
+    prune exactly ``round(sparsity * n)`` of the ``n`` weights.
 
     Raises TypeError or ValueError for a model without prunable layers or a sparsity outside [0, 1].
     Source: Evci et al., "Rigging the lottery", arXiv 1911.11134; notebook 04.1.
@@ -60,7 +62,9 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
     weights = prunable(model)
     sparsity = arguments.fraction("sparsity", sparsity)
     sizes = {name: weight.numel() for name, weight in weights.items()}
-    share = {name: sum(weight.shape) for name, weight in weights.items()}  # density * size is proportional to it
+    share = {
+        name: sum(weight.shape) for name, weight in weights.items()
+    }  # density * size is proportional to it
     full: set[str] = set()
     keep = sum(sizes.values()) * (1 - sparsity)
     while True:
@@ -72,7 +76,9 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
         if not over:
             break
         full.update(over)
-    wanted = {name: sizes[name] - factor * share[name] for name in free}  # weights to prune, not yet whole numbers
+    wanted = {
+        name: sizes[name] - factor * share[name] for name in free
+    }  # weights to prune, not yet whole numbers
     return _whole_counts(wanted, sizes, sparsity)
 
 
@@ -82,16 +88,16 @@ def sensitivity_scan(
     sparsities: Iterable[float],
     scores: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, dict[float, float]]:
-    """Return {parameter name: {sparsity: accuracy in percent}}: one layer pruned at a time, all others left dense.
+    """Return {parameter name: {sparsity: accuracy in percent}}: one layer pruned at a time, all others left
+    dense.
 
-    ``scores`` (parameter name -> scores, possibly one per group such as ``(out, 1, 1, 1)``) says which layers to scan and what
-    goes first; without it every prunable weight is scanned by magnitude. Each curve begins with the dense accuracy at sparsity 0.
-    Use the validation split: the curves are for choosing. ``dataset`` may also be a function ``evaluate(model) -> percent``. The
-    model is unchanged afterwards.
+    ``scores`` (parameter name -> scores, possibly one per group such as ``(out, 1, 1, 1)``) says which layers
+    to scan and what goes first; without it every prunable weight is scanned by magnitude. Each curve begins
+    with the dense accuracy at sparsity 0. Use the validation split: the curves are for choosing. ``dataset``
+    may also be a function ``evaluate(model) -> percent``. The model is unchanged afterwards.
 
-    Raises TypeError or ValueError for a sparsity outside [0, 1], bad scores or a bad dataset. Source: Han et al.,
-    arXiv 1506.02626; notebook 04.1.
-    """
+    Raises TypeError or ValueError for a sparsity outside [0, 1], bad scores or a bad dataset. Source: Han et
+    al., arXiv 1506.02626; notebook 04.1."""
     if isinstance(sparsities, str | torch.Tensor) or not isinstance(sparsities, Iterable):
         raise TypeError(f"sparsities must be numbers in [0, 1], got {sparsities!r:.80}")
     arguments.module("model", model)
@@ -102,7 +108,9 @@ def sensitivity_scan(
         scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     parameters = dict(model.named_parameters())
     ranked = arguments.mapping("scores", scores)
-    expand_masks(model, {name: keep_top(value, 0) for name, value in ranked.items()})  # refuses names and shapes before the work
+    expand_masks(
+        model, {name: keep_top(value, 0) for name, value in ranked.items()}
+    )  # refuses names and shapes before the work
     evaluate = evaluator(dataset)
     dense = evaluate(model)
     curves = {name: {0.0: dense} for name in ranked}
@@ -120,28 +128,34 @@ def sensitivity_scan(
 
 
 def from_sensitivity(curves: Mapping[str, Mapping[float, float]], tau: float) -> dict[str, float]:
-    """Return, for each layer of a ``sensitivity_scan``, the largest sparsity whose accuracy is less than ``tau`` percentage
-    points under the dense one. A layer for which no sparsity qualifies is left out, so ``mask_model`` leaves it dense.
+    """Return, for each layer of a ``sensitivity_scan``, the largest sparsity whose accuracy is less than
+    ``tau`` percentage points under the dense one. A layer for which no sparsity qualifies is left out, so
+    ``mask_model`` leaves it dense.
 
-    Raises TypeError or ValueError for empty curves, a curve without its dense accuracy at 0 or a ``tau`` that is not positive.
-    Source: Li et al., arXiv 1608.08710; notebook 04.1.
-    """
+    Raises TypeError or ValueError for empty curves, a curve without its dense accuracy at 0 or a ``tau`` that
+    is not positive. Source: Li et al., arXiv 1608.08710; notebook 04.1."""
     _check_curves(curves)
     if isinstance(tau, bool) or not isinstance(tau, int | float) or not tau > 0:
         raise ValueError(f"tau must be a positive number of percentage points, got {tau!r}")
-    passed = {name: [s for s, value in curve.items() if s > 0 and curve[0.0] - value < tau] for name, curve in curves.items()}
+    passed = {
+        name: [s for s, value in curve.items() if s > 0 and curve[0.0] - value < tau]
+        for name, curve in curves.items()
+    }
     return {name: max(values) for name, values in passed.items() if values}
 
 
-def equal_drop(model: nn.Module, curves: Mapping[str, Mapping[float, float]], sparsity: float) -> dict[str, float]:
-    """Return the ratios at which every scanned layer loses the same accuracy on its curve and the total is ``sparsity``.
+def equal_drop(
+    model: nn.Module, curves: Mapping[str, Mapping[float, float]], sparsity: float
+) -> dict[str, float]:
+    """Return the ratios at which every scanned layer loses the same accuracy on its curve and the total is
+    ``sparsity``.
 
-    The curves are made monotone and read between their points by straight lines; the drop is found by bisection. Given to
-    ``mask_model`` the ratios prune exactly ``round(sparsity * n)`` of the ``n`` weights of the scanned layers.
+    The curves are made monotone and read between their points by straight lines; the drop is found by
+    bisection. Given to ``mask_model`` the ratios prune exactly ``round(sparsity * n)`` of the ``n`` weights
+    of the scanned layers.
 
-    Raises TypeError or ValueError for bad curves, a name the model lacks, or a sparsity above what the curves reach.
-    Source: notebook 04.1.
-    """
+    Raises TypeError or ValueError for bad curves, a name the model lacks, or a sparsity above what the curves
+    reach. Source: notebook 04.1."""
     _check_curves(curves)
     sparsity = arguments.fraction("sparsity", sparsity)
     weights = prunable(model)
@@ -150,7 +164,9 @@ def equal_drop(model: nn.Module, curves: Mapping[str, Mapping[float, float]], sp
     sizes = {name: weights[name].numel() for name in curves}
     most = sum(max(curves[name]) * size for name, size in sizes.items()) / sum(sizes.values())
     if sparsity > most:
-        raise ValueError(f"sparsity must be at most {most:.3f}, the most that the curves cover, got {sparsity}")
+        raise ValueError(
+            f"sparsity must be at most {most:.3f}, the most that the curves cover, got {sparsity}"
+        )
     target = sparsity * sum(sizes.values())
 
     def pruned(drop: float) -> dict[str, float]:
@@ -165,25 +181,29 @@ def equal_drop(model: nn.Module, curves: Mapping[str, Mapping[float, float]], sp
         drop = (low + high) / 2
         low, high = (drop, high) if sum(pruned(drop).values()) < target else (low, drop)
     below, above = pruned(low), pruned(high)
-    part = (target - sum(below.values())) / (sum(above.values()) - sum(below.values()))  # where curves are flat they jump together
+    part = (target - sum(below.values())) / (
+        sum(above.values()) - sum(below.values())
+    )  # where curves are flat they jump together
     wanted = {name: below[name] + part * (above[name] - below[name]) for name in sizes}
     return _whole_counts(wanted, sizes, sparsity)
 
 
 def predicted_accuracy(curves: Mapping[str, Mapping[float, float]], ratios: Mapping[str, float]) -> float:
-    """Return what the curves predict for all ``ratios`` (parameter name -> sparsity) together: dense minus the sum of the drops.
+    """Return what the curves predict for all ``ratios`` (parameter name -> sparsity) together: dense minus
+    the sum of the drops.
 
-    Between two points of a curve the drop is read from a straight line; never below 0. It is a sum of drops measured one at a time,
-    so it knows nothing of how the layers' damages meet. Raises TypeError or ValueError for bad curves, a layer without a curve or
-    a ratio beyond its curve. Source: notebook 04.1.
-    """
+    Between two points of a curve the drop is read from a straight line; never below 0. It is a sum of drops
+    measured one at a time, so it knows nothing of how the layers' damages meet. Raises TypeError or
+    ValueError for bad curves, a layer without a curve or a ratio beyond its curve. Source: notebook 04.1."""
     _check_curves(curves)
     total = 0.0
     for name, ratio in arguments.mapping("ratios", ratios, at_least=0).items():
         curve = curves[arguments.one_of("a name in ratios", name, curves)]
         points = sorted(curve)
         if arguments.fraction(f"ratios[{name!r}]", ratio) > points[-1]:
-            raise ValueError(f"ratios[{name!r}] must be at most {points[-1]}, where its curve ends, got {ratio}")
+            raise ValueError(
+                f"ratios[{name!r}] must be at most {points[-1]}, where its curve ends, got {ratio}"
+            )
         right = max(1, bisect.bisect_left(points, ratio))
         a, b = points[right - 1], points[right]
         total += curve[0.0] - curve[a] - (curve[b] - curve[a]) * (ratio - a) / (b - a)
@@ -191,26 +211,33 @@ def predicted_accuracy(curves: Mapping[str, Mapping[float, float]], ratios: Mapp
 
 
 def guard_masks(
-    masks: Mapping[str, torch.Tensor], scores: Mapping[str, torch.Tensor], at_least: int = 1, multiple: int = 1
+    masks: Mapping[str, torch.Tensor],
+    scores: Mapping[str, torch.Tensor],
+    at_least: int = 1,
+    multiple: int = 1,
 ) -> dict[str, torch.Tensor]:
-    """Return masks in which every entry keeps at least ``at_least`` of its scores, and a multiple of ``multiple``.
+    """Return masks in which every entry keeps at least ``at_least`` of its scores, and a multiple of
+    ``multiple``.
 
-    Entries are brought back from the highest score down; nothing else changes, so the total sparsity falls a little. Global
-    pruning can empty a layer, which cuts the network in two: ``at_least=1`` prevents it. ``multiple=8`` rounds the number of
-    filters up to what a processor likes (never beyond all of them).
+    Entries are brought back from the highest score down; nothing else changes, so the total sparsity falls a
+    little. Global pruning can empty a layer, which cuts the network in two: ``at_least=1`` prevents it.
+    ``multiple=8`` rounds the number of filters up to what a processor likes (never beyond all of them).
 
-    Raises TypeError or ValueError if ``scores`` and ``masks`` differ in names or shapes, or a number is below 1.
-    Source: notebooks 04.1 (empty layers) and 04.2 (multiples).
-    """
+    Raises TypeError or ValueError if ``scores`` and ``masks`` differ in names or shapes, or a number is below
+    1. Source: notebooks 04.1 (empty layers) and 04.2 (multiples)."""
     at_least, multiple = arguments.count("at_least", at_least), arguments.count("multiple", multiple)
     if not isinstance(masks, Mapping) or not isinstance(scores, Mapping) or set(masks) != set(scores):
-        raise ValueError(f"masks and scores must be dicts of the same parameters, got {masks!r:.60} and {scores!r:.60}")
+        raise ValueError(
+            f"masks and scores must be dicts of the same parameters, got {masks!r:.60} and {scores!r:.60}"
+        )
     guarded = {}
     for name, mask in masks.items():
         value = arguments.tensor(f"scores[{name!r}]", scores[name])
         if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != value.shape:
-            raise ValueError(f"masks[{name!r}] must be a bool tensor of shape {tuple(value.shape)} like its scores, "
-                             f"got {mask!r:.60}")  # fmt: skip
+            raise ValueError(
+                f"masks[{name!r}] must be a bool tensor of shape {tuple(value.shape)} like its scores, "
+                f"got {mask!r:.60}"
+            )
         kept = int(mask.sum())
         target = min(mask.numel(), -(-max(kept, at_least) // multiple) * multiple)
         dropped = (~mask).flatten().nonzero().squeeze(1)
@@ -222,16 +249,21 @@ def guard_masks(
 
 def _check_curves(curves: Mapping[str, Mapping[float, float]]) -> None:
     if not isinstance(curves, Mapping) or not curves:
-        raise TypeError(f"curves must be a non-empty dict of parameter name -> {{sparsity: accuracy}}, got {curves!r:.80}")
+        raise TypeError(
+            f"curves must be a non-empty dict of parameter name -> {{sparsity: accuracy}}, got {curves!r:.80}"
+        )
     for name, curve in curves.items():
         if not isinstance(curve, Mapping) or 0.0 not in curve or len(curve) < 2:
             raise ValueError(
-                f"curves[{name!r}] must hold the dense accuracy at 0.0 and at least one more sparsity, got {curve!r:.80}"
+                f"curves[{name!r}] must hold the dense accuracy at 0.0 and at least one more sparsity, got"
+                f" {curve!r:.80}"
             )
 
 
 def _read(curve: Mapping[float, float], drop: float) -> float:
-    """Return the largest sparsity whose drop, on the monotone curve joined by straight lines, is at most ``drop``."""
+    """Return the largest sparsity whose drop, on the monotone curve joined by straight lines, is at most
+    ``drop``.
+    """
     points = sorted(curve)
     drops = [0.0]
     for s in points[1:]:
@@ -244,7 +276,9 @@ def _read(curve: Mapping[float, float], drop: float) -> float:
 
 
 def _whole_counts(wanted: Mapping[str, float], sizes: Mapping[str, int], sparsity: float) -> dict[str, float]:
-    """Return ratios whose counts are whole and add up to round(sparsity * total): the largest remainders are rounded up."""
+    """Return ratios whose counts are whole and add up to round(sparsity * total): the largest remainders are
+    rounded up.
+    """
     missing = {name: 0.0 for name in sizes} | dict(wanted)
     counts = {name: int(value) for name, value in missing.items()}
     left = round(sparsity * sum(sizes.values())) - sum(counts.values())

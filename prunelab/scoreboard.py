@@ -1,4 +1,6 @@
-"""The course's scoreboard: one network, LeNet300, measured at the end of every chapter, a row for each chapter so far."""
+"""The course's scoreboard: one network, LeNet300, measured at the end of every chapter, a row for each
+chapter so far.
+"""
 
 import html
 import json
@@ -20,7 +22,8 @@ COUNTS = ("nonzeros", "bytes", "macs")
 HEAD = ("", "what was done", "accuracy", "nonzeros", "bytes", "MACs", "time")
 DENSE = "dense"
 LINE = re.compile(
-    r"^(?P<chapter>\S+) +(?P<what>.+?) +~ *(?P<accuracy>[\d.]+) % +(?P<nonzeros>[\d,]+) +(?P<bytes>[\d,]+) +(?P<macs>[\d,]+) +"
+    r"^(?P<chapter>\S+) +(?P<what>.+?) +~ *(?P<accuracy>[\d.]+) % +(?P<nonzeros>[\d,]+) +(?P<bytes>[\d,]+)"
+    r" +(?P<macs>[\d,]+) +"
     r"~ *(?P<time>[\d.]+ ms|same)$"
 )
 
@@ -29,24 +32,32 @@ LINE = re.compile(
 class Board:
     """Rows of the scoreboard, the dense network first; prints as a table, and shows as one in a notebook.
 
-    A row is a dict: ``chapter``, ``what``, ``accuracy`` (% of the validation split), ``nonzeros``, ``bytes``, ``macs`` (one image),
-    ``time`` (ms for a batch of 64; None where it cannot be told from the dense network's). What did not move is greyed.
-    """
+    A row is a dict: ``chapter``, ``what``, ``accuracy`` (% of the validation split), ``nonzeros``, ``bytes``,
+    ``macs`` (one image), ``time`` (ms for a batch of 64; None where it cannot be told from the dense
+    network's). What did not move is greyed."""
 
     rows: list[dict]
 
     def _cells(self) -> list[list[str]]:
         return [
-            [row["chapter"], row["what"], f"~{row['accuracy']:6.2f} %", *(f"{row[name]:,}" for name in COUNTS),
-             f"~{'same':>10}" if row["time"] is None else f"~{row['time']:7.3f} ms"]
+            [
+                row["chapter"],
+                row["what"],
+                f"~{row['accuracy']:6.2f} %",
+                *(f"{row[name]:,}" for name in COUNTS),
+                f"~{'same':>10}" if row["time"] is None else f"~{row['time']:7.3f} ms",
+            ]
             for row in self.rows
-        ]  # fmt: skip
+        ]
 
     def __str__(self) -> str:
         lines = [list(HEAD), *self._cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
-            "  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+            "  ".join(
+                cell.ljust(w) if i < 2 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+            )
             for line in lines
         )
 
@@ -57,38 +68,50 @@ class Board:
         for row, cells in zip(self.rows, self._cells(), strict=True):
             pale = {HEAD[3 + i] for i, name in enumerate(COUNTS) if moved(row, self.rows[0], name) is False}
             styles = [' style="opacity:0.6"' if title in pale else "" for title in HEAD]
-            line = "".join(f"<td{style}>{html.escape(cell)}</td>" for style, cell in zip(styles, cells, strict=True))
+            line = "".join(
+                f"<td{style}>{html.escape(cell)}</td>" for style, cell in zip(styles, cells, strict=True)
+            )
             body += f"<tr>{line}</tr>"
         head = "".join(f"<th>{html.escape(title)}</th>" for title in HEAD)
-        note = f"LeNet300; accuracy on the validation split, MACs for one image, time for {BATCH}. Grey: did not move."
+        note = (
+            f"LeNet300; accuracy on the validation split, MACs for one image, time for {BATCH}. Grey: did not"
+            " move."
+        )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note}</p>"
 
 
 def moved(row: Mapping, dense: Mapping, quantity: str) -> bool | None:
-    """Return whether ``quantity`` of ``row`` differs from the dense network's; None for the dense row itself. Source: notebook 00.
+    """Return whether ``quantity`` of ``row`` differs from the dense network's; None for the dense row itself.
+    Source: notebook 00.
 
-    ``quantity`` is a column: ``accuracy``, ``nonzeros``, ``bytes``, ``macs`` or ``time``. Raises ValueError for any other.
-    """
+    ``quantity`` is a column: ``accuracy``, ``nonzeros``, ``bytes``, ``macs`` or ``time``. Raises ValueError
+    for any other."""
     arguments.one_of("quantity", quantity, ("accuracy", *COUNTS, "time"))
     for name, value in (("row", row), ("dense", dense)):
         if not isinstance(value, Mapping) or not {"chapter", quantity} <= set(value):
-            raise TypeError(f"{name} must be a row of the scoreboard, a dict with {quantity!r}, got {value!r:.80}")
+            raise TypeError(
+                f"{name} must be a row of the scoreboard, a dict with {quantity!r}, got {value!r:.80}"
+            )
     if row["chapter"] == DENSE:
         return None
     return row["time"] is not None if quantity == "time" else row[quantity] != dense[quantity]
 
 
-def add(chapter: str, what: str, model: nn.Module, dataset: TensorDataset, counts: Mapping[str, int] | None = None) -> Board:
-    """Measure ``model`` beside the dense LeNet300 (seed 0) and return the board: the rows of the chapters before, then this one.
+def add(
+    chapter: str, what: str, model: nn.Module, dataset: TensorDataset, counts: Mapping[str, int] | None = None
+) -> Board:
+    """Measure ``model`` beside the dense LeNet300 (seed 0) and return the board: the rows of the chapters
+    before, then this one.
 
-    ``chapter`` is the notebook's number ("04.2"), ``what`` says in a few words what was done. Accuracy is on ``dataset`` (the
-    validation split), time is that of the first 64 images, measured in turns with the dense network; an earlier chapter's time is
-    the share of the dense network's time that was measured there. ``counts`` replaces what ``measure`` counts by what holds for
-    another form of storage or computation: ``nonzeros``, ``bytes``, ``macs`` (of one image).
+    ``chapter`` is the notebook's number ("04.2"), ``what`` says in a few words what was done. Accuracy is on
+    ``dataset`` (the validation split), time is that of the first 64 images, measured in turns with the dense
+    network; an earlier chapter's time is the share of the dense network's time that was measured there.
+    ``counts`` replaces what ``measure`` counts by what holds for another form of storage or computation:
+    ``nonzeros``, ``bytes``, ``macs`` (of one image).
 
-    Raises TypeError or ValueError for a chapter that is no number, a ``what`` of more than 40 characters or with two spaces in a
-    row, an unknown name or a negative number in ``counts``, and as ``measure.compare`` does. Source: notebook 00.
-    """
+    Raises TypeError or ValueError for a chapter that is no number, a ``what`` of more than 40 characters or
+    with two spaces in a row, an unknown name or a negative number in ``counts``, and as ``measure.compare``
+    does. Source: notebook 00."""
     if not isinstance(chapter, str) or not re.fullmatch(r"\d\d(\.\d)?", chapter):
         raise ValueError(f"chapter must be a number such as '04.2', got {chapter!r}")
     if not isinstance(what, str) or not 0 < len(what) <= 40 or "  " in what or what != what.strip():
@@ -96,7 +119,10 @@ def add(chapter: str, what: str, model: nn.Module, dataset: TensorDataset, count
     for name, value in (counts or {}).items():
         arguments.count(f"counts[{arguments.one_of('a name in counts', name, COUNTS)!r}]", value, at_least=0)
     if not isinstance(dataset, TensorDataset) or len(dataset) < BATCH:
-        raise TypeError(f"dataset must be a TensorDataset of at least {BATCH} images and labels, got {type(dataset).__name__}")
+        raise TypeError(
+            f"dataset must be a TensorDataset of at least {BATCH} images and labels, got"
+            f" {type(dataset).__name__}"
+        )
     table = compare({DENSE: load_pretrained("lenet300"), "now": model}, dataset[:BATCH][0], dataset)
     dense, now = (_row(row) for row in table.rows)
     dense |= {"chapter": DENSE, "what": "as trained"}
@@ -124,10 +150,11 @@ def _row(measured: Mapping) -> dict:
 
 
 def parse(text: str) -> list[dict]:
-    """Return the rows of a printed board, the reverse of printing it: this is how the chapters' rows are collected.
+    """Return the rows of a printed board, the reverse of printing it: this is how the chapters' rows are
+    collected.
 
-    Raises TypeError if ``text`` is no string and ValueError if a line is no row. Source: ``experiments/scoreboard.py``.
-    """
+    Raises TypeError if ``text`` is no string and ValueError if a line is no row. Source:
+    ``experiments/scoreboard.py``."""
     if not isinstance(text, str):
         raise TypeError(f"text must be a printed scoreboard, got {type(text).__name__}")
     rows = []
@@ -139,6 +166,8 @@ def parse(text: str) -> list[dict]:
         time = None if cells["time"] == "same" else float(cells["time"].removesuffix(" ms"))
         numbers = {name: int(cells[name].replace(",", "")) for name in COUNTS}
         rows.append(
-            {"chapter": cells["chapter"], "what": cells["what"], "accuracy": float(cells["accuracy"])} | numbers | {"time": time}
+            {"chapter": cells["chapter"], "what": cells["what"], "accuracy": float(cells["accuracy"])}
+            | numbers
+            | {"time": time}
         )
     return rows

@@ -22,12 +22,13 @@ BLOCK = 4  # rows and columns of a block of ``BlockLinear``
 def to_csr(weight: torch.Tensor) -> torch.Tensor:
     """Return ``weight`` ``(out, in)`` as a torch CSR tensor with int32 indices, half of torch's default.
 
-    Raises TypeError unless it is a dense float32 or float64 tensor (torch multiplies no other in CSR on the CPU), ValueError unless
-    it is a matrix of finite numbers. Source: notebook 07.2.
-    """
+    Raises TypeError unless it is a dense float32 or float64 tensor (torch multiplies no other in CSR on the
+    CPU), ValueError unless it is a matrix of finite numbers. Source: notebook 07.2."""
     arguments.tensor("weight", weight)
     if weight.layout != torch.strided or weight.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"weight must be a dense float32 or float64 tensor, got {weight.dtype}, {weight.layout}")
+        raise TypeError(
+            f"weight must be a dense float32 or float64 tensor, got {weight.dtype}, {weight.layout}"
+        )
     if weight.ndim != 2:
         raise ValueError(f"weight must have shape (out, in), got {tuple(weight.shape)}")
     csr = weight.detach().to_sparse_csr()
@@ -39,13 +40,13 @@ def to_csr(weight: torch.Tensor) -> torch.Tensor:
 class SparseLinear(nn.Module):
     """A Linear layer that computes ``weight @ x + bias`` with the weight in CSR, for inference.
 
-    Input ``(in_features, batch)``, output ``(out_features, batch)``: features first, because CSR times a dense matrix is the
-    product that the sparse libraries are made for. ``linear`` may hold a weight in any state; its zeros are what is skipped. The
-    layer does not train. Fast where torch has MKL (``torch.backends.mkl.is_available()``); other builds are correct, but slow.
+    Input ``(in_features, batch)``, output ``(out_features, batch)``: features first, because CSR times a
+    dense matrix is the product that the sparse libraries are made for. ``linear`` may hold a weight in any
+    state; its zeros are what is skipped. The layer does not train. Fast where torch has MKL
+    (``torch.backends.mkl.is_available()``); other builds are correct, but slow.
 
-    Raises TypeError if ``linear`` is no Linear layer, RuntimeError if this build of torch cannot multiply CSR matrices.
-    Source: notebook 07.2.
-    """
+    Raises TypeError if ``linear`` is no Linear layer, RuntimeError if this build of torch cannot multiply CSR
+    matrices. Source: notebook 07.2."""
 
     weight: torch.Tensor
     bias: torch.Tensor
@@ -71,7 +72,8 @@ class SparseLinear(nn.Module):
 
 
 class DenseLinear(nn.Module):
-    """A Linear layer in the same layout, ``(in_features, batch)`` to ``(out_features, batch)``, for weights too dense for CSR.
+    """A Linear layer in the same layout, ``(in_features, batch)`` to ``(out_features, batch)``, for weights
+    too dense for CSR.
 
     Raises TypeError if ``linear`` is no Linear layer. Source: notebook 07.2.
     """
@@ -94,7 +96,8 @@ class DenseLinear(nn.Module):
 
 
 class GatherLinear(nn.Module):
-    """A Linear layer in the same layout that fetches the inputs that have a weight and leaves the others (columns of zeros) unread.
+    """A Linear layer in the same layout that fetches the inputs that have a weight and leaves the others
+    (columns of zeros) unread.
 
     ``form`` (``DenseLinear`` or ``SparseLinear``) multiplies what was fetched.
 
@@ -119,24 +122,26 @@ class GatherLinear(nn.Module):
 
 
 class BlockLinear(DenseLinear):
-    """The product with a weight stored as blocks of 4 x 4 (BSR); a block of zeros is skipped. Needs MKL, like ``SparseLinear``.
+    """The product with a weight stored as blocks of 4 x 4 (BSR); a block of zeros is skipped. Needs MKL, like
+    ``SparseLinear``.
 
-    Raises TypeError if ``linear`` is no Linear layer and ValueError unless 4 divides both dimensions of its weight.
-    Source: notebook 07.2.
-    """
+    Raises TypeError if ``linear`` is no Linear layer and ValueError unless 4 divides both dimensions of its
+    weight. Source: notebook 07.2."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__(linear)
         if any(size % BLOCK for size in self.weight.shape):
-            raise ValueError(f"linear must have a weight whose dimensions {BLOCK} divides, got {tuple(self.weight.shape)}")
+            raise ValueError(
+                f"linear must have a weight whose dimensions {BLOCK} divides, got {tuple(self.weight.shape)}"
+            )
         self.weight = self.weight.to_sparse_bsr((BLOCK, BLOCK))
 
 
 class SparseNetwork(nn.Module):
     """A chain of Linear layers and elementwise activations that keeps features x batch between its layers.
 
-    Input ``(N, ...)``, flattened; output ``(N, classes)``: it can be used wherever the dense network was. Made by ``to_sparse``.
-    """
+    Input ``(N, ...)``, flattened; output ``(N, classes)``: it can be used wherever the dense network was.
+    Made by ``to_sparse``."""
 
     def __init__(self, layers: "OrderedDict[str, nn.Module]"):
         super().__init__()
@@ -147,13 +152,14 @@ class SparseNetwork(nn.Module):
 
 
 def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
-    """Return a network that computes the same as ``model``, its Linear weights in CSR; ``model`` stays as it is.
+    """Return a network that computes the same as ``model``, its Linear weights in CSR; ``model`` stays as it
+    is.
 
-    ``model`` is a chain of Flatten (first), Linear, ReLU, Tanh, Sigmoid and Dropout layers, as LeNet300 is. A weight denser than
-    ``max_density`` is kept dense, because CSR would be slower there.
+    ``model`` is a chain of Flatten (first), Linear, ReLU, Tanh, Sigmoid and Dropout layers, as LeNet300 is. A
+    weight denser than ``max_density`` is kept dense, because CSR would be slower there.
 
-    Raises TypeError or ValueError if ``model`` is no such chain or ``max_density`` lies outside [0, 1]. Source: notebook 07.2.
-    """
+    Raises TypeError or ValueError if ``model`` is no such chain or ``max_density`` lies outside [0, 1].
+    Source: notebook 07.2."""
     max_density = arguments.fraction("max_density", max_density)
 
     def by_density(linear: nn.Linear) -> nn.Module:
@@ -164,20 +170,24 @@ def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
 
 
 def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
-    """Return a network that computes the same as ``model``, each layer in the form that is fastest here; ``model`` stays as it is.
+    """Return a network that computes the same as ``model``, each layer in the form that is fastest here;
+    ``model`` stays as it is.
 
-    Dead neurons are removed first. Then every Linear layer is timed as a dense product, as CSR, as either with the used inputs
-    only, and as blocks of 4 x 4 where they fit, with the batch size of ``example_input`` ``(N, ...)`` and the present number of
-    threads: about two seconds a layer. What wins depends on the machine: print the result.
+    Dead neurons are removed first. Then every Linear layer is timed as a dense product, as CSR, as either
+    with the used inputs only, and as blocks of 4 x 4 where they fit, with the batch size of ``example_input``
+    ``(N, ...)`` and the present number of threads: about two seconds a layer. What wins depends on the
+    machine: print the result.
 
-    Raises TypeError or ValueError if ``model`` is no chain as in ``to_sparse``, or ``example_input`` does not fit it.
-    Source: notebook 07.2.
-    """
+    Raises TypeError or ValueError if ``model`` is no chain as in ``to_sparse``, or ``example_input`` does not
+    fit it. Source: notebook 07.2."""
     _chain(model, DenseLinear)  # refuses what is no chain
     inputs = next(layer for layer in model.modules() if isinstance(layer, nn.Linear)).in_features
     arguments.tensor("example_input", example_input)
     if example_input.ndim < 2 or example_input[0].numel() != inputs:
-        raise ValueError(f"example_input must be (N, ...) with {inputs} numbers each, got shape {tuple(example_input.shape)}")
+        raise ValueError(
+            f"example_input must be (N, ...) with {inputs} numbers each, got shape"
+            f" {tuple(example_input.shape)}"
+        )
     small = remove_filters(model, living(model))
     assert isinstance(small, nn.Sequential)  # a chain stays one
     first = next(layer for layer in small.modules() if isinstance(layer, nn.Linear))
@@ -189,8 +199,12 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
             ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
         if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
             ways["BlockLinear"] = BlockLinear(linear)
-        x = linear.weight.new_zeros(len(example_input), linear.in_features).t()  # the first layer gets its input in this layout,
-        times = latencies(ways, x if linear is first else x.contiguous())  # the others as the product before them left it
+        x = linear.weight.new_zeros(
+            len(example_input), linear.in_features
+        ).t()  # the first layer gets its input in this layout,
+        times = latencies(
+            ways, x if linear is first else x.contiguous()
+        )  # the others as the product before them left it
         return ways[min(times, key=lambda name: times[name].median)]
 
     return _chain(small, by_time)
@@ -202,7 +216,9 @@ def _check(linear: nn.Linear) -> None:
 
 
 def _chain(model: nn.Sequential, form: Callable[[nn.Linear], nn.Module]) -> SparseNetwork:
-    """Return ``model`` with ``form(layer)`` for each Linear layer, refusing what is no chain of Linear layers and activations."""
+    """Return ``model`` with ``form(layer)`` for each Linear layer, refusing what is no chain of Linear layers
+    and activations.
+    """
     if not isinstance(model, nn.Sequential):
         raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -212,7 +228,10 @@ def _chain(model: nn.Sequential, form: Callable[[nn.Linear], nn.Module]) -> Spar
         elif isinstance(layer, nn.ReLU | nn.Tanh | nn.Sigmoid):
             layers[name] = type(layer)()
         elif not (isinstance(layer, nn.Flatten) and not layers) and not isinstance(layer, nn.Dropout):
-            raise ValueError(f"model must be a chain of Flatten, Linear and activations, got {name}: {type(layer).__name__}")
+            raise ValueError(
+                f"model must be a chain of Flatten, Linear and activations, got {name}:"
+                f" {type(layer).__name__}"
+            )
     if not any(isinstance(layer, nn.Linear) for layer in model.modules()):
         raise ValueError("model must have a Linear layer, got none")
     return SparseNetwork(layers).eval()

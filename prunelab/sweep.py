@@ -29,24 +29,26 @@ def run(
     client: object = None,
     retry_failed: bool = False,
 ) -> list[dict]:
-    """Call ``function(**configuration)`` for every configuration of ``grid``, in parallel, and return one record for each.
+    """Call ``function(**configuration)`` for every configuration of ``grid``, in parallel, and return one
+    record for each.
 
-    ``grid`` is a dict of lists, for every combination of their values, or a list of configurations (dicts). Configurations and
-    what ``function`` returns must be JSON: numbers, strings, booleans, None, lists, dicts with string keys. ``results`` is a
-    JSON-lines file: each record is appended by this process as soon as it is there, so a run that is killed loses only what was
-    still being computed, and the same call resumes it. A last line torn by the kill is cut off and computed again.
+    ``grid`` is a dict of lists, for every combination of their values, or a list of configurations (dicts).
+    Configurations and what ``function`` returns must be JSON: numbers, strings, booleans, None, lists, dicts
+    with string keys. ``results`` is a JSON-lines file: each record is appended by this process as soon as it
+    is there, so a run that is killed loses only what was still being computed, and the same call resumes it.
+    A last line torn by the kill is cut off and computed again.
 
-    ``n_jobs`` processes work side by side (-1: one for each core), each with one torch thread. With ``client``, a
-    ``dask.distributed.Client``, the same work goes to that cluster instead, through joblib's dask backend.
+    ``n_jobs`` processes work side by side (-1: one for each core), each with one torch thread. With
+    ``client``, a ``dask.distributed.Client``, the same work goes to that cluster instead, through joblib's
+    dask backend.
 
-    A record is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A configuration that fails has
-    ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``, and the others go on; it is tried again only
-    with ``retry_failed=True``.
+    A record is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A configuration
+    that fails has ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``, and the others
+    go on; it is tried again only with ``retry_failed=True``.
 
-    Raises TypeError or ValueError, before anything is run, for a grid that is empty, holds a configuration twice or cannot be
-    written as JSON, and for a results file with a line that is no record (the file and the line are named, the file left alone).
-    Source: notebook 03.5.
-    """
+    Raises TypeError or ValueError, before anything is run, for a grid that is empty, holds a configuration
+    twice or cannot be written as JSON, and for a results file with a line that is no record (the file and the
+    line are named, the file left alone). Source: notebook 03.5."""
     if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0:
         raise ValueError(f"n_jobs must be a whole number other than 0, got {n_jobs!r:.80}")
     arguments.flag("retry_failed", retry_failed)
@@ -57,14 +59,22 @@ def run(
     grid = _configurations(grid)
     configurations = {_key(config): config for config in grid}
     if len(configurations) < len(grid):
-        raise ValueError(f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated")
+        raise ValueError(
+            f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated"
+        )
     results = arguments.path("results", results)
     results.parent.mkdir(parents=True, exist_ok=True)
     done = _load(results)
-    todo = [c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])]
+    todo = [
+        c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])
+    ]
     _mend(results)
     if client is None:
-        backend = parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1) if n_jobs != 1 else contextlib.nullcontext()
+        backend = (
+            parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1)
+            if n_jobs != 1
+            else contextlib.nullcontext()
+        )
     else:
         backend = parallel_config("dask", n_jobs=n_jobs, client=client)
     with backend, results.open("a", encoding="utf-8") as file, progress(len(grid), "sweep") as bar:
@@ -84,17 +94,21 @@ def rows(records: Iterable[Mapping]) -> list[dict]:
 
     A result is a dict, or a list of dicts, which gives as many rows.
 
-    Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the stored runs.
-    """
+    Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the
+    stored runs."""
     if isinstance(records, str | Mapping | torch.Tensor) or not isinstance(records, Iterable):
         raise TypeError(f"records must be a list of the records of run, got {records!r:.80}")
     records = list(records)
     for record in records:
         if not isinstance(record, Mapping) or "config" not in record or not {"result", "error"} & set(record):
-            raise TypeError(f"records must be dicts with config and result, as run returns them, got {record!r:.80}")
+            raise TypeError(
+                f"records must be dicts with config and result, as run returns them, got {record!r:.80}"
+            )
     failed = [record for record in records if "error" in record]
     if failed:
-        raise RuntimeError(f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}")
+        raise RuntimeError(
+            f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}"
+        )
     return [
         record["config"] | result
         for record in records
@@ -103,7 +117,8 @@ def rows(records: Iterable[Mapping]) -> list[dict]:
 
 
 def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Mapping]]) -> None:
-    """Write a finished run to ``path`` as JSON: "provenance" first, then each part, one row a line so that diffs can be read.
+    """Write a finished run to ``path`` as JSON: "provenance" first, then each part, one row a line so that
+    diffs can be read.
 
     Raises TypeError or ValueError for parts that are not lists of dicts, and for what JSON cannot hold.
     Source: the scripts behind the stored runs.
@@ -111,17 +126,22 @@ def store(path: Path | str, provenance: Mapping, parts: Mapping[str, Iterable[Ma
     path = arguments.path("path", path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
-    entries = [f' "provenance": {_json("provenance", arguments.mapping("provenance", provenance, at_least=0))}']
+    entries = [
+        f' "provenance": {_json("provenance", arguments.mapping("provenance", provenance, at_least=0))}'
+    ]
     for name, part in arguments.mapping("parts", parts).items():
         if isinstance(part, str | Mapping) or not isinstance(part, Iterable):
             raise TypeError(f"parts[{name!r}] must be a list of dicts, got {part!r:.80}")
         lines = ["  " + _json(f"parts[{name!r}]", row) for row in part]
-        entries.append(f" {json.dumps(arguments.text('a name in parts', name))}: [\n" + ",\n".join(lines) + "\n ]")
+        entries.append(
+            f" {json.dumps(arguments.text('a name in parts', name))}: [\n" + ",\n".join(lines) + "\n ]"
+        )
     path.write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
 
 
 def load(name: str) -> dict:
-    """Return the stored run ``data/results/<name>.json``: its "provenance" (a dict) and its lists of rows, most often "rows".
+    """Return the stored run ``data/results/<name>.json``: its "provenance" (a dict) and its lists of rows,
+    most often "rows".
 
     Raises ValueError, naming those there are, if no run has this name. Source: notebook 01.
     """
@@ -130,11 +150,11 @@ def load(name: str) -> dict:
 
 
 def select(rows: Iterable[Mapping], **where: object) -> list[dict]:
-    """Return the rows whose entries are those named in ``where``: ``select(rows, network="lenet300", seed=0)``.
+    """Return the rows whose entries are those named in ``where``: ``select(rows, network="lenet300",
+    seed=0)``.
 
-    Raises TypeError if ``rows`` are not dicts, and ValueError if there is no such row, naming the entry that none has.
-    Source: notebook 01.
-    """
+    Raises TypeError if ``rows`` are not dicts, and ValueError if there is no such row, naming the entry that
+    none has. Source: notebook 01."""
     if isinstance(rows, Mapping | torch.Tensor | str) or not isinstance(rows, Iterable):
         raise TypeError(f"rows must be a list of dicts, got {rows!r:.80}")
     found = list(rows)
@@ -144,49 +164,66 @@ def select(rows: Iterable[Mapping], **where: object) -> list[dict]:
         there = sorted({repr(row[key]) for row in found if key in row})
         found = [row for row in found if key in row and row[key] == value]
         if not found:
-            raise ValueError(f"no row has {key}={value!r}; there is {', '.join(there) or f'no {key!r} at all'}")
+            raise ValueError(
+                f"no row has {key}={value!r}; there is {', '.join(there) or f'no {key!r} at all'}"
+            )
     return [dict(row) for row in found]
 
 
-def series(rows: Iterable[Mapping], x: str, y: str, *, over: str = "seed", **where: object) -> tuple[list, list[list]]:
-    """Return the curves of a stored run: the values of ``x``, and for each network (each value of ``over``) its values of ``y``.
+def series(
+    rows: Iterable[Mapping], x: str, y: str, *, over: str = "seed", **where: object
+) -> tuple[list, list[list]]:
+    """Return the curves of a stored run: the values of ``x``, and for each network (each value of ``over``)
+    its values of ``y``.
 
-    Only the rows that ``select(rows, **where)`` finds are used, in their order; every network must have the same ``x``, each once.
-    The result is one curve of ``plot.tradeoff``. ``x``, ``y`` and ``over`` are names of entries.
+    Only the rows that ``select(rows, **where)`` finds are used, in their order; every network must have the
+    same ``x``, each once. The result is one curve of ``plot.tradeoff``. ``x``, ``y`` and ``over`` are names
+    of entries.
 
-    Raises ValueError if there is no such row, an entry is missing, or the networks differ in ``x``. Source: notebook 01.
-    """
+    Raises ValueError if there is no such row, an entry is missing, or the networks differ in ``x``. Source:
+    notebook 01."""
     curves: dict[object, dict] = {}
     for row in select(rows, **where):
         for name, key in (("x", x), ("y", y), ("over", over)):
             arguments.one_of(name, key, row)
             if name != "y" and isinstance(row[key], (list, Mapping)):
-                raise ValueError(f"{name} must name an entry that is a number or a word, got {key!r}, which is {row[key]!r:.40}")
+                raise ValueError(
+                    f"{name} must name an entry that is a number or a word, got {key!r}, which is"
+                    f" {row[key]!r:.40}"
+                )
         curve = curves.setdefault(row[over], {})
         if row[x] in curve:
-            raise ValueError(f"{over}={row[over]!r} has more than one row with {x}={row[x]!r}: name more entries")
+            raise ValueError(
+                f"{over}={row[over]!r} has more than one row with {x}={row[x]!r}: name more entries"
+            )
         curve[row[x]] = row[y]
     if not curves:
         raise ValueError("rows must not be empty")
     xs = list(next(iter(curves.values())))
     for network, curve in curves.items():
         if list(curve) != xs:
-            raise ValueError(f"every {over} must have the same {x}, got {xs} and, for {network!r}, {list(curve)}")
+            raise ValueError(
+                f"every {over} must have the same {x}, got {xs} and, for {network!r}, {list(curve)}"
+            )
     return xs, [list(curve.values()) for curve in curves.values()]
 
 
-def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+def paired_interval(
+    a: Sequence[float], b: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float, float]:
     """Return (mean, low, high): the mean of the differences ``a - b``, pair by pair, and its t interval.
 
-    ``a`` and ``b`` hold one value per network, the same networks in the same order: what the networks have in common drops out. The
-    course calls a difference real when the interval excludes zero. Equal differences give an interval of width zero.
+    ``a`` and ``b`` hold one value per network, the same networks in the same order: what the networks have in
+    common drops out. The course calls a difference real when the interval excludes zero. Equal differences
+    give an interval of width zero.
 
-    Raises ValueError for fewer than two pairs, unequal lengths, values that are not finite, or a ``confidence`` outside (0, 1).
-    Source: notebook 03.5.
-    """
+    Raises ValueError for fewer than two pairs, unequal lengths, values that are not finite, or a
+    ``confidence`` outside (0, 1). Source: notebook 03.5."""
     first, second = arguments.numbers("a", a).ravel(), arguments.numbers("b", b).ravel()
     if len(first) != len(second) or len(first) < 2:
-        raise ValueError(f"a and b must hold the same number of values, at least 2, got {len(first)} and {len(second)}")
+        raise ValueError(
+            f"a and b must hold the same number of values, at least 2, got {len(first)} and {len(second)}"
+        )
     if not 0 < arguments.fraction("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
     differences = [float(x) - float(y) for x, y in zip(first, second, strict=True)]
@@ -203,7 +240,11 @@ def _configurations(grid: Mapping[str, Iterable] | Iterable[Mapping]) -> list[di
         for name, values in grid.items():
             if isinstance(values, str) or not isinstance(values, Iterable):
                 raise TypeError(f"grid[{name!r}] must be a list of values, got {values!r}")
-        grid = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
+        grid = (
+            [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+            if grid
+            else []
+        )
     elif isinstance(grid, str) or not isinstance(grid, Iterable):
         raise TypeError(f"grid must be a dict of lists or a list of dicts, got {grid!r}")
     grid = list(grid)
@@ -211,7 +252,9 @@ def _configurations(grid: Mapping[str, Iterable] | Iterable[Mapping]) -> list[di
         raise ValueError("grid must hold at least one configuration, got none")
     for config in grid:
         if not isinstance(config, Mapping) or not all(isinstance(name, str) for name in config):
-            raise TypeError(f"a configuration in grid must be a dict of argument name -> value, got {config!r}")
+            raise TypeError(
+                f"a configuration in grid must be a dict of argument name -> value, got {config!r}"
+            )
     return [dict(config) for config in grid]
 
 
@@ -219,7 +262,9 @@ def _json(name: str, value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be JSON (numbers, strings, lists, dicts), got {value!r:.80}: {error}") from None
+        raise TypeError(
+            f"{name} must be JSON (numbers, strings, lists, dicts), got {value!r:.80}: {error}"
+        ) from None
 
 
 def _key(config: Mapping) -> str:
@@ -227,7 +272,9 @@ def _key(config: Mapping) -> str:
     try:
         return json.dumps(config, sort_keys=True)
     except TypeError as error:
-        raise TypeError(f"a configuration in grid must be JSON (numbers, strings, lists, dicts), got {config!r}: {error}") from None
+        raise TypeError(
+            f"a configuration in grid must be JSON (numbers, strings, lists, dicts), got {config!r}: {error}"
+        ) from None
 
 
 def _record(function: Callable, config: dict) -> str:
@@ -246,7 +293,9 @@ def _record(function: Callable, config: dict) -> str:
 
 
 def _load(results: Path) -> dict[str, dict]:
-    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed run is left out."""
+    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed
+    run is left out.
+    """
     if not results.exists():
         return {}
     done = {}
@@ -256,8 +305,12 @@ def _load(results: Path) -> dict[str, dict]:
             record = json.loads(line)
             done[_key(record["config"])] = record
         except (ValueError, TypeError, KeyError):
-            if number < len(lines):  # every complete line ends in a newline, so only the last piece can be torn
-                raise ValueError(f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}") from None
+            if number < len(
+                lines
+            ):  # every complete line ends in a newline, so only the last piece can be torn
+                raise ValueError(
+                    f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}"
+                ) from None
     return done
 
 

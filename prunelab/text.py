@@ -1,4 +1,6 @@
-"""Three books of English literature as characters, read from the files in ``data/text``; nothing is ever downloaded."""
+"""Three books of English literature as characters, read from the files in ``data/text``; nothing is ever
+downloaded.
+"""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +16,9 @@ VALID = TEST = 0.05  # of each book, at its end
 
 
 class Text(NamedTuple):
-    """Character numbers of the three splits, int64 ``(N,)``, and ``characters``: the one with number ``i`` is ``characters[i]``."""
+    """Character numbers of the three splits, int64 ``(N,)``, and ``characters``: the one with number ``i`` is
+    ``characters[i]``.
+    """
 
     train: torch.Tensor
     valid: torch.Tensor
@@ -23,19 +27,25 @@ class Text(NamedTuple):
 
 
 def load_text(folder: Path | str = DATA / "text") -> Text:
-    """Return Carroll's Alice, Shakespeare's As You Like It and Milton's Paradise Lost as one sequence of characters per split.
+    """Return Carroll's Alice, Shakespeare's As You Like It and Milton's Paradise Lost as one sequence of
+    characters per split.
 
-    Each book is cut by position: its first 90 % are in ``train``, the next 5 % in ``valid``, its end in ``test``, so that no line
-    of one split stands in another. Line ends are made alike (``\\r\\n`` becomes ``\\n``); no other character is touched.
+    Each book is cut by position: its first 90 % are in ``train``, the next 5 % in ``valid``, its end in
+    ``test``, so that no line of one split stands in another. Line ends are made alike (``\\r\\n`` becomes
+    ``\\n``); no other character is touched.
 
-    Raises FileNotFoundError if a book or SHA256SUMS is missing and ValueError if one is truncated or altered; both name the file.
-    Source: ``data/text/README.md``; notebook 10.1.
-    """
+    Raises FileNotFoundError if a book or SHA256SUMS is missing and ValueError if one is truncated or altered;
+    both name the file. Source: ``data/text/README.md``; notebook 10.1."""
     folder = arguments.path("folder", folder)
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
-        raise FileNotFoundError(f"{sums} is missing: it lists the checksums of the books; restore it with git")
-    expected = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines() if line.strip())}
+        raise FileNotFoundError(
+            f"{sums} is missing: it lists the checksums of the books; restore it with git"
+        )
+    expected = {
+        name: digest
+        for digest, name in (line.split() for line in sums.read_text().splitlines() if line.strip())
+    }
     books = [_read(folder / name, expected.get(name)) for name in BOOKS]
     characters = "".join(sorted(set("".join(books))))
     splits = {"train": "", "valid": "", "test": ""}
@@ -49,10 +59,11 @@ def load_text(folder: Path | str = DATA / "text") -> Text:
 
 
 def encode(string: str, characters: str) -> torch.Tensor:
-    """Return the numbers of the characters of ``string``, int64 ``(len(string),)``: positions in ``characters``.
+    """Return the numbers of the characters of ``string``, int64 ``(len(string),)``: positions in
+    ``characters``.
 
-    Raises TypeError if either is no string and ValueError for a character that ``characters`` does not have. Source: notebook 10.1.
-    """
+    Raises TypeError if either is no string and ValueError for a character that ``characters`` does not have.
+    Source: notebook 10.1."""
     arguments.text("string", string)
     numbers = {character: number for number, character in enumerate(arguments.text("characters", characters))}
     for character in set(string):
@@ -63,9 +74,8 @@ def encode(string: str, characters: str) -> torch.Tensor:
 def decode(numbers: torch.Tensor, characters: str) -> str:
     """Return the string whose characters have these ``numbers`` ``(N,)``: the inverse of ``encode``.
 
-    Raises TypeError if ``numbers`` is no tensor of integers and ValueError for a number that is no position in ``characters``.
-    Source: notebook 10.1.
-    """
+    Raises TypeError if ``numbers`` is no tensor of integers and ValueError for a number that is no position
+    in ``characters``. Source: notebook 10.1."""
     arguments.text("characters", characters)
     arguments.whole_below("numbers", arguments.vector("numbers", numbers), len(characters))
     return "".join(characters[i] for i in numbers.tolist())
@@ -79,5 +89,7 @@ def _read(path: Path, expected: str | None) -> str:
     raw = path.read_bytes()
     found = hashlib.sha256(raw).hexdigest()
     if found != expected:
-        raise ValueError(f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git")
+        raise ValueError(
+            f"{path} is truncated or altered: sha256 is {found}, expected {expected}; restore it with git"
+        )
     return raw.decode("ascii").replace("\r\n", "\n")

@@ -39,19 +39,20 @@ def train(
     on_step: Callable[[nn.Module, int], None] | None = None,
     seed: int = 0,
 ) -> list[float]:
-    """Train ``model`` in place with SGD (momentum 0.9, batches of 128, cosine learning rate from ``lr`` to 0).
+    """Train ``model`` in place with SGD (momentum 0.9, batches of 128, cosine learning rate from ``lr`` to
+    0).
 
-    ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for distillation;
-    another ``loss(outputs, labels)`` may ask for other kinds.
-    ``masks`` (parameter name -> mask) are applied before the first step and again after every step, because momentum moves
-    pruned weights whose gradient is zero. ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after each
-    step (1, 2, ...) while the gradients are still there; it may replace entries of ``masks``, which are applied right after it.
-    ``seed`` fixes the order of the examples and dropout; torch's global random state is left as it was.
+    ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for
+    distillation; another ``loss(outputs, labels)`` may ask for other kinds. ``masks`` (parameter name ->
+    mask) are applied before the first step and again after every step, because momentum moves pruned weights
+    whose gradient is zero. ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after
+    each step (1, 2, ...) while the gradients are still there; it may replace entries of ``masks``, which are
+    applied right after it. ``seed`` fixes the order of the examples and dropout; torch's global random state
+    is left as it was.
 
-    Returns the mean training loss of each epoch. The model is left in eval mode.
-    Raises ValueError or TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
-    Source: notebook 00.
-    """
+    Returns the mean training loss of each epoch. The model is left in eval mode. Raises ValueError or
+    TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
+    Source: notebook 00."""
     _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], model)
@@ -77,17 +78,20 @@ def train(
                 apply_masks(model, masks)
             history.append(float(total / len(images)))
             if math.isnan(history[-1]):
-                raise FloatingPointError(f"the training loss became NaN in epoch {epoch + 1}; try a smaller lr than {lr}")
+                raise FloatingPointError(
+                    f"the training loss became NaN in epoch {epoch + 1}; try a smaller lr than {lr}"
+                )
     model.eval()
     return history
 
 
 @torch.inference_mode()
 def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
-    """Return the accuracy of ``model`` on ``dataset`` in percent, in eval mode; the model's own mode is left as it was.
+    """Return the accuracy of ``model`` on ``dataset`` in percent, in eval mode; the model's own mode is left
+    as it was.
 
-    Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source: notebook 00.
-    """
+    Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source:
+    notebook 00."""
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], arguments.module("model", model))
     modes = {module: module.training for module in model.modules()}
@@ -103,7 +107,9 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
 
 def _right(outputs: torch.Tensor, labels: torch.Tensor) -> int:
     if outputs.ndim != 2 or len(outputs) != len(labels):
-        raise ValueError(f"model must return a number for each class, (N, classes), got shape {tuple(outputs.shape)}")
+        raise ValueError(
+            f"model must return a number for each class, (N, classes), got shape {tuple(outputs.shape)}"
+        )
     return int((outputs.argmax(1) == labels).sum())
 
 
@@ -115,7 +121,9 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
         if not callable(value) and (value is not None or name == "loss"):
             raise TypeError(f"{name} must be a function, got {value!r}")
     if isinstance(functions["on_step"], nn.Module):
-        raise TypeError(f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}")
+        raise TypeError(
+            f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}"
+        )
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
 
@@ -134,12 +142,16 @@ def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) ->
 
 
 def evaluator(dataset: TensorDataset | Callable[[nn.Module], float]) -> Callable[[nn.Module], float]:
-    """Return ``dataset`` if it is a function ``evaluate(model) -> percent``, else the function that gives ``accuracy`` on it.
+    """Return ``dataset`` if it is a function ``evaluate(model) -> percent``, else the function that gives
+    ``accuracy`` on it.
 
     Raises TypeError or ValueError if it is neither. Source: notebook 09.2.
     """
     if isinstance(dataset, nn.Module):  # callable, but no judge of models
-        raise TypeError(f"dataset must be a TensorDataset of images and labels or a function, got {type(dataset).__name__}")
+        raise TypeError(
+            "dataset must be a TensorDataset of images and labels or a function, got"
+            f" {type(dataset).__name__}"
+        )
     if callable(dataset):
         return lambda model: _finite(dataset(model))
     _tensors(dataset)

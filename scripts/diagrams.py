@@ -2,8 +2,8 @@
 
     python scripts/diagrams.py        all of them, a few seconds
 
-Text stays text, so a diagram is small, sharp at every size and can be searched. The notebooks say in words what each one shows.
-"""
+Text stays text, so a diagram is small, sharp at every size and can be searched. The notebooks say in words
+what each one shows."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,9 @@ CUT = _style.VERMILLION
 
 
 def canvas(width: float, height: float) -> tuple[Figure, plt.Axes]:
-    """Return a figure of ``width`` x ``height`` inches whose axes are measured in tenths of an inch, y downwards."""
+    """Return a figure of ``width`` x ``height`` inches whose axes are measured in tenths of an inch, y
+    downwards.
+    """
     figure = plt.figure(figsize=(width, height), layout="none")
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set(xlim=(0, 10 * width), ylim=(10 * height, 0))
@@ -30,20 +32,36 @@ def canvas(width: float, height: float) -> tuple[Figure, plt.Axes]:
     return figure, axis
 
 
-def box(axis: plt.Axes, x: float, y: float, w: float, h: float, kept: bool = True, colour: str = _style.KEPT) -> None:
+def box(
+    axis: plt.Axes, x: float, y: float, w: float, h: float, kept: bool = True, colour: str = _style.KEPT
+) -> None:
     face, hatch = (colour, None) if kept else (_style.PRUNED, _style.HATCH)
-    axis.add_patch(Rectangle((x, y), w, h, facecolor=face, edgecolor="white" if kept else GREY, hatch=hatch, linewidth=0.6))
+    axis.add_patch(
+        Rectangle(
+            (x, y), w, h, facecolor=face, edgecolor="white" if kept else GREY, hatch=hatch, linewidth=0.6
+        )
+    )
 
 
-def grid(axis: plt.Axes, x: float, y: float, mask: np.ndarray, side: float = 1.6, colour: str = _style.KEPT) -> None:
+def grid(
+    axis: plt.Axes, x: float, y: float, mask: np.ndarray, side: float = 1.6, colour: str = _style.KEPT
+) -> None:
     """Draw a small matrix, one box per entry; ``mask`` (rows, columns) says which are kept."""
     for (i, j), kept in np.ndenumerate(np.asarray(mask, dtype=bool)):
         box(axis, x + j * side, y + i * side, side, side, bool(kept), colour)
 
 
-def arrow(axis: plt.Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK, curve: float = 0.0) -> None:
+def arrow(
+    axis: plt.Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str = INK,
+    curve: float = 0.0,
+) -> None:
     style = f"arc3,rad={curve}"
-    axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, connectionstyle=style))
+    axis.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, connectionstyle=style)
+    )
 
 
 def write(axis: plt.Axes, x: float, y: float, text: str, size: float = 9, **more) -> None:
@@ -53,9 +71,13 @@ def write(axis: plt.Axes, x: float, y: float, text: str, size: float = 9, **more
 def lenet5() -> Figure:
     figure, axis = canvas(9, 2.9)
     stages = [
-        ("input", "1 x 28 x 28", 1, 12.0), ("conv1 + pool1", "6 x 12 x 12", 6, 7.0), ("conv2 + pool2", "16 x 4 x 4", 16, 3.6),
-        ("fc1", "120", 0, 15.0), ("fc2", "84", 0, 12.5), ("fc3", "10 classes", 0, 6.0),
-    ]  # fmt: skip
+        ("input", "1 x 28 x 28", 1, 12.0),
+        ("conv1 + pool1", "6 x 12 x 12", 6, 7.0),
+        ("conv2 + pool2", "16 x 4 x 4", 16, 3.6),
+        ("fc1", "120", 0, 15.0),
+        ("fc2", "84", 0, 12.5),
+        ("fc3", "10 classes", 0, 6.0),
+    ]
     parameters = {1: "156", 2: "2,416", 3: "30,840", 4: "10,164", 5: "850"}
     centres = [8, 25, 42, 57, 69.5, 82]
     half = [6, 5.6, 5.8, 1, 1, 1]
@@ -64,8 +86,16 @@ def lenet5() -> Figure:
             offset = min(0.7, 7.5 / maps)
             for k in range(maps):
                 shift = (k - (maps - 1) / 2) * offset
-                axis.add_patch(Rectangle((centre - size / 2 + shift, 13 - size / 2 + shift), size, size,
-                                         facecolor=_style.SKY if i else "#F4F4F4", edgecolor=INK, linewidth=0.7))  # fmt: skip
+                axis.add_patch(
+                    Rectangle(
+                        (centre - size / 2 + shift, 13 - size / 2 + shift),
+                        size,
+                        size,
+                        facecolor=_style.SKY if i else "#F4F4F4",
+                        edgecolor=INK,
+                        linewidth=0.7,
+                    )
+                )
         else:
             box(axis, centre - 1, 13 - size / 2, 2, size, colour=_style.ORANGE)
         write(axis, centre, 2.5, name, 10, weight="bold")
@@ -79,9 +109,14 @@ def lenet5() -> Figure:
 def pipeline() -> Figure:
     figure, axis = canvas(9, 1.7)
     steps = [
-        ("score", "chapter 3"), ("group", "chapter 2"), ("keep", "chapter 4"), ("mask", "chapters 1, 5"),
-        ("fine-tune", "chapter 4"), ("compact", "chapters 4, 6, 7"), ("measure", "everywhere"),
-    ]  # fmt: skip
+        ("score", "chapter 3"),
+        ("group", "chapter 2"),
+        ("keep", "chapter 4"),
+        ("mask", "chapters 1, 5"),
+        ("fine-tune", "chapter 4"),
+        ("compact", "chapters 4, 6, 7"),
+        ("measure", "everywhere"),
+    ]
     for i, (step, where) in enumerate(steps):
         x = 1.2 + 12.7 * i
         axis.add_patch(Rectangle((x, 4), 10.4, 6, facecolor="white", edgecolor=_style.BLUE, linewidth=1.6))
@@ -105,19 +140,37 @@ def synapses() -> Figure:
     )
     for panel, title in enumerate(titles):
         left = 2 + 30 * panel
-        place = [[(left + 3 + 10 * k, 6 + (n + 0.5) * 20 / size) for n in range(size)] for k, size in enumerate(sizes)]
+        place = [
+            [(left + 3 + 10 * k, 6 + (n + 0.5) * 20 / size) for n in range(size)]
+            for k, size in enumerate(sizes)
+        ]
         gone = {(1, 1), (1, 3)} if panel == 2 else set()
         for k, mask in enumerate(keep):
             for (i, j), alive in np.ndenumerate(mask):
                 dead = (panel == 1 and not alive) or (k, i) in gone or (k + 1, j) in gone
                 (x0, y0), (x1, y1) = place[k][i], place[k + 1][j]
-                axis.plot([x0, x1], [y0, y1], marker="", color=GREY if dead else _style.BLUE, linewidth=0.6 if dead else 1.3,
-                          linestyle=":" if dead else "-", zorder=1)  # fmt: skip
+                axis.plot(
+                    [x0, x1],
+                    [y0, y1],
+                    marker="",
+                    color=GREY if dead else _style.BLUE,
+                    linewidth=0.6 if dead else 1.3,
+                    linestyle=":" if dead else "-",
+                    zorder=1,
+                )
         for k, column in enumerate(place):
             for n, (x, y) in enumerate(column):
                 dead = (k, n) in gone
-                axis.plot([x], [y], marker="o", markersize=13, markerfacecolor="white", markeredgecolor=GREY if dead else INK,
-                          linestyle="", zorder=2)  # fmt: skip
+                axis.plot(
+                    [x],
+                    [y],
+                    marker="o",
+                    markersize=13,
+                    markerfacecolor="white",
+                    markeredgecolor=GREY if dead else INK,
+                    linestyle="",
+                    zorder=2,
+                )
                 if dead:
                     write(axis, x, y, "x", 11, color=CUT, weight="bold", zorder=3)
         write(axis, left + 13, 2.5, title, 9, weight="bold")
@@ -132,7 +185,11 @@ def map_type() -> Figure:
     two_of_four = np.stack([rng.permutation([True, True, False, False]) for _ in range(8)]).reshape(4, 8)
     rows = np.repeat([[True], [False], [True], [False]], 8, axis=1)
     for i, (name, mask) in enumerate(
-        {"unstructured": free.reshape(4, 8), "semi-structured (2:4)": two_of_four, "structured (rows)": rows}.items()
+        {
+            "unstructured": free.reshape(4, 8),
+            "semi-structured (2:4)": two_of_four,
+            "structured (rows)": rows,
+        }.items()
     ):
         grid(axis, 7 + 29 * i, 5, mask, 2.2)
         write(axis, 15.8 + 29 * i, 2.5, name, 10, weight="bold")
@@ -146,7 +203,10 @@ def map_scope() -> Figure:
     """The same two layers, with a threshold each, and with one for both."""
     figure, axis = canvas(9, 2.6)
     layers = [np.array([9, 6, 4, 3, 2, 1.5]), np.array([14, 12, 11, 8, 7, 5])]
-    thresholds = {"layer-wise: each layer loses half": (3.5, 9.5), "global: one threshold, half of all": (6.5, 6.5)}
+    thresholds = {
+        "layer-wise: each layer loses half": (3.5, 9.5),
+        "global: one threshold, half of all": (6.5, 6.5),
+    }
     for panel, (title, cuts) in enumerate(thresholds.items()):
         left = 4 + 45 * panel
         write(axis, left + 19, 2.3, title, 10, weight="bold")
@@ -160,7 +220,9 @@ def map_scope() -> Figure:
 
 
 def map_granularity() -> Figure:
-    """A convolution of 3 filters, 4 input channels and 3 x 3 kernels, with one thing pruned at each granularity."""
+    """A convolution of 3 filters, 4 input channels and 3 x 3 kernels, with one thing pruned at each
+    granularity.
+    """
     figure, axis = canvas(9, 2.4)
     masks = {}
     for name in ("weight", "pattern", "vector", "kernel", "filter", "channel", "layer"):
@@ -179,8 +241,14 @@ def map_granularity() -> Figure:
         write(axis, left + 5.5, 2, "pattern (2:4)" if name == "pattern" else name, 10, weight="bold")
         for o, c in np.ndindex(3, 4):
             grid(axis, left + 2.85 * c, 4.5 + 3.6 * o, mask[o, c], 0.82)
-    write(axis, 45, 18.5, "each small square is one 3 x 3 kernel; a row of kernels is a filter (one output), "
-                          "a column is an input channel", 9)  # fmt: skip
+    write(
+        axis,
+        45,
+        18.5,
+        "each small square is one 3 x 3 kernel; a row of kernels is a filter (one output), "
+        "a column is an input channel",
+        9,
+    )
     write(
         axis,
         45,
@@ -194,7 +262,9 @@ def map_granularity() -> Figure:
 
 def map_frequency() -> Figure:
     figure, axis = canvas(9, 2.5)
-    for panel, (title, steps) in enumerate({"one-shot": [0, 0.9], "iterative": [0, 0.3, 0.5, 0.65, 0.78, 0.9]}.items()):
+    for panel, (title, steps) in enumerate(
+        {"one-shot": [0, 0.9], "iterative": [0, 0.3, 0.5, 0.65, 0.78, 0.9]}.items()
+    ):
         left, width = 6 + 45 * panel, 34
         write(axis, left + 17, 2.3, title, 10, weight="bold")
         x = np.linspace(0, width, len(steps) + 1)
@@ -221,7 +291,11 @@ def map_time() -> Figure:
         write(axis, 17, 4.5 + 7 * i, name, 10, weight="bold", ha="right")
         left = 20.0
         for label, width, colour in parts:
-            axis.add_patch(Rectangle((left, 2 + 7 * i), width, 5, facecolor=colours[colour], edgecolor="white", alpha=0.75))
+            axis.add_patch(
+                Rectangle(
+                    (left, 2 + 7 * i), width, 5, facecolor=colours[colour], edgecolor="white", alpha=0.75
+                )
+            )
             write(axis, left + width / 2, 4.5 + 7 * i, label, 9, color="black")
             left += width + 0.6
     arrow(axis, (20, 22.6), (86, 22.6))
@@ -233,7 +307,10 @@ def map_ratio() -> Figure:
     figure, axis = canvas(9, 2.4)
     layers = ("conv1", "conv2", "fc1", "fc2", "fc3")
     for panel, (title, left_over) in enumerate(
-        {"uniform: 20 % of every layer is kept": [20] * 5, "non-uniform: a ratio for each layer": [80, 45, 12, 25, 60]}.items()
+        {
+            "uniform: 20 % of every layer is kept": [20] * 5,
+            "non-uniform: a ratio for each layer": [80, 45, 12, 25, 60],
+        }.items()
     ):
         left = 6 + 45 * panel
         write(axis, left + 17, 2.3, title, 10, weight="bold")
@@ -250,7 +327,9 @@ def residual_block() -> Figure:
     places = {"image": 5, "stem": 15, "inner": 29, "outer": 43, "+": 53, "deep": 63, "point": 73, "head": 83}
     for (name, x), after in zip(places.items(), [*list(places.values())[1:], None], strict=True):
         layer = name not in ("image", "+")
-        axis.add_patch(Rectangle((x - 3.4, 10), 6.8, 5, facecolor=_style.SKY if layer else "white", edgecolor=GREY))
+        axis.add_patch(
+            Rectangle((x - 3.4, 10), 6.8, 5, facecolor=_style.SKY if layer else "white", edgecolor=GREY)
+        )
         write(axis, x, 12.5, name, 10, color="black")
         if after:
             arrow(axis, (x + 3.6, 12.5), (after - 3.6, 12.5))
@@ -261,10 +340,17 @@ def residual_block() -> Figure:
 
 
 DIAGRAMS = {
-    "lenet5": lenet5, "pipeline": pipeline, "synapses": synapses, "map-type": map_type, "map-scope": map_scope,
-    "map-granularity": map_granularity, "map-frequency": map_frequency, "map-time": map_time,
-    "map-ratio": map_ratio, "residual-block": residual_block,
-}  # fmt: skip
+    "lenet5": lenet5,
+    "pipeline": pipeline,
+    "synapses": synapses,
+    "map-type": map_type,
+    "map-scope": map_scope,
+    "map-granularity": map_granularity,
+    "map-frequency": map_frequency,
+    "map-time": map_time,
+    "map-ratio": map_ratio,
+    "residual-block": residual_block,
+}
 
 if __name__ == "__main__":
     _style.use()

@@ -1,11 +1,12 @@
 """Make the learners' exercise notebooks from the solved ones, with nbgrader.
 
-    python scripts/exercises.py [FOLDER ...]    write notebooks/exercises from notebooks/solutions: all, or the folders named
-    python scripts/exercises.py --check         change nothing; fail and name the files if they are out of date
+    python scripts/exercises.py [FOLDER ...]    write notebooks/exercises from notebooks/solutions: all, or
+    the folders named python scripts/exercises.py --check         change nothing; fail and name the files if
+    they are out of date
 
-First the solved notebooks get the metadata nbgrader needs, so that nobody writes it by hand: a cell with ``### BEGIN SOLUTION`` is
-a stub, a cell that calls ``check.ex_N_M`` is worth one point and may raise. Then nbgrader clears the solutions and the outputs.
-"""
+First the solved notebooks get the metadata nbgrader needs, so that nobody writes it by hand: a cell with
+``### BEGIN SOLUTION`` is a stub, a cell that calls ``check.ex_N_M`` is worth one point and may raise. Then
+nbgrader clears the solutions and the outputs."""
 
 import os
 import re
@@ -23,7 +24,9 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 
 def mark(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Give the stubs and the check cells of a solved notebook nbgrader's metadata, and the check cells their tag."""
+    """Give the stubs and the check cells of a solved notebook nbgrader's metadata, and the check cells their
+    tag.
+    """
     stubs = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -49,11 +52,15 @@ def _roles(grade_id: str, **roles) -> dict:
 
 
 def release(sources: dict[str, nbformat.NotebookNode]) -> dict[str, str]:
-    """Return the text of each released notebook, by the path of its source under the solutions (``chapter/name.ipynb``)."""
+    """Return the text of each released notebook, by the path of its source under the solutions
+    (``chapter/name.ipynb``).
+    """
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader finds its helpers by PATH
+    os.environ["PATH"] = (
+        f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader finds its helpers by PATH
+    )
     with tempfile.TemporaryDirectory() as course:
         for name, notebook in sources.items():
             path = Path(course, "source", name)
@@ -65,7 +72,9 @@ def release(sources: dict[str, nbformat.NotebookNode]) -> dict[str, str]:
         for assignment in sorted({Path(name).parent.as_posix() for name in sources}):
             result = nbgrader.generate_assignment(assignment, create=True)
             if not result["success"]:
-                raise RuntimeError(f"nbgrader could not release {assignment}:\n{result.get('log') or result.get('error')}")
+                raise RuntimeError(
+                    f"nbgrader could not release {assignment}:\n{result.get('log') or result.get('error')}"
+                )
         return {name: _tidy(Path(course, "release", name)) for name in sources}
 
 
@@ -79,7 +88,11 @@ def _tidy(path: Path) -> str:
 def main(arguments: list[str]) -> int:
     check = "--check" in arguments
     folders = [argument for argument in arguments if argument != "--check"] or ["*"]
-    sources = {path.relative_to(SOLUTIONS).as_posix(): path for folder in folders for path in SOLUTIONS.glob(f"{folder}/*.ipynb")}
+    sources = {
+        path.relative_to(SOLUTIONS).as_posix(): path
+        for folder in folders
+        for path in SOLUTIONS.glob(f"{folder}/*.ipynb")
+    }
     stale, marked = {}, {}
     for name, path in sorted(sources.items()):
         notebook = nbformat.read(path, as_version=4)
@@ -92,7 +105,10 @@ def main(arguments: list[str]) -> int:
         if not path.is_file() or path.read_text() != text:
             stale[path] = text
     left_over = [
-        path for f in folders for path in EXERCISES.glob(f"{f}/*.ipynb") if path.relative_to(EXERCISES).as_posix() not in sources
+        path
+        for f in folders
+        for path in EXERCISES.glob(f"{f}/*.ipynb")
+        if path.relative_to(EXERCISES).as_posix() not in sources
     ]
     for path in [*stale, *left_over]:
         if not check:

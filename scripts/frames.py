@@ -1,8 +1,8 @@
 """Stored frames of the explorers, so that a reader of the website can move a slider without a kernel.
 
-``scripts/notebooks.py`` calls ``store`` in a chapter's kernel once the chapter has run: every explorer that it shows is moved along
-its first slider, and what it draws is written to ``docs/explorers/NOTEBOOK-N.html``. The slider is matplotlib's (``HTMLWriter``).
-"""
+``scripts/notebooks.py`` calls ``store`` in a chapter's kernel once the chapter has run: every explorer that
+it shows is moved along its first slider, and what it draws is written to ``docs/explorers/NOTEBOOK-N.html``.
+The slider is matplotlib's (``HTMLWriter``)."""
 
 import base64
 import html
@@ -23,14 +23,19 @@ COLOURS = 64  # of one frame; figures have few, and the files stay small
 DPI = 100
 TEXT = 0.65  # inches above the picture for the explorer's line of text
 FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s\\]+?)"')
-REMOTE = re.compile(r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*")  # icons of buttons that are not shown
+REMOTE = re.compile(
+    r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*"
+)  # icons of buttons that are not shown
 NARROW = (
-    "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons, .anim-state {display: none}"
+    "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons,"
+    " .anim-state {display: none}"
 )
 
 
 def positions(control: w.Widget) -> list:
-    """Return at most MOST values of a slider, spread evenly with its ends, or the options of a menu; [] for any other control."""
+    """Return at most MOST values of a slider, spread evenly with its ends, or the options of a menu; [] for
+    any other control.
+    """
     if isinstance(control, w.IntSlider | w.FloatSlider):
         count = round((control.max - control.min) / control.step) + 1
         values = [control.min + i * control.step for i in range(count)]
@@ -44,7 +49,9 @@ def positions(control: w.Widget) -> list:
 
 
 def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
-    """Move an explorer's first slider, or first menu, along; return its name and the picture (PNG) and text of each position."""
+    """Move an explorer's first slider, or first menu, along; return its name and the picture (PNG) and text
+    of each position.
+    """
     if hasattr(box, "buttons"):
         return _pressed(box)
     sliders = (w.IntSlider, w.FloatSlider, w.SelectionSlider)
@@ -61,7 +68,9 @@ def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
 
 
 def _pressed(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
-    """Record an explorer with buttons (chapter 05): each method applied to a new layer, and the last of them removed."""
+    """Record an explorer with buttons (chapter 05): each method applied to a new layer, and the last of them
+    removed.
+    """
     shots = [(bytes(box.picture.value), f"as made: {_said(box)}")]
     for method in positions(box.method):
         box.buttons["start anew"].click()
@@ -101,7 +110,9 @@ def page(label: str, shots: list[tuple[bytes, str]]) -> str:
     plt.close(figure)
     text = FRAME.sub(lambda found: f'data:image/png;base64,{_fewer_colours(found[1])}"', REMOTE.sub("", text))
     text = text.replace('type="range"', f'type="range" aria-label="{html.escape(label)}"', 1)
-    text = text.replace("<img id=", f'<img alt="The explorer at the position of its slider: {html.escape(label)}" id=', 1)
+    text = text.replace(
+        "<img id=", f'<img alt="The explorer at the position of its slider: {html.escape(label)}" id=', 1
+    )
     return f"{text}{NARROW}</style>\n"
 
 
@@ -113,11 +124,17 @@ def _fewer_colours(encoded: str) -> str:
 
 
 def store(values: dict, notebook: str, folder: Path = FOLDER) -> int:
-    """Write the explorers among the ``values`` that a notebook's cells have shown; return how many. Older files of it go."""
+    """Write the explorers among the ``values`` that a notebook's cells have shown; return how many. Older
+    files of it go.
+    """
     for old in folder.glob(f"{notebook}-*.html"):
         old.unlink()
     folder.mkdir(exist_ok=True)
-    explorers = [value for _, value in sorted(values.items()) if isinstance(value, w.VBox) and hasattr(value, "picture")]
+    explorers = [
+        value
+        for _, value in sorted(values.items())
+        if isinstance(value, w.VBox) and hasattr(value, "picture")
+    ]
     for number, box in enumerate(explorers, 1):
         (folder / f"{notebook}-{number}.html").write_text(page(*record(box)), encoding="utf-8")
     return len(explorers)

@@ -14,7 +14,14 @@ EXTENSIONS = Path(__file__).resolve().parent / "labextensions"
 
 def command(*options: str) -> list[str]:
     """Return the command line that starts JupyterLab, for this machine alone, in the current folder."""
-    lab = [sys.executable, "-m", "jupyter", "lab", "--ip=127.0.0.1", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    lab = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--ip=127.0.0.1",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",
+    ]
     lab.append(f"--LabServerApp.extra_labextensions_path={EXTENSIONS}")
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [*lab, *root, *options]

@@ -1,12 +1,14 @@
-"""Mutation testing of the checkers: every small change of a solved function must be refused, or be judged to change nothing.
+"""Mutation testing of the checkers: every small change of a solved function must be refused, or be judged to
+change nothing.
 
-    python -m scripts.mutants [EXERCISE OR CHAPTER ...]    for example 2.1, or 02-granularity; all if none is named
+    python -m scripts.mutants [EXERCISE OR CHAPTER ...]    for example 2.1, or 02-granularity; all if none is
+    named
 
-Cosmic Ray's operators (other operators, comparisons and numbers, ``not`` added, loops cut short) are applied one at a time to the
-functions in ``notebooks/solutions``, and each mutant is handed to its checker. One that is accepted is a survivor. Either a case is
-missing in ``prunelab/check``, or the mutant is a right answer too: then it is noted with the reason in
-``tests/exercises/survivors.toml``. The command fails on a survivor that is not noted there, and on a note that is no longer needed.
-"""
+Cosmic Ray's operators (other operators, comparisons and numbers, ``not`` added, loops cut short) are applied
+one at a time to the functions in ``notebooks/solutions``, and each mutant is handed to its checker. One that
+is accepted is a survivor. Either a case is missing in ``prunelab/check``, or the mutant is a right answer
+too: then it is noted with the reason in ``tests/exercises/survivors.toml``. The command fails on a survivor
+that is not noted there, and on a note that is no longer needed."""
 
 import ast
 import contextlib
@@ -32,14 +34,20 @@ from scripts.exercises import CHECK, SOLUTIONS
 
 JUDGED = Path(__file__).resolve().parent.parent / "tests" / "exercises" / "survivors.toml"
 LIMIT = 20  # seconds for one mutant, an endless loop among them
-JUDGED_BY_RESULT = {"4.4", "4.11", "8.5"}  # a network is handed in: other numbers in a recipe of training are other right answers
+JUDGED_BY_RESULT = {
+    "4.4",
+    "4.11",
+    "8.5",
+}  # a network is handed in: other numbers in a recipe of training are other right answers
 PASSIVE = re.compile(
     r"Decorator|Exception|Variable|_Is(Not)?(_|$)"
 )  # operators that find nothing here, or nothing but `is` for `==`
 
 
 def solved(path: Path) -> Iterator[tuple[str, str, dict]]:
-    """Yield (number, source of the function, names that it may use) of every exercise in a solved notebook."""
+    """Yield (number, source of the function, names that it may use) of every exercise in a solved
+    notebook.
+    """
     names, source = {}, ""
     for cell in nbformat.read(path, as_version=4).cells:
         found = CHECK.search(cell.source)
@@ -61,7 +69,9 @@ def mutants(source: str) -> Iterator[str]:
             occurrence += 1
             with contextlib.suppress(SyntaxError):
                 dump = ast.dump(ast.parse(mutant))
-                if dump not in seen and mutant.replace("strict=False", "strict=True") != source:  # zip()'s own check, no result
+                if (
+                    dump not in seen and mutant.replace("strict=False", "strict=True") != source
+                ):  # zip()'s own check, no result
                     yield mutant
                 seen.add(dump)
 
@@ -100,15 +110,21 @@ def survivors(number: str, source: str, names: dict) -> tuple[str, int, list[str
     """Return (number, how many mutants there are, the changes that the checker accepts)."""
     torch.set_num_threads(1)
     if not accepted(number, source, names):
-        raise SystemExit(f"exercise {number}: the solution itself is refused, or needs more than {LIMIT} seconds")
+        raise SystemExit(
+            f"exercise {number}: the solution itself is refused, or needs more than {LIMIT} seconds"
+        )
     made = list(mutants(source))
     return number, len(made), [change(source, mutant) for mutant in made if accepted(number, mutant, names)]
 
 
 def chapter(path: Path, wanted: list[str]) -> list[tuple[str, int, list[str]]]:
-    """Return the survivors of the exercises of a solved notebook that are ``wanted``, by number or by the chapter's name."""
+    """Return the survivors of the exercises of a solved notebook that are ``wanted``, by number or by the
+    chapter's name.
+    """
     everything = not wanted or path.parent.name in wanted
-    exercises = [each for each in solved(path) if each[0] not in JUDGED_BY_RESULT and (everything or each[0] in wanted)]
+    exercises = [
+        each for each in solved(path) if each[0] not in JUDGED_BY_RESULT and (everything or each[0] in wanted)
+    ]
     return [survivors(*each) for each in exercises]
 
 
@@ -118,11 +134,22 @@ def main(wanted: list[str]) -> int:
     results = Parallel(n_jobs=-1, return_as="generator")(delayed(chapter)(path, wanted) for path in paths)
     total = unjudged = 0
     for number, made, found in (result for chapter_results in results for result in chapter_results):
-        new, old = [c for c in found if c not in judged[number]], [c for c in judged[number] if c not in found]
+        new, old = (
+            [c for c in found if c not in judged[number]],
+            [c for c in judged[number] if c not in found],
+        )
         total, unjudged = total + made, unjudged + len(new) + len(old)
-        print(f"{number}: {made} mutants, {len(found)} accepted, {len(new)} of them not judged yet", flush=True)
-        print("".join(f'  {json.dumps(c)} = ""\n' for c in new) + "".join(f"  no longer a survivor: {c}\n" for c in old), end="")
-    print(f"{total} mutants in all. {'Nothing to judge.' if not unjudged else f'Judge the {unjudged} above.'}")
+        print(
+            f"{number}: {made} mutants, {len(found)} accepted, {len(new)} of them not judged yet", flush=True
+        )
+        print(
+            "".join(f'  {json.dumps(c)} = ""\n' for c in new)
+            + "".join(f"  no longer a survivor: {c}\n" for c in old),
+            end="",
+        )
+    print(
+        f"{total} mutants in all. {'Nothing to judge.' if not unjudged else f'Judge the {unjudged} above.'}"
+    )
     return 1 if unjudged else 0
 
 

@@ -2,10 +2,9 @@
 
     python scripts/notebooks.py [--check] [NOTEBOOK ...]
 
-The notebooks named, or the chapters and solutions whose cells changed; ``--check`` then tests what was stored (make notebooks
-does). A notebook remembers a digest of its cells (metadata ``prunelab.cells``), so that a change of a cell is seen and an unchanged
-notebook is left alone. A notebook that fails is not stored.
-"""
+The notebooks named, or the chapters and solutions whose cells changed; ``--check`` then tests what was stored
+(make notebooks does). A notebook remembers a digest of its cells (metadata ``prunelab.cells``), so that a
+change of a cell is seen and an unchanged notebook is left alone. A notebook that fails is not stored."""
 
 import hashlib
 import json
@@ -25,7 +24,9 @@ TIME = re.compile(r"^\*\*Time:\*\* ([\d.]+) minutes? to run on 2 CPU cores, (\d+
 
 
 def chapters_and_solutions() -> list[Path]:
-    """Return what is executed and stored, in the order of the course: the chapters, then the solved exercises."""
+    """Return what is executed and stored, in the order of the course: the chapters, then the solved
+    exercises.
+    """
     return sorted(NOTEBOOKS.glob("*.ipynb")) + sorted((NOTEBOOKS / "solutions").glob("*/*.ipynb"))
 
 
@@ -38,7 +39,9 @@ def stated_minutes(notebook: nbformat.NotebookNode) -> tuple[float, int] | None:
 
 
 def digest(notebook: nbformat.NotebookNode) -> str:
-    """Return a digest of the cells' types, sources and tags: what decides whether stored outputs are up to date."""
+    """Return a digest of the cells' types, sources and tags: what decides whether stored outputs are up to
+    date.
+    """
     cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
@@ -56,16 +59,21 @@ store(Out, {name!r});"""  # what a chapter's explorers show, for the website
 
 
 def execute(path: Path) -> float:
-    """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell fails.
+    """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell
+    fails.
 
-    A chapter's explorers are moved along afterwards, and their frames stored for the website (``scripts/frames.py``).
-    """
+    A chapter's explorers are moved along afterwards, and their frames stored for the website
+    (``scripts/frames.py``)."""
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     if path.parent.name == "notebooks":
         notebook.cells.append(nbformat.v4.new_code_cell(FRAMES.format(root=str(ROOT), name=path.stem)))
     NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}, store_widget_state=False
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": path.parent}},
+        store_widget_state=False,
     ).execute()
     seconds = time.perf_counter() - began
     if path.parent.name == "notebooks":
@@ -87,7 +95,9 @@ def execute(path: Path) -> float:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar is for the person who waits, not for the stored output
+    os.environ.setdefault(
+        "TQDM_DISABLE", "1"
+    )  # a progress bar is for the person who waits, not for the stored output
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     names = [name for name in sys.argv[1:] if name != "--check"]
     paths = [Path(name) for name in names] or [path for path in chapters_and_solutions() if changed(path)]
@@ -97,5 +107,7 @@ if __name__ == "__main__":
         print("no notebook has changed")
     elif "--check" in sys.argv[1:]:
         sys.exit(
-            subprocess.run([sys.executable, "-m", "pytest", *map(str, paths), "tests/notebooks/test_form.py"], cwd=ROOT).returncode
+            subprocess.run(
+                [sys.executable, "-m", "pytest", *map(str, paths), "tests/notebooks/test_form.py"], cwd=ROOT
+            ).returncode
         )

@@ -1,8 +1,8 @@
-"""Write ``requirements.txt``: the exact versions in this environment of all that ``pyproject.toml`` asks for (make pins).
+"""Write ``requirements.txt``: the exact versions in this environment of all that ``pyproject.toml`` asks for
+(make pins).
 
-The file is used as pip constraints: it installs nothing by itself. Packages that only the CUDA build of torch brings along are left
-out, and so are local version tags, so that the CPU build satisfies it too.
-"""
+The file is used as pip constraints: it installs nothing by itself. Packages that only the CUDA build of torch
+brings along are left out, and so are local version tags, so that the CPU build satisfies it too."""
 
 import re
 from importlib.metadata import PackageNotFoundError, distribution
@@ -21,7 +21,9 @@ HEAD = """\
 
 
 def installed(name: str = "prunelab", extra: str = "test") -> dict[str, str]:
-    """Return name -> version of everything installed that ``name[extra]`` requires, directly or not, without ``name`` itself."""
+    """Return name -> version of everything installed that ``name[extra]`` requires, directly or not, without
+    ``name`` itself.
+    """
     found: dict[str, str] = {}
     seen = set()
     queue = [(name, extra)]
@@ -37,8 +39,14 @@ def installed(name: str = "prunelab", extra: str = "test") -> dict[str, str]:
         found[package] = Version(dist.version).public
         for requirement in map(Requirement, dist.requires or []):
             if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                queue += [(canonicalize_name(requirement.name), wanted) for wanted in {"", *requirement.extras}]
-    return {package: found[package] for package in sorted(found) if package != name and not CUDA_ONLY.match(package)}
+                queue += [
+                    (canonicalize_name(requirement.name), wanted) for wanted in {"", *requirement.extras}
+                ]
+    return {
+        package: found[package]
+        for package in sorted(found)
+        if package != name and not CUDA_ONLY.match(package)
+    }
 
 
 if __name__ == "__main__":

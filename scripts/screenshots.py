@@ -1,4 +1,5 @@
-"""Take the screenshots of README.md: a chapter and an explorer in JupyterLab, ``images/chapter.png`` and ``images/explorer.png``.
+"""Take the screenshots of README.md: a chapter and an explorer in JupyterLab, ``images/chapter.png`` and
+``images/explorer.png``.
 
 python -m scripts.screenshots      needs Chromium (Debian: apt-get install chromium fonts-wqy-microhei)
 """
@@ -12,7 +13,8 @@ from PIL import Image
 
 from scripts.browser import ROOT, Notebook, chromium, errors, new_page, running_lab
 
-# name: notebook, the section at the top of the picture, the last cell to be run before the section (stored outputs need none)
+# name: notebook, the section at the top of the picture, the last cell to be run before the section (stored
+# outputs need none)
 SHOTS = {
     "chapter": ("notebooks/00-start-here.ipynb", "## 0.3 ", None),
     "explorer": ("notebooks/01-concepts.ipynb", "## 1.14 ", "mnist = load_mnist()"),
@@ -21,7 +23,9 @@ COLORS = 128  # a palette keeps each file under 150 KB
 
 
 def store(png: bytes, path: Path) -> None:
-    Image.open(BytesIO(png)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(BytesIO(png)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 def main(names: list[str]) -> None:
@@ -33,7 +37,10 @@ def main(names: list[str]) -> None:
             cells = ["".join(cell["source"]) for cell in notebook.cells()]
             top = next(n for n, source in enumerate(cells) if source.startswith(section))
             if last:
-                for number in (*range(next(n for n, source in enumerate(cells) if last in source) + 1), top + 1):
+                for number in (
+                    *range(next(n for n, source in enumerate(cells) if last in source) + 1),
+                    top + 1,
+                ):
                     notebook.run_cell(number)
             if problems := errors(notebook.cells()):
                 raise RuntimeError(f"{path}: {problems}")

@@ -3,10 +3,10 @@
     python3 scripts/setup.py lab      the course (make lab)
     python3 scripts/setup.py test     the course and the tests' and maintainers' tools (make test)
 
-Only the standard library is used, and the syntax of old Pythons, so that an old Python gets a message instead of an error. A stamp
-is written when everything is installed. As long as a set-up is unfinished, a marker lies in ``.venv``: an interrupted set-up starts
-afresh, because pip cannot mend a package of which half was unpacked (what was downloaded is still in pip's cache).
-"""
+Only the standard library is used, and the syntax of old Pythons, so that an old Python gets a message instead
+of an error. A stamp is written when everything is installed. As long as a set-up is unfinished, a marker lies
+in ``.venv``: an interrupted set-up starts afresh, because pip cannot mend a package of which half was
+unpacked (what was downloaded is still in pip's cache)."""
 
 import hashlib
 import json
@@ -24,11 +24,26 @@ UNFINISHED = VENV / "unfinished"
 EXTRAS = {"lab": ".", "test": ".[test]"}
 OLDEST = (3, 11)
 GB = 10**9
-SPACE = {"cuda": (7, 4), "cpu": (2, 1)}  # GB for .venv and for pip's cache of downloads, with each build of torch
+SPACE = {
+    "cuda": (7, 4),
+    "cpu": (2, 1),
+}  # GB for .venv and for pip's cache of downloads, with each build of torch
 # JupyterLab neither asks about news nor looks for updates: the course works offline
-LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}}
-NETWORK_SIGNS = ("NewConnectionError", "ConnectTimeout", "ReadTimeout", "name resolution", "ProxyError", "unreachable",
-                 "Connection broken", "Connection refused", "SSLError", "from versions: none")  # fmt: skip
+LAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}
+}
+NETWORK_SIGNS = (
+    "NewConnectionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "name resolution",
+    "ProxyError",
+    "unreachable",
+    "Connection broken",
+    "Connection refused",
+    "SSLError",
+    "from versions: none",
+)
 
 
 def stop(message):
@@ -44,7 +59,9 @@ def stamp(what):
 
 
 def fingerprint():
-    """Return what a finished set-up depends on: the two lists of packages and the folder (a moved .venv does not work)."""
+    """Return what a finished set-up depends on: the two lists of packages and the folder (a moved .venv does
+    not work).
+    """
     digest = hashlib.sha256(str(ROOT).encode())
     for name in ("pyproject.toml", "requirements.txt"):
         digest.update((ROOT / name).read_bytes())
@@ -69,7 +86,8 @@ def check_python():
         import ensurepip  # noqa: F401  (Debian and Ubuntu ship it in a package of its own)
     except ImportError:
         stop(
-            f"This Python cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv\n({sys.executable})"
+            "This Python cannot make virtual environments. On Debian and Ubuntu: sudo apt install"
+            f" python3-venv\n({sys.executable})"
         )
 
 
@@ -81,13 +99,16 @@ def check_space(options):
     if free < needed:
         advice = "\nThe CPU build of PyTorch needs much less: the README says how to take it." if cuda else ""
         stop(
-            f"Set-up needs about {needed} GB of free disk space ({venv} for .venv, the rest for pip's cache of downloads);\n"
-            f"in {ROOT} there are {free:.1f} GB. Free some and run the command again.{advice}"
+            f"Set-up needs about {needed} GB of free disk space ({venv} for .venv, the rest for pip's cache"
+            f" of downloads);\nin {ROOT} there are {free:.1f} GB. Free some and run the command"
+            f" again.{advice}"
         )
 
 
 def healthy():
-    """Return whether ``.venv`` is there, no set-up of it was interrupted, and it runs a Python that is new enough."""
+    """Return whether ``.venv`` is there, no set-up of it was interrupted, and it runs a Python that is new
+    enough.
+    """
     if UNFINISHED.exists() or not (VENV / "pyvenv.cfg").is_file():
         return False
     probe = f"import sys, pip; sys.exit(sys.version_info < {OLDEST})"
@@ -110,7 +131,15 @@ def create():
 
 
 def install(what, options):
-    command = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "-c", "requirements.txt"]
+    command = [
+        str(venv_python()),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "-c",
+        "requirements.txt",
+    ]
     command += [*options, "-e", EXTRAS[what]]
     print("Installing into .venv: " + " ".join(command[3:]), flush=True)
     errors = ""
@@ -121,13 +150,20 @@ def install(what, options):
     if pip.returncode == 0:
         return
     if "No space left" in errors:
-        stop("The disk is full. Free some space (11 GB in all, or 3 GB for the CPU build of PyTorch) and run the command again.")
+        stop(
+            "The disk is full. Free some space (11 GB in all, or 3 GB for the CPU build of PyTorch) and run"
+            " the command again."
+        )
     if any(sign in errors for sign in NETWORK_SIGNS):
         stop(
-            "The package index could not be reached. Set-up needs the network, once; the course itself works offline.\n"
-            "Check the connection (behind a proxy: set HTTPS_PROXY) and run the command again; what was downloaded is kept."
+            "The package index could not be reached. Set-up needs the network, once; the course itself works"
+            " offline.\nCheck the connection (behind a proxy: set HTTPS_PROXY) and run the command again;"
+            " what was downloaded is kept."
         )
-    stop("pip could not install the packages; its message is above. Run the command again; if it fails again, report the message.")
+    stop(
+        "pip could not install the packages; its message is above. Run the command again; if it fails again,"
+        " report the message."
+    )
 
 
 def main(what):

@@ -34,7 +34,13 @@ def _cases_1_6():
         ("a strength of 0: two ordinary steps", torch.randn(2, 6), torch.randn(2, 6), 0.1, 0.0),
         ("a gradient of 0: the penalties alone", torch.randn(9), torch.zeros(9), 0.5, 0.25),
         ("weights that are zero already", torch.zeros(4), torch.tensor([1.0, -1.0, 4.0, 0.0]), 0.5, 2.0),
-        ("a step that ends exactly at the threshold", torch.tensor([0.75, -0.75, 0.5]), torch.tensor([1.0, -1.0, 0.0]), 0.25, 2.0),
+        (
+            "a step that ends exactly at the threshold",
+            torch.tensor([0.75, -0.75, 0.5]),
+            torch.tensor([1.0, -1.0, 0.0]),
+            0.25,
+            2.0,
+        ),
         ("a strength that leaves nothing", 0.1 * torch.randn(5), 0.1 * torch.randn(5), 0.5, 4.0),
         ("float64", torch.randn(6, dtype=torch.float64), torch.randn(6, dtype=torch.float64), 0.3, 0.7),
     ]:
@@ -45,11 +51,20 @@ ex_1_6 = Exercise(
     "1.6",
     penalised,
     _cases_1_6,
-    verified="weights of both signs, exact zeros, thresholds met exactly, no penalty, no gradient, both float types",
-    hint="Take the step on the loss first. Then L1 moves each weight by lr * strength towards zero and stops there; L2 shrinks it.",
+    verified=(
+        "weights of both signs, exact zeros, thresholds met exactly, no penalty, no gradient, both float"
+        " types"
+    ),
+    hint=(
+        "Take the step on the loss first. Then L1 moves each weight by lr * strength towards zero and stops"
+        " there; L2 shrinks it."
+    ),
     mistakes=[
         (
-            "With the sign of the weight in the gradient a weight jumps back and forth across zero and never rests on it.",
+            (
+                "With the sign of the weight in the gradient a weight jumps back and forth across zero and"
+                " never rests on it."
+            ),
             lambda w, g, lr, s: penalised(w, g, lr, s, shrink=lambda w, u, g: u - lr * s * _sign(w)),
         ),
         (
@@ -58,15 +73,22 @@ ex_1_6 = Exercise(
         ),
         (
             "The pull towards zero is a step, too: how long is it? You forget the learning rate.",
-            lambda w, g, lr, s: penalised(w, g, lr, s, shrink=lambda w, u, g: math.copysign(max(abs(u) - s, 0.0), u)),
+            lambda w, g, lr, s: penalised(
+                w, g, lr, s, shrink=lambda w, u, g: math.copysign(max(abs(u) - s, 0.0), u)
+            ),
         ),
         (
-            "That is a hard threshold: what survives keeps its size. L1 pulls at every weight, the large ones too.",
+            (
+                "That is a hard threshold: what survives keeps its size. L1 pulls at every weight, the large"
+                " ones too."
+            ),
             lambda w, g, lr, s: penalised(w, g, lr, s, shrink=lambda w, u, g: u if abs(u) > lr * s else 0.0),
         ),
         (
             "You shrink before the step, so the gradient moves the zeros away again. Which comes last?",
-            lambda w, g, lr, s: penalised(w, g, lr, s, shrink=lambda w, u, g: math.copysign(max(abs(w) - lr * s, 0.0), w) - lr * g),
+            lambda w, g, lr, s: penalised(
+                w, g, lr, s, shrink=lambda w, u, g: math.copysign(max(abs(w) - lr * s, 0.0), w) - lr * g
+            ),
         ),
         (
             "The weights have lost their sign.",
@@ -96,7 +118,9 @@ ex_1_6 = Exercise(
 # 1.7 weights_and_macs(model, image)
 
 
-def weights_and_macs(model, image, biases=False, size=lambda x, y: y, count=lambda n, total: n / total if total else 0.0):
+def weights_and_macs(
+    model, image, biases=False, size=lambda x, y: y, count=lambda n, total: n / total if total else 0.0
+):
     weights, macs = {"conv": 0, "linear": 0}, {"conv": 0, "linear": 0}
     x = image
     with torch.no_grad():
@@ -105,15 +129,23 @@ def weights_and_macs(model, image, biases=False, size=lambda x, y: y, count=lamb
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 kind = "conv" if isinstance(layer, nn.Conv2d) else "linear"
                 n = math.prod(layer.weight.shape)
-                weights[kind] += n + (layer.out_channels if kind == "conv" else layer.out_features if biases else 0) * biases
+                weights[kind] += (
+                    n
+                    + (layer.out_channels if kind == "conv" else layer.out_features if biases else 0) * biases
+                )
                 places = math.prod(size(x, y).shape[2:]) if kind == "conv" else 1
                 macs[kind] += n * places
             x = y
-    return {kind: (count(weights[kind], sum(weights.values())), count(macs[kind], sum(macs.values()))) for kind in weights}
+    return {
+        kind: (count(weights[kind], sum(weights.values())), count(macs[kind], sum(macs.values())))
+        for kind in weights
+    }
 
 
 def _flat(model):
-    return [part for child in model for part in (_flat(child) if isinstance(child, nn.Sequential) else [child])]
+    return [
+        part for child in model for part in (_flat(child) if isinstance(child, nn.Sequential) else [child])
+    ]
 
 
 def _without_groups(model, image):
@@ -132,7 +164,9 @@ def _cases_1_7():
         ("the example", nn.Sequential(nn.Conv2d(1, 2, 3), relu(), flat(), nn.Linear(32, 3)), (1, 1, 6, 6)),
         (
             "two convolutions with pooling",
-            nn.Sequential(nn.Conv2d(1, 4, 5), relu(), pool(2), nn.Conv2d(4, 6, 3), relu(), flat(), nn.Linear(54, 7)),
+            nn.Sequential(
+                nn.Conv2d(1, 4, 5), relu(), pool(2), nn.Conv2d(4, 6, 3), relu(), flat(), nn.Linear(54, 7)
+            ),
             (1, 1, 14, 14),
         ),
         (
@@ -156,7 +190,11 @@ def _cases_1_7():
             (1, 4, 4, 4),
         ),
         ("no convolution", nn.Sequential(flat(), nn.Linear(12, 5), relu(), nn.Linear(5, 2)), (1, 1, 3, 4)),
-        ("no fully connected layer", nn.Sequential(nn.Conv2d(1, 3, 2), relu(), nn.Conv2d(3, 2, 2)), (1, 1, 5, 5)),
+        (
+            "no fully connected layer",
+            nn.Sequential(nn.Conv2d(1, 3, 2), relu(), nn.Conv2d(3, 2, 2)),
+            (1, 1, 5, 5),
+        ),
     ]:
         yield Case(about, (model, torch.randn(shape)))
 
@@ -166,7 +204,9 @@ ex_1_7 = Exercise(
     weights_and_macs,
     _cases_1_7,
     verified="pooling, steps, rims, groups, inner modules, networks of one kind only",
-    hint="A weight of a convolution is used once at every position of its output, one of a Linear layer once.",
+    hint=(
+        "A weight of a convolution is used once at every position of its output, one of a Linear layer once."
+    ),
     mistakes=[
         (
             "A convolution slides: each of its weights is used at every position of the output.",

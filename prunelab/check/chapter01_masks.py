@@ -11,7 +11,9 @@ from prunelab.check.exercise import Exercise
 
 
 def global_masks(scores, sparsity, at_least, whole=round, protect=True, scope="global"):
-    ranked = sorted((v, layer, i) for layer, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist()))
+    ranked = sorted(
+        (v, layer, i) for layer, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist())
+    )
     sizes = [s.numel() for s in scores.values()]
     quota = [whole(sparsity * size) for size in sizes]
     gone, total = [set() for _ in sizes], whole(sparsity * sum(sizes))
@@ -20,7 +22,9 @@ def global_masks(scores, sparsity, at_least, whole=round, protect=True, scope="g
         if not full and (sizes[layer] - len(gone[layer]) > at_least or not protect):
             gone[layer].add(i)
     kept = zip(scores.items(), gone, strict=True)
-    return {name: torch.tensor([i not in out for i in range(s.numel())]).view(s.shape) for (name, s), out in kept}
+    return {
+        name: torch.tensor([i not in out for i in range(s.numel())]).view(s.shape) for (name, s), out in kept
+    }
 
 
 def _floor_afterwards(scores, sparsity, at_least):
@@ -52,7 +56,12 @@ def _cases_1_1():
         ("equal scores: earlier layers and positions go first", tied, 0.4, 1),
         ("equal scores, at least 3 for each layer", tied, 0.8, 3),
         ("all scores equal", {"b": torch.ones(3), "a": torch.ones(2, 2)}, 0.5, 1),
-        ("one layer of 5, half of it: 2.5 is rounded to 2", {"fc": torch.tensor([3.0, 1.0, 5.0, 4.0, 2.0])}, 0.5, 1),
+        (
+            "one layer of 5, half of it: 2.5 is rounded to 2",
+            {"fc": torch.tensor([3.0, 1.0, 5.0, 4.0, 2.0])},
+            0.5,
+            1,
+        ),
         ("10 scores, sparsity 0.37", {"a": torch.rand(4), "b": torch.rand(6)}, 0.37, 1),
         ("scores of both signs", {"a": torch.randn(5), "b": torch.randn(2, 4)}, 0.5, 1),
         ("more protected than may stay: what may go goes", {"a": torch.rand(4), "b": torch.rand(3)}, 0.9, 3),
@@ -60,7 +69,12 @@ def _cases_1_1():
         ("sparsity 0", wide, 0.0, 1),
         ("sparsity 1, at least 1", wide, 1.0, 1),
         ("sparsity 1, nothing protected", wide, 1.0, 0),
-        ("float64 scores", {"a": torch.rand(4, 6, dtype=torch.float64), "b": torch.rand(3, dtype=torch.float64)}, 0.25, 1),
+        (
+            "float64 scores",
+            {"a": torch.rand(4, 6, dtype=torch.float64), "b": torch.rand(3, dtype=torch.float64)},
+            0.25,
+            1,
+        ),
     ]:
         yield Case(about, (scores, sparsity, at_least))
 
@@ -69,8 +83,14 @@ ex_1_1 = Exercise(
     "1.1",
     global_masks,
     _cases_1_1,
-    verified="exact counts over all layers, floors that bind and floors that do not, ties by layer and position, sparsity 0 and 1",
-    hint="Set the at_least highest scores of each layer aside. Of all others together, the lowest go, until enough are gone.",
+    verified=(
+        "exact counts over all layers, floors that bind and floors that do not, ties by layer and position,"
+        " sparsity 0 and 1"
+    ),
+    hint=(
+        "Set the at_least highest scores of each layer aside. Of all others together, the lowest go, until"
+        " enough are gone."
+    ),
     mistakes=[
         (
             "That is layer-wise: every layer loses the same share. Rank all layers together.",
@@ -81,15 +101,24 @@ ex_1_1 = Exercise(
             lambda s, p, m: global_masks(s, p, m, protect=False),
         ),
         (
-            "You put scores back after the ranking: now fewer are gone than asked for. Set them aside before it.",
+            (
+                "You put scores back after the ranking: now fewer are gone than asked for. Set them aside"
+                " before it."
+            ),
             _floor_afterwards,
         ),
-        ("Scores equal to the threshold all go at once. Rank positions instead of comparing values.", _threshold),
+        (
+            "Scores equal to the threshold all go at once. Rank positions instead of comparing values.",
+            _threshold,
+        ),
         (
             "True means kept, and the highest scores are kept. Yours is the other way round.",
             lambda s, p, m: {name: ~mask for name, mask in global_masks(s, p, m).items()},
         ),
-        ("The lowest scores go. Yours lets the highest go.", lambda s, p, m: global_masks({n: -x for n, x in s.items()}, p, m)),
+        (
+            "The lowest scores go. Yours lets the highest go.",
+            lambda s, p, m: global_masks({n: -x for n, x in s.items()}, p, m),
+        ),
         (
             "How many go? The nearest integer to sparsity * n, not the next lower one.",
             lambda s, p, m: global_masks(s, p, m, whole=int),
@@ -99,18 +128,25 @@ ex_1_1 = Exercise(
             lambda s, p, m: global_masks(s, p, m, whole=half_up),
         ),
         (
-            "Among equal scores the earlier position goes first. Yours lets the later one go. Is your sorting stable, and "
-            "ascending?",
+            (
+                "Among equal scores the earlier position goes first. Yours lets the later one go. Is your"
+                " sorting stable, and ascending?"
+            ),
             lambda s, p, m: {
                 n: x.flatten().flip(0).view(s[n].shape)
-                for n, x in global_masks({n: x.flatten().flip(0) for n, x in reversed(s.items())}, p, m).items()
+                for n, x in global_masks(
+                    {n: x.flatten().flip(0) for n, x in reversed(s.items())}, p, m
+                ).items()
             },
         ),
         (
             "The scores are ranked as they are. Taking abs() belongs to the criterion, not to the mask.",
             lambda s, p, m: global_masks({n: x.abs() for n, x in s.items()}, p, m),
         ),
-        ("at_least is a number of scores in each layer; you keep one in each.", lambda s, p, m: global_masks(s, p, min(m, 1))),
+        (
+            "at_least is a number of scores in each layer; you keep one in each.",
+            lambda s, p, m: global_masks(s, p, min(m, 1)),
+        ),
     ],
 )
 
@@ -156,9 +192,18 @@ ex_1_2 = Exercise(
     threshold_cut,
     _cases_1_2,
     verified="threshold and reached sparsity, with and without ties, both signs, zeros, sparsity 0 and 1",
-    hint="Sort the magnitudes: the threshold is the k-th smallest (0.0 if k is 0). Then count what does not exceed it.",
+    hint=(
+        "Sort the magnitudes: the threshold is the k-th smallest (0.0 if k is 0). Then count what does not"
+        " exceed it."
+    ),
     mistakes=[
-        ("quantile() interpolates between two neighbours. The threshold asked for is itself one of the magnitudes.", _interpolated),
+        (
+            (
+                "quantile() interpolates between two neighbours. The threshold asked for is itself one of the"
+                " magnitudes."
+            ),
+            _interpolated,
+        ),
         (
             "You report the sparsity asked for. Count what really lies at or below the threshold.",
             lambda w, s: (threshold_cut(w, s)[0], s),
@@ -179,12 +224,18 @@ ex_1_2 = Exercise(
             "One too far: if k weights go, the threshold is the k-th smallest magnitude.",
             lambda w, s: threshold_cut(w, s, past_the_end=1),
         ),
-        ("That is the density, the share that is kept.", lambda w, s: (threshold_cut(w, s)[0], 1 - threshold_cut(w, s)[1])),
+        (
+            "That is the density, the share that is kept.",
+            lambda w, s: (threshold_cut(w, s)[0], 1 - threshold_cut(w, s)[1]),
+        ),
         (
             "A sparsity lies between 0 and 1; yours is in percent.",
             lambda w, s: (threshold_cut(w, s)[0], 100 * threshold_cut(w, s)[1]),
         ),
-        ("k is the nearest integer to sparsity * n, not the next lower one.", lambda w, s: threshold_cut(w, s, count=int)),
+        (
+            "k is the nearest integer to sparsity * n, not the next lower one.",
+            lambda w, s: threshold_cut(w, s, count=int),
+        ),
         (
             "k is round(sparsity * n), and of a half round() takes the even neighbour.",
             lambda w, s: threshold_cut(w, s, count=half_up),
@@ -210,13 +261,29 @@ def masked_step(weight, gradient, velocity, mask, lr, momentum):
 def _cases_1_3():
     weight = torch.tensor([0.5, 0.2, -0.4, 0.1])
     velocity = torch.tensor([0.1, -0.3, 0.2, 0.4])
-    calls = [("the example: two pruned weights, not zero yet", weight, torch.full((4,), 0.1), velocity, [True, False, True, False])]
+    calls = [
+        (
+            "the example: two pruned weights, not zero yet",
+            weight,
+            torch.full((4,), 0.1),
+            velocity,
+            [True, False, True, False],
+        )
+    ]
     for shape in [(3, 4), (2, 3, 3, 3), (7,)]:
         draws = [torch.randn(shape) for _ in range(3)]
         calls.append((f"random weights of shape {shape}", *draws, (torch.rand(shape) < 0.5).tolist()))
     zeroed = torch.randn(4, 4) * (mask := torch.rand(4, 4) < 0.5)
     velocity = torch.randn(4, 4)
-    calls.append(("pruned weights that are zero, with a velocity left over", zeroed, torch.zeros(4, 4), velocity, mask.tolist()))
+    calls.append(
+        (
+            "pruned weights that are zero, with a velocity left over",
+            zeroed,
+            torch.zeros(4, 4),
+            velocity,
+            mask.tolist(),
+        )
+    )
     calls.append(("everything kept", weight, torch.ones(4), torch.ones(4), [True] * 4))
     calls.append(("everything pruned", weight, torch.ones(4), torch.ones(4), [False] * 4))
     for (about, weight, gradient, velocity, mask), (lr, momentum) in zip(
@@ -244,12 +311,20 @@ ex_1_3 = Exercise(
     "1.3",
     masked_step,
     _cases_1_3,
-    verified="pruned weights are zero after the step whatever their velocity was, kept ones move as in SGD with momentum",
-    hint="First an ordinary step of SGD with momentum. Then ask what must hold for the new weights, whatever happened before.",
+    verified=(
+        "pruned weights are zero after the step whatever their velocity was, kept ones move as in SGD with"
+        " momentum"
+    ),
+    hint=(
+        "First an ordinary step of SGD with momentum. Then ask what must hold for the new weights, whatever"
+        " happened before."
+    ),
     mistakes=[
         (
-            "The gradient is masked, yet the velocity remembers steps from before: it goes on moving weights whose "
-            "gradient is zero.",
+            (
+                "The gradient is masked, yet the velocity remembers steps from before: it goes on moving"
+                " weights whose gradient is zero."
+            ),
             lambda w, g, v, m, lr, mu: _sgd(w, g * m, v, lr, mu),
         ),
         (
@@ -257,7 +332,10 @@ ex_1_3 = Exercise(
             lambda w, g, v, m, lr, mu: _sgd(w * m, g, v, lr, mu),
         ),
         (
-            "You mask the weights, then step: the velocity moves them away from zero again. Which comes last?",
+            (
+                "You mask the weights, then step: the velocity moves them away from zero again. Which comes"
+                " last?"
+            ),
             lambda w, g, v, m, lr, mu: _sgd(w * m, g * m, v, lr, mu),
         ),
         (
@@ -266,7 +344,10 @@ ex_1_3 = Exercise(
         ),
         ("That is a step without a mask.", lambda w, g, v, m, lr, mu: _sgd(w, g, v, lr, mu)),
         (
-            "The kept weights have lost their momentum: they follow the velocity, and the velocity follows the gradient.",
+            (
+                "The kept weights have lost their momentum: they follow the velocity, and the velocity"
+                " follows the gradient."
+            ),
             lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * g, 0), v),
         ),
         (
@@ -281,6 +362,9 @@ ex_1_3 = Exercise(
             "The velocity must come back updated, or the next step has forgotten this one.",
             lambda w, g, v, m, lr, mu: (masked_step(w, g, v, m, lr, mu)[0], v),
         ),
-        ("True means kept: yours zeroes the weights to keep.", lambda w, g, v, m, lr, mu: masked_step(w, g, v, ~m, lr, mu)),
+        (
+            "True means kept: yours zeroes the weights to keep.",
+            lambda w, g, v, m, lr, mu: masked_step(w, g, v, ~m, lr, mu),
+        ),
     ],
 )

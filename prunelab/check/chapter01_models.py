@@ -13,7 +13,11 @@ from prunelab.data import Mnist
 # 1.4 sparsity_and_ratio(model)
 
 
-def _counts(model, wanted=lambda module, name: isinstance(module, nn.Linear | nn.Conv2d) and name == "weight", nested=True):
+def _counts(
+    model,
+    wanted=lambda module, name: isinstance(module, nn.Linear | nn.Conv2d) and name == "weight",
+    nested=True,
+):
     """Return (zeros, elements) of each wanted parameter."""
     return [
         (sum(value == 0 for value in parameter.flatten().tolist()), parameter.numel())
@@ -44,19 +48,41 @@ def _cases_1_4():
         inner = nn.Sequential(nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
         models = [
             ("the example", nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), 0.5),
-            ("two layers of very different size, biases zero", nn.Sequential(nn.Linear(40, 20), nn.Linear(20, 2)), 0.8),
-            ("convolutions with BatchNorm", nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 5, 2)), 0.7),
+            (
+                "two layers of very different size, biases zero",
+                nn.Sequential(nn.Linear(40, 20), nn.Linear(20, 2)),
+                0.8,
+            ),
+            (
+                "convolutions with BatchNorm",
+                nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 5, 2)),
+                0.7,
+            ),
             ("layers inside an inner module", nn.Sequential(inner, nn.Flatten(), nn.Linear(16, 3)), 0.4),
             ("a single layer", nn.Linear(6, 5), 0.3),
-            ("an embedding, which is not pruned", nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3)), 0.5),
-            ("a Conv1d, which is neither kind", nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3)), 0.5),
+            (
+                "an embedding, which is not pruned",
+                nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3)),
+                0.5,
+            ),
+            (
+                "a Conv1d, which is neither kind",
+                nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3)),
+                0.5,
+            ),
             ("nothing pruned", nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), 0.0),
-            ("everything pruned: the ratio is math.inf", nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), 1.0),
+            (
+                "everything pruned: the ratio is math.inf",
+                nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)),
+                1.0,
+            ),
         ]
         for about, model, share in models:
             layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
             for i, layer in enumerate(layers):
-                layer.weight.data[torch.rand(layer.weight.shape) < (share if share in (0, 1) else share / (i + 1))] = 0
+                layer.weight.data[
+                    torch.rand(layer.weight.shape) < (share if share in (0, 1) else share / (i + 1))
+                ] = 0
                 if about.endswith("biases zero"):
                     nn.init.zeros_(layer.bias)
             yield Case(about, (model,))
@@ -67,10 +93,15 @@ ex_1_4 = Exercise(
     sparsity_and_ratio,
     _cases_1_4,
     verified="Linear and Conv2d weights alone, layers of any size and depth, a dense and an empty model",
-    hint="Add up zeros and elements over the weights of all Linear and Conv2d layers; divide once, at the end.",
+    hint=(
+        "Add up zeros and elements over the weights of all Linear and Conv2d layers; divide once, at the end."
+    ),
     mistakes=[
         (
-            "You count biases or BatchNorm parameters. Only weights of Linear and Conv2d layers are pruned here.",
+            (
+                "You count biases or BatchNorm parameters. Only weights of Linear and Conv2d layers are"
+                " pruned here."
+            ),
             lambda model: sparsity_and_ratio(model, wanted=lambda module, name: True),
         ),
         (
@@ -79,10 +110,15 @@ ex_1_4 = Exercise(
         ),
         (
             "You count the biases of the layers.",
-            lambda model: sparsity_and_ratio(model, wanted=lambda module, name: isinstance(module, nn.Linear | nn.Conv2d)),
+            lambda model: sparsity_and_ratio(
+                model, wanted=lambda module, name: isinstance(module, nn.Linear | nn.Conv2d)
+            ),
         ),
         (
-            "The mean over layers lets a small layer weigh as much as a large one. Count elements over the whole model.",
+            (
+                "The mean over layers lets a small layer weigh as much as a large one. Count elements over"
+                " the whole model."
+            ),
             _mean_of_layers,
         ),
         (
@@ -91,12 +127,20 @@ ex_1_4 = Exercise(
         ),
         ("The first number is the density. Sparsity counts the zeros.", _of_model(lambda s, r: (1 - s, r))),
         ("The ratio is upside down: before divided by after.", _of_model(lambda s, r: (s, 1 / r))),
-        ("The ratio is not 1 / sparsity: at sparsity 0.9 a tenth is left.", _of_model(lambda s, r: (s, 1 / s if s else math.inf))),
+        (
+            "The ratio is not 1 / sparsity: at sparsity 0.9 a tenth is left.",
+            _of_model(lambda s, r: (s, 1 / s if s else math.inf)),
+        ),
         ("A sparsity lies between 0 and 1; yours is in percent.", _of_model(lambda s, r: (100 * s, r))),
         ("Both numbers are there, in the other order.", _of_model(lambda s, r: (r, s))),
         (
-            "Other layers have a weight of several dimensions, too, an embedding for one. Look at the kind of the layer.",
-            lambda model: sparsity_and_ratio(model, wanted=lambda module, name: name == "weight" and module.weight.ndim > 1),
+            (
+                "Other layers have a weight of several dimensions, too, an embedding for one. Look at the"
+                " kind of the layer."
+            ),
+            lambda model: sparsity_and_ratio(
+                model, wanted=lambda module, name: name == "weight" and module.weight.ndim > 1
+            ),
         ),
     ],
 )
@@ -108,7 +152,11 @@ ex_1_4 = Exercise(
 def _pruned_accuracy(model, dataset, sparsity, magnitude=torch.abs, scope="layer"):
     """Return the accuracy in percent of the network with the smallest weights zeroed, from the definition."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    weights = [f"{name}.weight".lstrip(".") for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    weights = [
+        f"{name}.weight".lstrip(".")
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    ]
     ranked = torch.cat([magnitude(state[name]).flatten() for name in weights]).sort().values
     cut = ranked[min(round(sparsity * len(ranked)), len(ranked) - 1)]
     for name in weights:
@@ -124,7 +172,10 @@ def _pruned_accuracy(model, dataset, sparsity, magnitude=torch.abs, scope="layer
 
 
 def highest_sparsity(model, mnist, sparsities, bound, split="valid", **options):
-    return max((s for s in sparsities if _pruned_accuracy(model, getattr(mnist, split), s, **options) >= bound), default=0.0)
+    return max(
+        (s for s in sparsities if _pruned_accuracy(model, getattr(mnist, split), s, **options) >= bound),
+        default=0.0,
+    )
 
 
 def _until_it_fails(model, mnist, sparsities, bound):
@@ -142,7 +193,11 @@ def _above(model, mnist, sparsities, bound):
 
 def _one_copy_for_all(model, mnist, sparsities, bound):
     return max(
-        (s for i, s in enumerate(sparsities) if _pruned_accuracy(model, mnist.valid, max(sparsities[: i + 1])) >= bound),
+        (
+            s
+            for i, s in enumerate(sparsities)
+            if _pruned_accuracy(model, mnist.valid, max(sparsities[: i + 1])) >= bound
+        ),
         default=0.0,
     )
 
@@ -163,9 +218,11 @@ def _cases_1_5():
     for about, seed, sparsities, bound in _TABLES_1_5:
         model, mnist = _toy(seed)
         accuracies = [_pruned_accuracy(model, mnist.valid, sparsity) for sparsity in sparsities]
-        limit = {"reached exactly": sorted(accuracies)[len(accuracies) // 2], "out of reach": 101.0, "met by all": 0.0}.get(
-            bound, bound
-        )
+        limit = {
+            "reached exactly": sorted(accuracies)[len(accuracies) // 2],
+            "out of reach": 101.0,
+            "met by all": 0.0,
+        }.get(bound, bound)
         yield Case(f"{about}, bound {limit:.1f} %", (model, mnist, sparsities, limit))
 
 
@@ -182,7 +239,9 @@ _TABLES_1_5 = [
 
 
 def _toy(seed):
-    """Return a random network and splits labelled by itself, with no, some and many labels replaced: it fits train best."""
+    """Return a random network and splits labelled by itself, with no, some and many labels replaced: it fits
+    train best.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
@@ -199,7 +258,10 @@ ex_1_5 = Exercise(
     "1.5",
     highest_sparsity,
     _cases_1_5,
-    verified="the choice made on valid, bounds met exactly, by all and by none, accuracies that rise again, any order",
+    verified=(
+        "the choice made on valid, bounds met exactly, by all and by none, accuracies that rise again, any"
+        " order"
+    ),
     hint="For each sparsity: prune a fresh copy layer by layer, then look at its accuracy on mnist.valid.",
     mistakes=[
         (
@@ -211,24 +273,37 @@ ex_1_5 = Exercise(
             lambda *args: highest_sparsity(*args, split="train"),
         ),
         ("An accuracy equal to the bound meets it.", _above),
-        ("You stop at the first sparsity that fails, but accuracy need not fall at every step. Try them all.", _until_it_fails),
         (
-            "You prune the same copy again and again: what one sparsity removed is missing for the next. Start from the "
-            "dense model.",
+            (
+                "You stop at the first sparsity that fails, but accuracy need not fall at every step. Try"
+                " them all."
+            ),
+            _until_it_fails,
+        ),
+        (
+            (
+                "You prune the same copy again and again: what one sparsity removed is missing for the next."
+                " Start from the dense model."
+            ),
             _one_copy_for_all,
         ),
         ("The sparsities need not come in ascending order.", _last_in_the_list),
         ("That is the accuracy. The sparsity was asked for.", _accuracy_there),
         (
             "That is the highest accuracy. The highest sparsity that meets the bound was asked for.",
-            lambda model, mnist, sparsities, bound: max(_pruned_accuracy(model, mnist.valid, s) for s in sparsities),
+            lambda model, mnist, sparsities, bound: max(
+                _pruned_accuracy(model, mnist.valid, s) for s in sparsities
+            ),
         ),
         ("That is the most accurate choice, not the sparsest that still meets the bound.", _most_accurate),
         (
             "Each layer loses the same share here; you rank all layers together.",
             lambda *args: highest_sparsity(*args, scope="global"),
         ),
-        ("A large negative weight is not small: rank magnitudes.", lambda *args: highest_sparsity(*args, magnitude=lambda w: w)),
+        (
+            "A large negative weight is not small: rank magnitudes.",
+            lambda *args: highest_sparsity(*args, magnitude=lambda w: w),
+        ),
         (
             "That is the lowest sparsity that meets the bound.",
             lambda model, mnist, sparsities, bound: min(

@@ -12,7 +12,12 @@ from prunelab.check.exercise import Exercise
 
 # 2.6 coarsest(weight, sparsity, budget)
 
-ORDER = ["weight", "vector", "kernel", "filter"]  # from fine to coarse, by the number of dimensions a group spans: 0 to 3
+ORDER = [
+    "weight",
+    "vector",
+    "kernel",
+    "filter",
+]  # from fine to coarse, by the number of dimensions a group spans: 0 to 3
 
 
 def _kept_share(weight, spans, sparsity, power=2, rank=2):
@@ -25,7 +30,11 @@ def _kept_share(weight, spans, sparsity, power=2, rank=2):
 
 def coarsest(weight, sparsity, budget, power=2, strict=False, rank=2):
     shares = [_kept_share(weight, spans, sparsity, power, rank) for spans in range(4)]
-    meeting = [name for name, share in zip(ORDER, shares, strict=True) if (share > budget if strict else share >= budget)]
+    meeting = [
+        name
+        for name, share in zip(ORDER, shares, strict=True)
+        if (share > budget if strict else share >= budget)
+    ]
     return meeting[-1] if meeting else "dense"
 
 
@@ -54,13 +63,31 @@ def _cases_2_6():
         ("no structure at all, sparsity 0.25, budget 0.75", plain, 0.25, 0.75),
         ("no structure at all, sparsity 0.5, budget 0.6", plain, 0.5, 0.6),
         ("weights of one size, sparsity 0.25: the budget 0.75 is met exactly", plain.sign(), 0.25, 0.75),
-        ("filters with one large weight beside filters of many small ones, sparsity 0.5, budget 0.85", spikes, 0.5, 0.85),
-        *((f"random weights, sparsity {s}, budget {b}", torch.randn(6, 5, 3, 3), s, b) for s, b in _DRAWS_2_6),
+        (
+            "filters with one large weight beside filters of many small ones, sparsity 0.5, budget 0.85",
+            spikes,
+            0.5,
+            0.85,
+        ),
+        *(
+            (f"random weights, sparsity {s}, budget {b}", torch.randn(6, 5, 3, 3), s, b)
+            for s, b in _DRAWS_2_6
+        ),
     ]:
         yield Case(about, (weight, sparsity, budget))
 
 
-_DRAWS_2_6 = [(0.3, 0.85), (0.3, 0.95), (0.6, 0.5), (0.6, 0.6), (0.75, 0.4), (0.75, 0.5), (0.5, 0.7), (0.5, 0.8), (0.2, 0.9)]
+_DRAWS_2_6 = [
+    (0.3, 0.85),
+    (0.3, 0.95),
+    (0.6, 0.5),
+    (0.6, 0.6),
+    (0.75, 0.4),
+    (0.75, 0.5),
+    (0.5, 0.7),
+    (0.5, 0.8),
+    (0.2, 0.9),
+]
 
 
 ex_2_6 = Exercise(
@@ -68,12 +95,18 @@ ex_2_6 = Exercise(
     coarsest,
     _cases_2_6,
     verified="weights with and without structure, budgets met by every shape, by some, exactly, and by none",
-    hint="For each granularity, from fine to coarse: scores, mask, squares of the kept weights over squares of all.",
+    hint=(
+        "For each granularity, from fine to coarse: scores, mask, squares of the kept weights over squares of"
+        " all."
+    ),
     mistakes=[
         ("That one meets the budget, but a coarser one may meet it as well. Try them all.", _finest),
         ("You add up magnitudes. Energy is the sum of squares.", lambda w, s, b: coarsest(w, s, b, power=1)),
         (
-            "You rank groups by the L1 norm. The L2 norm was asked for: its square is the energy of the group.",
+            (
+                "You rank groups by the L1 norm. The L2 norm was asked for: its square is the energy of the"
+                " group."
+            ),
             lambda w, s, b: coarsest(w, s, b, rank=1),
         ),
         (
@@ -98,7 +131,9 @@ ex_2_6 = Exercise(
 # 2.7 layer_to_remove(model, images, labels)
 
 
-def layer_to_remove(model, images, labels, better=min, fits=lambda layer: layer.in_features == layer.out_features, judge=None):
+def layer_to_remove(
+    model, images, labels, better=min, fits=lambda layer: layer.in_features == layer.out_features, judge=None
+):
     judge = judge or (lambda logits: float(nn.functional.cross_entropy(logits.double(), labels)))
     layers = list(model)
     values = {}
@@ -123,8 +158,13 @@ def _cases_2_7():
         for k, scale in ((0, 1.0), (2, 1.0), (4, 5.0), (6, 1.0)):
             plain[k].weight.copy_(scale * torch.eye(*plain[k].weight.shape))
             plain[k].bias.zero_()
-    yield Case("the example: of two square layers the first does nothing", (plain, torch.eye(2), torch.tensor([0, 1])))
-    double = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
+    yield Case(
+        "the example: of two square layers the first does nothing",
+        (plain, torch.eye(2), torch.tensor([0, 1])),
+    )
+    double = nn.Sequential(
+        nn.Linear(4, 4), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3)
+    )
     yield Case("two Linear layers in a row", (double, torch.randn(12, 4), torch.randint(0, 3, (12,))))
     for about, sizes, count in [
         ("a chain 4-6-6-6-3", (4, 6, 6, 6, 3), 20),
@@ -156,14 +196,20 @@ ex_2_7 = Exercise(
     layer_to_remove,
     _cases_2_7,
     verified="chains with none to six square layers, at the beginning, in the middle and at the end",
-    hint="For each Linear layer with as many outputs as inputs: build the chain without it and its ReLU, and measure the loss.",
+    hint=(
+        "For each Linear layer with as many outputs as inputs: build the chain without it and its ReLU, and"
+        " measure the loss."
+    ),
     mistakes=[
         (
             "That is the layer that is needed most. Whose removal leaves the lowest loss?",
             lambda *a: layer_to_remove(*a, better=max),
         ),
         (
-            "Only a layer with as many outputs as inputs can go: the others would leave shapes that do not fit.",
+            (
+                "Only a layer with as many outputs as inputs can go: the others would leave shapes that do"
+                " not fit."
+            ),
             lambda m, x, y: next((k for k, layer in enumerate(m) if isinstance(layer, nn.Linear)), None),
         ),
         (
@@ -173,7 +219,11 @@ ex_2_7 = Exercise(
         (
             "You take the layer with the smallest weights. Measure what each removal costs.",
             lambda m, x, y: min(
-                (k for k, la in enumerate(m) if isinstance(la, nn.Linear) and la.in_features == la.out_features),
+                (
+                    k
+                    for k, la in enumerate(m)
+                    if isinstance(la, nn.Linear) and la.in_features == la.out_features
+                ),
                 key=lambda k: m[k].weight.norm(),
                 default=None,
             ),

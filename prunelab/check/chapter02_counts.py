@@ -38,7 +38,11 @@ def _cases_2_4():
         ("a single layer: its outputs stay", [(10, 64)], 0.5),
         ("sparsity too small for any filter", [(4, 2, 3, 3), (5, 4, 3, 3)], 0.05),
         ("sparsity 0", lenet, 0.0),
-        ("sparsity 1: only the last layer has outputs, and nothing to read", [(4, 2, 3, 3), (5, 4, 3, 3), (3, 20)], 1.0),
+        (
+            "sparsity 1: only the last layer has outputs, and nothing to read",
+            [(4, 2, 3, 3), (5, 4, 3, 3), (3, 20)],
+            1.0,
+        ),
     ]:
         yield Case(f"{about}, {shapes}", (shapes, sparsity))
 
@@ -48,24 +52,39 @@ ex_2_4 = Exercise(
     weights_left,
     _cases_2_4,
     verified="convolutions, flattens of 1 to 16 pixels, single layers, halves, sparsity 0 and 1",
-    hint="Per layer: filters left times inputs left times kernel size. The inputs left are what the layer before still sends.",
+    hint=(
+        "Per layer: filters left times inputs left times kernel size. The inputs left are what the layer"
+        " before still sends."
+    ),
     mistakes=[
         (
             "A removed filter is an input less for the next layer: those weights go as well.",
             lambda *a: weights_left(*a, follow=False),
         ),
-        ("The last layer's outputs are the classes: none of them goes.", lambda *a: weights_left(*a, last=True)),
+        (
+            "The last layer's outputs are the classes: none of them goes.",
+            lambda *a: weights_left(*a, last=True),
+        ),
         (
             "Behind a flatten a removed filter takes as many columns with it as it has pixels.",
             lambda *a: weights_left(*a, pixels=False),
         ),
-        ("How many filters go? The nearest integer, not the next lower one.", lambda *a: weights_left(*a, whole=int)),
+        (
+            "How many filters go? The nearest integer, not the next lower one.",
+            lambda *a: weights_left(*a, whole=int),
+        ),
         (
             "How many filters go? round() takes the even neighbour of a half: round(2.5) is 2.",
             lambda *a: weights_left(*a, whole=half_up),
         ),
-        ("How many filters go? The nearest integer, not the next higher one.", lambda *a: weights_left(*a, whole=math.ceil)),
-        ("That is how many are gone.", lambda shapes, s: sum(map(math.prod, shapes)) - weights_left(shapes, s)),
+        (
+            "How many filters go? The nearest integer, not the next higher one.",
+            lambda *a: weights_left(*a, whole=math.ceil),
+        ),
+        (
+            "That is how many are gone.",
+            lambda shapes, s: sum(map(math.prod, shapes)) - weights_left(shapes, s),
+        ),
         (
             "That is a share. The number of weights was asked for.",
             lambda shapes, s: weights_left(shapes, s) / sum(map(math.prod, shapes)),
@@ -102,7 +121,10 @@ def _cases_2_5():
     for about, shapes, sparsity in [
         ("one layer of 3 filters, sparsity 0.2", [(3, 10, 4, 5)], 0.2),
         ("the example, sparsity 0.3", [(4, 1, 3, 3), (10, 4, 3, 3)], 0.3),
-        *((f"random network {i + 1}, sparsity {s}", network(2 * (i % 3) + 1), s) for i, s in enumerate([0.35, 0.6, 0.15, 0.45])),
+        *(
+            (f"random network {i + 1}, sparsity {s}", network(2 * (i % 3) + 1), s)
+            for i, s in enumerate([0.35, 0.6, 0.15, 0.45])
+        ),
         ("convolutions and a matrix", [(6, 1, 5, 5), (16, 6, 5, 5), (10, 256)], 0.25),
         ("sparsity too small for any filter", [(4, 2, 3, 3), (5, 4, 3, 3)], 0.05),
         ("sparsity 1", [(4, 2, 3, 3), (5, 4, 3, 3)], 1.0),
@@ -115,23 +137,37 @@ ex_2_5 = Exercise(
     reached_sparsity,
     _cases_2_5,
     verified="random networks, convolutions and matrices, sparsities that no filter fits, 1",
-    hint="Per layer: the filters that go, times the weights each of them holds. Add up over the layers, divide by all weights.",
+    hint=(
+        "Per layer: the filters that go, times the weights each of them holds. Add up over the layers, divide"
+        " by all weights."
+    ),
     mistakes=[
-        ("That is the sparsity asked for. Filters cannot be cut in halves: how many go in each layer?", lambda shapes, s: float(s)),
+        (
+            "That is the sparsity asked for. Filters cannot be cut in halves: how many go in each layer?",
+            lambda shapes, s: float(s),
+        ),
         (
             "That is the share of filters. Filters of different layers hold different numbers of weights.",
-            lambda shapes, s: sum(n for n, _, _ in _gone(shapes, s)) / sum(total for _, total, _ in _gone(shapes, s)),
+            lambda shapes, s: (
+                sum(n for n, _, _ in _gone(shapes, s)) / sum(total for _, total, _ in _gone(shapes, s))
+            ),
         ),
         (
             "That is the mean over layers, as if all layers were equally large.",
             lambda shapes, s: sum(n / total for n, total, _ in _gone(shapes, s)) / len(shapes),
         ),
-        ("You round down. The nearest whole number of filters goes.", lambda shapes, s: reached_sparsity(shapes, s, count=int)),
+        (
+            "You round down. The nearest whole number of filters goes.",
+            lambda shapes, s: reached_sparsity(shapes, s, count=int),
+        ),
         (
             "Half a filter: Python's round() takes the even neighbour, and round(2.5) is 2.",
             lambda shapes, s: reached_sparsity(shapes, s, count=lambda filters: int(filters + 0.5)),
         ),
-        ("You round up. The nearest whole number of filters goes.", lambda shapes, s: reached_sparsity(shapes, s, count=math.ceil)),
+        (
+            "You round up. The nearest whole number of filters goes.",
+            lambda shapes, s: reached_sparsity(shapes, s, count=math.ceil),
+        ),
         (
             "That is what single weights can reach. Here whole filters go, layer by layer.",
             lambda shapes, s: round(s * sum(map(math.prod, shapes))) / sum(map(math.prod, shapes)),
@@ -141,6 +177,9 @@ ex_2_5 = Exercise(
             lambda shapes, s: reached_sparsity([(shape[1], shape[0], *shape[2:]) for shape in shapes], s),
         ),
         ("That is the density, the share that is left.", lambda shapes, s: 1 - reached_sparsity(shapes, s)),
-        ("A sparsity lies between 0 and 1; yours is in percent.", lambda shapes, s: 100 * reached_sparsity(shapes, s)),
+        (
+            "A sparsity lies between 0 and 1; yours is in percent.",
+            lambda shapes, s: 100 * reached_sparsity(shapes, s),
+        ),
     ],
 )

@@ -25,12 +25,19 @@ def coupled_scores(weight, next_weight, combine=lambda a, b: math.sqrt(a + b), p
 
 
 def _cases_2_1():
-    example = torch.tensor([[[[1.0, 2.0]]], [[[2.0, 0.0]]]]), torch.tensor([[[[2.0]], [[0.0]]], [[[0.0]], [[-1.5]]]])
+    example = (
+        torch.tensor([[[[1.0, 2.0]]], [[[2.0, 0.0]]]]),
+        torch.tensor([[[[2.0]], [[0.0]]], [[[0.0]], [[-1.5]]]]),
+    )
     silent = torch.randn(4, 2, 3, 3)
     silent[1] = 0
     for about, weight, next_weight in [
         ("the example: 2 filters, read by a convolution", *example),
-        ("a (4, 3, 5, 5) convolution behind which one of (6, 4, 3, 3) stands", torch.randn(4, 3, 5, 5), torch.randn(6, 4, 3, 3)),
+        (
+            "a (4, 3, 5, 5) convolution behind which one of (6, 4, 3, 3) stands",
+            torch.randn(4, 3, 5, 5),
+            torch.randn(6, 4, 3, 3),
+        ),
         ("as many channels everywhere", torch.randn(3, 3, 2, 2), torch.randn(3, 3, 2, 2)),
         ("a flatten between: 4 filters of 9 pixels each", torch.randn(4, 2, 3, 3), torch.randn(5, 36)),
         ("two Linear layers, one column per neuron", torch.randn(6, 8), torch.randn(3, 6)),
@@ -47,7 +54,10 @@ ex_2_1 = Exercise(
     coupled_scores,
     _cases_2_1,
     verified="convolutions, a flatten between, neurons, silent filters, both float types",
-    hint="Filter k is gone with all that reads it: the squares of weight[k] and of next_weight's part k, added, then the root.",
+    hint=(
+        "Filter k is gone with all that reads it: the squares of weight[k] and of next_weight's part k,"
+        " added, then the root."
+    ),
     mistakes=[
         (
             "You look at the filters only. What reads them goes, too.",
@@ -61,18 +71,29 @@ ex_2_1 = Exercise(
             "Two norms do not add up to the norm of both together: add the squares, then take one root.",
             lambda w, v: coupled_scores(w, v, combine=lambda a, b: math.sqrt(a) + math.sqrt(b)),
         ),
-        ("That is the sum of squares. The norm is its root.", lambda w, v: coupled_scores(w, v, combine=lambda a, b: a + b)),
-        ("The L2 norm is asked for, not L1.", lambda w, v: coupled_scores(w, v, power=1, combine=lambda a, b: a + b)),
+        (
+            "That is the sum of squares. The norm is its root.",
+            lambda w, v: coupled_scores(w, v, combine=lambda a, b: a + b),
+        ),
+        (
+            "The L2 norm is asked for, not L1.",
+            lambda w, v: coupled_scores(w, v, power=1, combine=lambda a, b: a + b),
+        ),
         (
             "A product is zero as soon as one part is. Add the squares.",
             lambda w, v: coupled_scores(w, v, combine=lambda a, b: math.sqrt(a * b)),
         ),
         (
             "That is the mean square: the number of weights has slipped in.",
-            lambda w, v: coupled_scores(w, v, combine=lambda a, b: math.sqrt((a + b) / (w[0].numel() + v.numel() / len(w)))),
+            lambda w, v: coupled_scores(
+                w, v, combine=lambda a, b: math.sqrt((a + b) / (w[0].numel() + v.numel() / len(w)))
+            ),
         ),
         (
-            "Behind a flatten the pixels of one channel lie side by side: filter k owns a block of columns, not every so-many-th.",
+            (
+                "Behind a flatten the pixels of one channel lie side by side: filter k owns a block of"
+                " columns, not every so-many-th."
+            ),
             lambda w, v: coupled_scores(w, v, columns=lambda k: range(k, v.shape[1], len(w))),
         ),
         (
@@ -93,7 +114,11 @@ def block_mask(weight, height, width, sparsity, power=2, whole=round, sign=1, ru
     flat = weight.flatten().tolist()
     scores = {}
     for k, (i, j) in enumerate(places):
-        values = flat[k * size : (k + 1) * size] if runs else weight[i : i + height, j : j + width].flatten().tolist()
+        values = (
+            flat[k * size : (k + 1) * size]
+            if runs
+            else weight[i : i + height, j : j + width].flatten().tolist()
+        )
         scores[k] = sign * (sum(values) if power == 0 else sum(abs(v) ** power for v in values))
     for k in sorted(scores, key=lambda k: (scores[k], k))[: whole(sparsity * len(places))]:
         i, j = places[k]
@@ -109,7 +134,9 @@ def _single_weights(weight, height, width, sparsity):
 
 
 def _cases_2_2():
-    example = torch.tensor([[0.9, -0.8, 0.1, 0.1], [0.7, 0.6, -0.2, 0.1], [0.3, 0.1, 0.5, -0.4], [0.1, -0.3, 0.4, 0.6]])
+    example = torch.tensor(
+        [[0.9, -0.8, 0.1, 0.1], [0.7, 0.6, -0.2, 0.1], [0.3, 0.1, 0.5, -0.4], [0.1, -0.3, 0.4, 0.6]]
+    )
     alternating = torch.tensor([1.0, -1.0]).repeat(4, 3) * torch.tensor([[3.0], [3.0], [1.0], [1.0]])
     for about, weight, height, width, sparsity in [
         ("the example, half of four 2 x 2 blocks", example, 2, 2, 0.5),
@@ -122,8 +149,20 @@ def _cases_2_2():
         ("blocks of one row", torch.randn(4, 6), 1, 6, 0.5),
         ("blocks of one column", torch.randn(4, 6), 4, 1, 0.5),
         ("single weights", torch.randn(3, 5), 1, 1, 0.4),
-        ("one large weight among small ones", torch.tensor([[2.0, 0.0, 1.1, 1.1], [0.0, 0.0, 1.1, 1.1]]), 2, 2, 0.5),
-        ("a few large against many small", torch.tensor([[2.5, 0.0, 1.1, 1.1], [0.0, 0.0, 1.1, 1.1]]), 2, 2, 0.5),
+        (
+            "one large weight among small ones",
+            torch.tensor([[2.0, 0.0, 1.1, 1.1], [0.0, 0.0, 1.1, 1.1]]),
+            2,
+            2,
+            0.5,
+        ),
+        (
+            "a few large against many small",
+            torch.tensor([[2.5, 0.0, 1.1, 1.1], [0.0, 0.0, 1.1, 1.1]]),
+            2,
+            2,
+            0.5,
+        ),
         ("sparsity 0", torch.randn(4, 4), 2, 2, 0.0),
         ("sparsity 1", torch.randn(4, 4), 2, 2, 1.0),
         ("float64", torch.randn(4, 8, dtype=torch.float64), 2, 2, 0.375),
@@ -136,17 +175,25 @@ ex_2_2 = Exercise(
     block_mask,
     _cases_2_2,
     verified="blocks of several shapes, rows, columns and single weights, ties by position, sparsity 0 and 1",
-    hint="Split both dimensions, (rows, height, columns, width), bring the two block dimensions together, and score each block.",
+    hint=(
+        "Split both dimensions, (rows, height, columns, width), bring the two block dimensions together, and"
+        " score each block."
+    ),
     mistakes=[
         (
-            "Those are runs of weights along a row, not blocks. What does reshape(-1, height * width) put side by side?",
+            (
+                "Those are runs of weights along a row, not blocks. What does reshape(-1, height * width) put"
+                " side by side?"
+            ),
             lambda *a: block_mask(*a, runs=True),
         ),
         ("You rank single weights. All weights of a block stay or go together.", _single_weights),
         (
             "Height counts rows and width columns; you have exchanged them.",
             lambda w, h, b, s: (
-                block_mask(w, b, h, s) if w.shape[0] % b == 0 and w.shape[1] % h == 0 else _single_weights(w, h, b, s)
+                block_mask(w, b, h, s)
+                if w.shape[0] % b == 0 and w.shape[1] % h == 0
+                else _single_weights(w, h, b, s)
             ),
         ),
         ("You rank by the L1 norm. The L2 norm was asked for.", lambda *a: block_mask(*a, power=1)),
@@ -154,7 +201,10 @@ ex_2_2 = Exercise(
         ("True means kept. Yours keeps the weakest blocks.", lambda *a: ~block_mask(*a)),
         ("You let the strongest blocks go.", lambda *a: block_mask(*a, sign=-1)),
         ("How many go? The nearest integer, not the next lower one.", lambda *a: block_mask(*a, whole=int)),
-        ("How many go? round() takes the even neighbour of a half: round(2.5) is 2.", lambda *a: block_mask(*a, whole=half_up)),
+        (
+            "How many go? round() takes the even neighbour of a half: round(2.5) is 2.",
+            lambda *a: block_mask(*a, whole=half_up),
+        ),
         ("That is the weight. The mask was asked for.", lambda *a: a[0] * block_mask(*a)),
     ],
 )
@@ -169,7 +219,10 @@ def pattern_mask(weight, patterns, energy=lambda v: v * v, better=max, shared=Fa
     for o, i in itertools.product(range(weight.shape[0]), range(weight.shape[1])):
         part = weight if shared else weight[o] if by_filter else weight[o, i]
         kernels = part.reshape(-1, len(tables[0])).tolist()
-        kept = [sum(energy(v) for kernel in kernels for v, k in zip(kernel, table, strict=True) if k) for table in tables]
+        kept = [
+            sum(energy(v) for kernel in kernels for v, k in zip(kernel, table, strict=True) if k)
+            for table in tables
+        ]
         mask[o, i] = patterns[kept.index(better(kept))]
     return mask
 
@@ -180,9 +233,16 @@ def _cases_2_3():
         corners[p, i : i + 2, j : j + 2] = True
     lines = torch.eye(3, dtype=torch.bool)[:, :, None].expand(3, 3, 3).clone()
     example = torch.tensor(
-        [[[[0.9, 0.1, 0.0], [0.2, 0.8, 0.1], [0.0, 0.1, 0.3]], [[0.0, 0.1, -0.9], [0.1, 0.2, 0.4], [0.5, 0.0, 0.1]]]]
+        [
+            [
+                [[0.9, 0.1, 0.0], [0.2, 0.8, 0.1], [0.0, 0.1, 0.3]],
+                [[0.0, 0.1, -0.9], [0.1, 0.2, 0.4], [0.5, 0.0, 0.1]],
+            ]
+        ]
     )
-    uneven = torch.tensor([[[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 1, 1], [0, 0, 0]]], dtype=torch.bool)
+    uneven = torch.tensor(
+        [[[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 1, 1], [0, 0, 0]]], dtype=torch.bool
+    )
     for about, weight, patterns in [
         ("the example: two kernels, four patterns", example, corners),
         ("a (4, 3, 3, 3) convolution", torch.randn(4, 3, 3, 3), corners),
@@ -192,8 +252,16 @@ def _cases_2_3():
             torch.tensor([[[[2.0, 1.1, 1.1], [0.0, 1.1, -1.1], [0.0, 0.0, 0.0]]]]),
             uneven,
         ),
-        ("the same, a little smaller", torch.tensor([[[[2.5, 1.1, 1.1], [0.0, 1.1, -1.1], [0.0, 0.0, 0.0]]]]), uneven),
-        ("weights of both signs that cancel", torch.tensor([[[[3.0, -3.0, 1.0], [3.0, -3.0, 1.0], [0.0, 0.0, 0.0]]]]), corners),
+        (
+            "the same, a little smaller",
+            torch.tensor([[[[2.5, 1.1, 1.1], [0.0, 1.1, -1.1], [0.0, 0.0, 0.0]]]]),
+            uneven,
+        ),
+        (
+            "weights of both signs that cancel",
+            torch.tensor([[[[3.0, -3.0, 1.0], [3.0, -3.0, 1.0], [0.0, 0.0, 0.0]]]]),
+            corners,
+        ),
         ("equal kernels: the first of the best patterns", torch.ones(2, 2, 3, 3), corners),
         ("kernels of zeros", torch.zeros(1, 2, 3, 3), corners),
         ("a single pattern", torch.randn(2, 2, 3, 3), corners[2:3]),
@@ -208,10 +276,19 @@ ex_2_3 = Exercise(
     pattern_mask,
     _cases_2_3,
     verified="libraries of one to five patterns, several kernel shapes, ties, zeros, both float types",
-    hint="For each kernel and each pattern: the sum of the squares that stay. The pattern with the largest sum is the mask.",
+    hint=(
+        "For each kernel and each pattern: the sum of the squares that stay. The pattern with the largest sum"
+        " is the mask."
+    ),
     mistakes=[
-        ("You choose one pattern for the whole layer. Each kernel has its own.", lambda *a: pattern_mask(*a, shared=True)),
-        ("You choose one pattern per filter. Each kernel W[o, i] has its own.", lambda *a: pattern_mask(*a, by_filter=True)),
+        (
+            "You choose one pattern for the whole layer. Each kernel has its own.",
+            lambda *a: pattern_mask(*a, shared=True),
+        ),
+        (
+            "You choose one pattern per filter. Each kernel W[o, i] has its own.",
+            lambda *a: pattern_mask(*a, by_filter=True),
+        ),
         ("You add magnitudes. Energy is the sum of squares.", lambda *a: pattern_mask(*a, energy=abs)),
         ("Weights of both signs cancel in a plain sum.", lambda *a: pattern_mask(*a, energy=float)),
         ("You choose the pattern that keeps least.", lambda *a: pattern_mask(*a, better=min)),

@@ -64,7 +64,10 @@ def _cases_3_1():
         ("a convolution and a matrix", {"conv1.weight": draw(4, 3, 5, 5), "fc1.weight": 0.1 * draw(6, 20)}),
         (
             "three layers, float64",
-            {n: draw(*s, dtype=torch.float64) for n, s in [("a", (2, 7)), ("b", (5, 1, 3, 3)), ("c", (3, 3))]},
+            {
+                n: draw(*s, dtype=torch.float64)
+                for n, s in [("a", (2, 7)), ("b", (5, 1, 3, 3)), ("c", (3, 3))]
+            },
         ),
         ("one layer, not square", {"only": draw(7, 2)}),
         ("a layer of small weights", {"fc1": 0.01 * draw(3, 4), "fc2": draw(2, 3)}),
@@ -86,20 +89,38 @@ ex_3_1 = Exercise(
             _each(lambda w: _over(_squares(w), _squares(w).norm())),
             _each(lambda w: _over(_squares(w), _squares(w).sum())),
         ),
-        ("These are the norms before they are made comparable: a layer of large filters wins against all others.", _each(_norms)),
+        (
+            (
+                "These are the norms before they are made comparable: a layer of large filters wins against"
+                " all others."
+            ),
+            _each(_norms),
+        ),
         (
             "The L2 norm of a filter is asked for, not L1.",
             _each(lambda w: _over(w.flatten(1).abs().sum(1), w.flatten(1).abs().sum(1).norm())),
         ),
-        ("Divide by the L2 norm of the layer's scores, not by their sum.", _each(lambda w: _over(_norms(w), _norms(w).sum()))),
-        ("Divide by the L2 norm of the layer's scores, not by the largest.", _each(lambda w: _over(_norms(w), _norms(w).max()))),
-        ("Divide by the L2 norm of the layer's scores, not by their mean.", _each(lambda w: _over(_norms(w), _norms(w).mean()))),
+        (
+            "Divide by the L2 norm of the layer's scores, not by their sum.",
+            _each(lambda w: _over(_norms(w), _norms(w).sum())),
+        ),
+        (
+            "Divide by the L2 norm of the layer's scores, not by the largest.",
+            _each(lambda w: _over(_norms(w), _norms(w).max())),
+        ),
+        (
+            "Divide by the L2 norm of the layer's scores, not by their mean.",
+            _each(lambda w: _over(_norms(w), _norms(w).mean())),
+        ),
         (
             "That is the mean square per weight. Here the layer's own scores set the unit.",
             _each(lambda w: _norms(w) / math.sqrt(w[0].numel())),
         ),
         (
-            "Each layer has a unit of its own. Yours is one for all layers together, which leaves their order as it was.",
+            (
+                "Each layer has a unit of its own. Yours is one for all layers together, which leaves their"
+                " order as it was."
+            ),
             _across_layers,
         ),
     ],
@@ -111,7 +132,11 @@ ex_3_1 = Exercise(
 
 def filter_change(weight, gradient):
     return _per_filter(
-        [abs(sum(w * g for w, g in zip(a, b, strict=True))) for a, b in zip(_rows(weight), _rows(gradient), strict=True)], weight
+        [
+            abs(sum(w * g for w, g in zip(a, b, strict=True)))
+            for a, b in zip(_rows(weight), _rows(gradient), strict=True)
+        ],
+        weight,
     )
 
 
@@ -139,10 +164,16 @@ ex_3_2 = Exercise(
     filter_change,
     _cases_3_2,
     verified="changes that cancel, convolutions and matrices, one filter, a gradient of zeros",
-    hint="Write the first-order change of the loss when all weights of a filter become zero at once, then take its size.",
+    hint=(
+        "Write the first-order change of the loss when all weights of a filter become zero at once, then take"
+        " its size."
+    ),
     mistakes=[
         (
-            "The weights of a filter go together, and their changes partly cancel. Where does the absolute value belong?",
+            (
+                "The weights of a filter go together, and their changes partly cancel. Where does the"
+                " absolute value belong?"
+            ),
             _filtered(lambda w, g: (w * g).abs().sum(1)),
         ),
         (
@@ -154,7 +185,10 @@ ex_3_2 = Exercise(
             "The square ranks alike, but the size of the change itself is asked for.",
             _filtered(lambda w, g: (w * g).sum(1).square()),
         ),
-        ("The changes add up. The mean would make large filters look harmless.", _filtered(lambda w, g: (w * g).mean(1).abs())),
+        (
+            "The changes add up. The mean would make large filters look harmless.",
+            _filtered(lambda w, g: (w * g).mean(1).abs()),
+        ),
         (
             "Multiply weight by weight first: a product of norms knows no signs.",
             _filtered(lambda w, g: w.norm(dim=1) * g.norm(dim=1)),
@@ -163,8 +197,14 @@ ex_3_2 = Exercise(
             "Multiply weight by weight first: a sum of products is no product of sums.",
             _filtered(lambda w, g: w.sum(1).mul(g.sum(1)).abs()),
         ),
-        ("The gradient is the slope. How far does each weight move along it?", _filtered(lambda w, g: g.sum(1).abs())),
-        ("The changes add up with their signs. A norm has lost the signs.", _filtered(lambda w, g: (w * g).norm(dim=1))),
+        (
+            "The gradient is the slope. How far does each weight move along it?",
+            _filtered(lambda w, g: g.sum(1).abs()),
+        ),
+        (
+            "The changes add up with their signs. A norm has lost the signs.",
+            _filtered(lambda w, g: (w * g).norm(dim=1)),
+        ),
     ],
 )
 
@@ -194,7 +234,9 @@ def _cases_3_3():
 
     example = (
         torch.tensor([0.5, 0.0]),
-        torch.tensor([[[[1.0, 2.0]], [[1.0, 1.0]], [[3.0, -1.0]]], [[[0.0, 1.0]], [[2.0, 2.0]], [[1.0, 1.0]]]]),
+        torch.tensor(
+            [[[[1.0, 2.0]], [[1.0, 1.0]], [[3.0, -1.0]]], [[[0.0, 1.0]], [[2.0, 2.0]], [[1.0, 1.0]]]]
+        ),
         torch.tensor([0.7, 0.3, -0.4]),
         torch.tensor([False, True, False]),
     )
@@ -220,18 +262,27 @@ ex_3_3 = Exercise(
     fold_bias,
     _cases_3_3,
     verified="convolutions, linear layers behind flatten, betas of both signs, nothing pruned",
-    hint="Follow the constant of one pruned channel: through the ReLU, then through every weight that reads this channel.",
+    hint=(
+        "Follow the constant of one pruned channel: through the ReLU, then through every weight that reads"
+        " this channel."
+    ),
     mistakes=[
         (
             "The bias is as before. What does a channel with gamma = 0 send, and where does it arrive?",
             lambda b, w, beta, kept: b.clone(),
         ),
         (
-            "Something stands between the BatchNorm and the next layer. What does a negative beta become there?",
+            (
+                "Something stands between the BatchNorm and the next layer. What does a negative beta become"
+                " there?"
+            ),
             lambda b, w, beta, kept: b + _sums(w, beta)[:, ~kept] @ beta[~kept],
         ),
         (
-            "Channels that stay still send their own signal. Only what the pruned ones sent has to be replaced.",
+            (
+                "Channels that stay still send their own signal. Only what the pruned ones sent has to be"
+                " replaced."
+            ),
             lambda b, w, beta, kept: b + _sums(w, beta) @ beta.relu(),
         ),
         (
@@ -248,7 +299,9 @@ ex_3_3 = Exercise(
         ),
         (
             "Every position of the kernel sees the constant. They add up.",
-            lambda b, w, beta, kept: b + w.reshape(len(w), len(beta), -1).mean(2)[:, ~kept] @ beta[~kept].relu(),
+            lambda b, w, beta, kept: (
+                b + w.reshape(len(w), len(beta), -1).mean(2)[:, ~kept] @ beta[~kept].relu()
+            ),
         ),
         (
             "The ReLU works on what each channel sends, before the weights, not on the sum that arrives.",

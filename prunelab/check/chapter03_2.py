@@ -14,7 +14,9 @@ def obd_saliency(weight, gradients, probabilities):
     for image, p in zip(gradients.flatten(2).tolist(), probabilities.tolist(), strict=True):
         for slopes, share in zip(image, p, strict=True):
             totals = [total + share * g * g / examples for total, g in zip(totals, slopes, strict=True)]
-    return torch.tensor([h * w * w / 2 for h, w in zip(totals, flat, strict=True)], dtype=weight.dtype).view(weight.shape)
+    return torch.tensor([h * w * w / 2 for h, w in zip(totals, flat, strict=True)], dtype=weight.dtype).view(
+        weight.shape
+    )
 
 
 def _weighted(g, p):
@@ -34,7 +36,9 @@ def _cases_3_4():
         w = torch.randn(shape, dtype=dtype)
         p = torch.randn(images, classes, dtype=dtype).mul(2).softmax(1)
         g = torch.randn(images, classes, *shape, dtype=dtype)
-        g = g - (g * p[:, :, None, None]).sum(1, keepdim=True)  # as for log-probabilities: their mean slope is zero
+        g = g - (g * p[:, :, None, None]).sum(
+            1, keepdim=True
+        )  # as for log-probabilities: their mean slope is zero
         yield Case(about, (w, g, p))
 
 
@@ -46,7 +50,10 @@ ex_3_4 = Exercise(
     hint="Build h first: squares, weighed with the probabilities, summed over classes, averaged over images.",
     mistakes=[
         (
-            "Square first, average then. The square of a mean gradient is nearly zero at a minimum, whatever the curvature.",
+            (
+                "Square first, average then. The square of a mean gradient is nearly zero at a minimum,"
+                " whatever the curvature."
+            ),
             lambda w, g, p: _weighted(g, p).sum(1).mean(0).square() * w**2 / 2,
         ),
         (
@@ -78,7 +85,10 @@ ex_3_4 = Exercise(
             "The step is the whole weight, and the expansion has the step squared.",
             lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) * w.abs() / 2,
         ),
-        ("That is half the curvature. How far does the weight move?", lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) / 2),
+        (
+            "That is half the curvature. How far does the weight move?",
+            lambda w, g, p: _weighted(g**2, p).sum(1).mean(0) / 2,
+        ),
         (
             "You look at the most likely class only. The unlikely ones have the steep slopes.",
             lambda w, g, p: (g[torch.arange(len(g)), p.argmax(1)] ** 2).mean(0) * w**2 / 2,
@@ -125,17 +135,26 @@ ex_3_5 = Exercise(
             "Does your step really bring weight q to zero? Divide by what its own entry of the column is.",
             lambda w, i, q: (w - w[q] * i[:, q], _saliency(w, i, q)),
         ),
-        ("Your step doubles weight q. Check the sign.", lambda w, i, q: (w + w[q] / i[q, q] * i[:, q], _saliency(w, i, q))),
+        (
+            "Your step doubles weight q. Check the sign.",
+            lambda w, i, q: (w + w[q] / i[q, q] * i[:, q], _saliency(w, i, q)),
+        ),
         (
             "Only weight q moves: that is OBD's step. The others make up for it.",
             lambda w, i, q: (w * (torch.arange(len(w)) != q), _saliency(w, i, q)),
         ),
         (
-            "The new weights are right. Compare the saliency with the Taylor expansion: which factor stands before the curvature?",
+            (
+                "The new weights are right. Compare the saliency with the Taylor expansion: which factor"
+                " stands before the curvature?"
+            ),
             lambda w, i, q: (obs_step(w, i, q)[0], _saliency(w, i, q) * 2),
         ),
         (
-            "The new weights are right. The saliency divides by the diagonal of the inverse: a weight with stand-ins is cheap.",
+            (
+                "The new weights are right. The saliency divides by the diagonal of the inverse: a weight"
+                " with stand-ins is cheap."
+            ),
             lambda w, i, q: (obs_step(w, i, q)[0], (w[q] ** 2 * i[q, q] / 2).item()),
         ),
         (
@@ -147,8 +166,14 @@ ex_3_5 = Exercise(
             lambda w, i, q: (obs_step(w, i, q)[0] - w, _saliency(w, i, q)),
         ),
         (
-            "You use the Hessian itself. What is passed is already its inverse, and the formula needs a column of that.",
-            lambda w, i, q: (w - w[q] / torch.linalg.inv(i)[q, q] * torch.linalg.inv(i)[:, q], _saliency(w, i, q)),
+            (
+                "You use the Hessian itself. What is passed is already its inverse, and the formula needs a"
+                " column of that."
+            ),
+            lambda w, i, q: (
+                w - w[q] / torch.linalg.inv(i)[q, q] * torch.linalg.inv(i)[:, q],
+                _saliency(w, i, q),
+            ),
         ),
     ],
 )
@@ -163,7 +188,9 @@ def refit_row(row, hessian, kept):
     if inside:
         matrix = [[hessian[i, j].item() for j in inside] for i in inside]
         wanted = [sum(hessian[i, j].item() * row[j].item() for j in range(len(row))) for i in inside]
-        result[inside] = torch.linalg.solve(torch.tensor(matrix, dtype=row.dtype), torch.tensor(wanted, dtype=row.dtype))
+        result[inside] = torch.linalg.solve(
+            torch.tensor(matrix, dtype=row.dtype), torch.tensor(wanted, dtype=row.dtype)
+        )
     return result
 
 
@@ -190,7 +217,10 @@ def _cases_3_6():
         yield Case(f"{n} inputs, {len(some)} kept", (row, x.T @ x / n, kept))
     row = torch.tensor([1.0, -2.0], dtype=torch.float64)
     matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
-    for about, kept in (("all kept", torch.tensor([True, True])), ("none kept", torch.tensor([False, False]))):
+    for about, kept in (
+        ("all kept", torch.tensor([True, True])),
+        ("none kept", torch.tensor([False, False])),
+    ):
         yield Case(about, (row, matrix, kept))
 
 
@@ -199,9 +229,18 @@ ex_3_6 = Exercise(
     refit_row,
     _cases_3_6,
     verified="rows of 2 to 10 weights, everything kept, nothing kept",
-    hint="Set the derivative of the squared output error by each kept weight to zero: a linear system in the kept weights.",
+    hint=(
+        "Set the derivative of the squared output error by each kept weight to zero: a linear system in the"
+        " kept weights."
+    ),
     mistakes=[
-        ("The kept weights have not moved. What did the removed ones contribute, and who can take it over?", lambda w, h, k: w * k),
+        (
+            (
+                "The kept weights have not moved. What did the removed ones contribute, and who can take it"
+                " over?"
+            ),
+            lambda w, h, k: w * k,
+        ),
         (
             "A part of the inverse is not the inverse of the part: cut the Hessian first, then solve.",
             lambda w, h, k: _placed(w, k, torch.linalg.inv(h)[k][:, k] @ (h @ w)[k]),
@@ -219,7 +258,10 @@ ex_3_6 = Exercise(
             lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
         ),
         (
-            "The kept inputs depend on each other: solve with the block of the Hessian, not with its diagonal.",
+            (
+                "The kept inputs depend on each other: solve with the block of the Hessian, not with its"
+                " diagonal."
+            ),
             lambda w, h, k: _placed(w, k, (h @ w)[k] / h.diagonal()[k]),
         ),
         ("True means kept: you fit the weights that should be zero.", lambda w, h, k: refit_row(w, h, ~k)),

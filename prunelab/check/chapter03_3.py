@@ -46,23 +46,40 @@ ex_3_7 = Exercise(
     hint="Which of the three axes is reduced before the absolute value, and which after it?",
     mistakes=[
         (
-            "Examples that pull in opposite directions cancel in your mean over the batch. Take the size of each example first.",
+            (
+                "Examples that pull in opposite directions cancel in your mean over the batch. Take the size"
+                " of each example first."
+            ),
             lambda z, g: (z * g).mean((2, 3)).mean(0).abs(),
             lambda z, g: (z * g).mean((0, 2, 3)).abs(),
         ),
         (
-            "You take the size at every position. The positions of one map belong to one unit: they are summed with their signs.",
+            (
+                "You take the size at every position. The positions of one map belong to one unit: they are"
+                " summed with their signs."
+            ),
             lambda z, g: (z * g).abs().mean((0, 2, 3)),
         ),
         (
-            "Multiply position by position first, then take the mean over the map: the mean of a product is not the "
-            "product of means.",
+            (
+                "Multiply position by position first, then take the mean over the map: the mean of a product"
+                " is not the product of means."
+            ),
             lambda z, g: (z.mean((2, 3)) * g.mean((2, 3))).abs().mean(0),
         ),
         ("A score is a size, never negative.", lambda z, g: (z * g).mean((2, 3)).mean(0)),
-        ("The formula has the mean over the positions of a map, not the sum.", lambda z, g: (z * g).sum((2, 3)).abs().mean(0)),
-        ("The formula has the mean over the examples, not the sum.", lambda z, g: (z * g).mean((2, 3)).abs().sum(0)),
-        ("The absolute value is asked for, not the square.", lambda z, g: (z * g).mean((2, 3)).square().mean(0)),
+        (
+            "The formula has the mean over the positions of a map, not the sum.",
+            lambda z, g: (z * g).sum((2, 3)).abs().mean(0),
+        ),
+        (
+            "The formula has the mean over the examples, not the sum.",
+            lambda z, g: (z * g).mean((2, 3)).abs().sum(0),
+        ),
+        (
+            "The absolute value is asked for, not the square.",
+            lambda z, g: (z * g).mean((2, 3)).square().mean(0),
+        ),
         (
             "The gradient alone says how steep the loss is. Removing the unit moves it by its activation.",
             lambda z, g: g.mean((2, 3)).abs().mean(0),
@@ -103,11 +120,21 @@ def _cases_3_8():
     yield Case("the example, four inputs and a dead neuron", (example, images))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(38)
-        layers = [nn.Conv2d(1, 4, 3), nn.Linear(6, 5), nn.Conv2d(2, 3, (2, 3), bias=False), nn.Conv2d(1, 2, 3)]
+        layers = [
+            nn.Conv2d(1, 4, 3),
+            nn.Linear(6, 5),
+            nn.Conv2d(2, 3, (2, 3), bias=False),
+            nn.Conv2d(1, 2, 3),
+        ]
     inputs = [(9, 1, 7, 7), (20, 6), (4, 2, 5, 8), (1, 1, 6, 6)]
     with torch.no_grad():
         layers[3].bias.copy_(torch.tensor([50.0, -50.0]))
-    abouts = ("a convolution", "neurons", "a kernel that is not square, without bias", "one image, a unit always on and one never")
+    abouts = (
+        "a convolution",
+        "neurons",
+        "a kernel that is not square, without bias",
+        "one image, a unit always on and one never",
+    )
     for about, layer, shape in zip(abouts, layers, inputs, strict=True):
         x = torch.randn(shape)
         yield Case(about, (layer, x))
@@ -128,21 +155,31 @@ ex_3_8 = Exercise(
             "That is how often the unit is awake. APoZ is high for a unit that sleeps.",
             lambda m, x: 1 - _zeros(m, x, _all_but_units(m)),
         ),
-        ("A share between 0 and 1 is asked for; yours is in percent.", lambda m, x: 100 * _zeros(m, x, _all_but_units(m))),
         (
-            "One number per unit is asked for. Yours has one per example: axis 0 is the batch, axis 1 the units.",
+            "A share between 0 and 1 is asked for; yours is in percent.",
+            lambda m, x: 100 * _zeros(m, x, _all_but_units(m)),
+        ),
+        (
+            (
+                "One number per unit is asked for. Yours has one per example: axis 0 is the batch, axis 1 the"
+                " units."
+            ),
             lambda m, x: _zeros(m, x, (1, 2, 3) if isinstance(m, nn.Conv2d) else 1),
         ),
         (
             "You ask whether a whole map is black. Every position counts on its own.",
             lambda m, x: (
-                (torch.relu(m(x)).flatten(2).amax(2) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0)
+                (torch.relu(m(x)).flatten(2).amax(2) == 0).float().mean(0)
+                if isinstance(m, nn.Conv2d)
+                else _zeros(m, x, 0)
             ),
         ),
         (
             "You average the map before you count. Every position counts on its own, after the ReLU.",
             lambda m, x: (
-                (torch.relu(m(x).flatten(2).mean(2)) == 0).float().mean(0) if isinstance(m, nn.Conv2d) else _zeros(m, x, 0)
+                (torch.relu(m(x).flatten(2).mean(2)) == 0).float().mean(0)
+                if isinstance(m, nn.Conv2d)
+                else _zeros(m, x, 0)
             ),
         ),
         (

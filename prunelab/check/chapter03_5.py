@@ -1,4 +1,6 @@
-"""Checkers of the exercises of chapters 03.4 and 03.5: energy, the best of N, rank correlation, and what is real."""
+"""Checkers of the exercises of chapters 03.4 and 03.5: energy, the best of N, rank correlation, and what is
+real.
+"""
 
 import math
 
@@ -52,10 +54,15 @@ ex_3_9 = Exercise(
             lambda la, m, d, b: energy_order(la, m, d, b)[::-1],
             lambda la, m, d, b: sorted(la, key=lambda n: _energy(la[n], m, d, b)),
         ),
-        ("The images of a batch share one fetch of every weight.", lambda la, m, d, b: energy_order(la, m, d, 1)),
+        (
+            "The images of a batch share one fetch of every weight.",
+            lambda la, m, d, b: energy_order(la, m, d, 1),
+        ),
         (
             "Only the weights are shared by a batch. Every image has activations of its own.",
-            lambda la, m, d, b: energy_order(la, m, d, b, lambda x, m, d, b: x[0] * m + (x[1] + x[2]) / b * d),
+            lambda la, m, d, b: energy_order(
+                la, m, d, b, lambda x, m, d, b: x[0] * m + (x[1] + x[2]) / b * d
+            ),
         ),
         (
             "MACs alone are not the energy: moving weights and activations costs too.",
@@ -68,7 +75,9 @@ ex_3_9 = Exercise(
         ("That is the order of the network. Sort by energy.", lambda la, m, d, b: list(la)),
         (
             "The share of a fetch need not be a whole number: divide with /.",
-            lambda la, m, d, b: energy_order(la, m, d, b, lambda x, m, d, b: x[0] * m + (x[1] // b + x[2]) * d),
+            lambda la, m, d, b: energy_order(
+                la, m, d, b, lambda x, m, d, b: x[0] * m + (x[1] // b + x[2]) * d
+            ),
         ),
     ],
 )
@@ -79,12 +88,16 @@ ex_3_9 = Exercise(
 
 def expected_best(losses, n):
     total = math.comb(len(losses), n)
-    return sum(value * math.comb(len(losses) - i - 1, n - 1) / total for i, value in enumerate(sorted(losses)))
+    return sum(
+        value * math.comb(len(losses) - i - 1, n - 1) / total for i, value in enumerate(sorted(losses))
+    )
 
 
 def _with_replacement(losses, n):
     size = len(losses)
-    return sum(v * (((size - i) / size) ** n - ((size - i - 1) / size) ** n) for i, v in enumerate(sorted(losses)))
+    return sum(
+        v * (((size - i) / size) ** n - ((size - i - 1) / size) ** n) for i, v in enumerate(sorted(losses))
+    )
 
 
 def _cases_3_10():
@@ -102,16 +115,40 @@ ex_3_10 = Exercise(
     expected_best,
     _cases_3_10,
     verified="one draw, all draws, large lists, equal losses",
-    hint="Sort the losses. In how many of the choices of n is the i-th smallest the lowest? math.comb counts them.",
+    hint=(
+        "Sort the losses. In how many of the choices of n is the i-th smallest the lowest? math.comb counts"
+        " them."
+    ),
     mistakes=[
-        ("That is the best of all candidates. Only n of them are looked at, and you do not know which.", lambda x, n: min(x)),
-        ("That is the best of one particular choice of n. The mean over all choices of n is asked for.", lambda x, n: min(x[:n])),
-        ("That is what one draw gives on average. With n draws the lowest of them counts.", lambda x, n: sum(x) / len(x)),
-        ("That is the mean of the n lowest. The lowest of n random ones is another thing.", lambda x, n: sum(sorted(x)[:n]) / n),
-        ("Losses: the best is the lowest. Yours is the expected largest.", lambda x, n: -expected_best([-v for v in x], n)),
-        ("Your n draws may hit the same candidate twice. Here n different candidates are chosen.", _with_replacement),
         (
-            "You return an expected rank. The expected loss is asked for: weight each loss with its probability.",
+            "That is the best of all candidates. Only n of them are looked at, and you do not know which.",
+            lambda x, n: min(x),
+        ),
+        (
+            "That is the best of one particular choice of n. The mean over all choices of n is asked for.",
+            lambda x, n: min(x[:n]),
+        ),
+        (
+            "That is what one draw gives on average. With n draws the lowest of them counts.",
+            lambda x, n: sum(x) / len(x),
+        ),
+        (
+            "That is the mean of the n lowest. The lowest of n random ones is another thing.",
+            lambda x, n: sum(sorted(x)[:n]) / n,
+        ),
+        (
+            "Losses: the best is the lowest. Yours is the expected largest.",
+            lambda x, n: -expected_best([-v for v in x], n),
+        ),
+        (
+            "Your n draws may hit the same candidate twice. Here n different candidates are chosen.",
+            _with_replacement,
+        ),
+        (
+            (
+                "You return an expected rank. The expected loss is asked for: weight each loss with its"
+                " probability."
+            ),
             lambda x, n: expected_best(list(range(len(x))), n) + 1,
         ),
     ],
@@ -122,7 +159,9 @@ ex_3_10 = Exercise(
 
 
 def _ranks(values):
-    return [sum(other < v for other in values) + (sum(other == v for other in values) + 1) / 2 for v in values]
+    return [
+        sum(other < v for other in values) + (sum(other == v for other in values) + 1) / 2 for v in values
+    ]
 
 
 def _pearson(a, b):
@@ -136,7 +175,9 @@ def rank_correlation(scores, truth):
 
 
 def _cases_3_11():
-    yield Case("the example", (s := torch.tensor([0.1, 9.0, 2.0, 3.0]), t := torch.tensor([1.0, 4.0, 2.0, 3.0])))
+    yield Case(
+        "the example", (s := torch.tensor([0.1, 9.0, 2.0, 3.0]), t := torch.tensor([1.0, 4.0, 2.0, 3.0]))
+    )
     for n in (5, 16, 120):
         t = torch.rand(n, dtype=torch.float64)
         s = (t + 0.4 * torch.rand(n, dtype=torch.float64)) ** 5
@@ -165,16 +206,30 @@ ex_3_11 = Exercise(
             lambda s, t: _pearson(s.argsort().tolist(), t.argsort().tolist()),
         ),
         (
-            "Equal values must get equal ranks, the mean of the places they share. Yours depend on their position.",
-            lambda s, t: _pearson(s.argsort(stable=True).argsort().tolist(), t.argsort(stable=True).argsort().tolist()),
+            (
+                "Equal values must get equal ranks, the mean of the places they share. Yours depend on their"
+                " position."
+            ),
+            lambda s, t: _pearson(
+                s.argsort(stable=True).argsort().tolist(), t.argsort(stable=True).argsort().tolist()
+            ),
         ),
-        ("The sign is turned round: two lists in the same order give +1.", lambda s, t: -rank_correlation(s, t)),
+        (
+            "The sign is turned round: two lists in the same order give +1.",
+            lambda s, t: -rank_correlation(s, t),
+        ),
         (
             "The sign matters: a criterion that ranks backwards is worse than a random one.",
             lambda s, t: abs(rank_correlation(s, t)),
         ),
-        ("That is the square. Keep the correlation itself, with its sign.", lambda s, t: rank_correlation(s, t) ** 2),
-        ("That is Kendall's tau. Spearman's is the correlation of the ranks.", lambda s, t: float(stats.kendalltau(s, t)[0])),
+        (
+            "That is the square. Keep the correlation itself, with its sign.",
+            lambda s, t: rank_correlation(s, t) ** 2,
+        ),
+        (
+            "That is Kendall's tau. Spearman's is the correlation of the ranks.",
+            lambda s, t: float(stats.kendalltau(s, t)[0]),
+        ),
     ],
 )
 
@@ -221,19 +276,39 @@ ex_3_12 = Exercise(
     verified="3 to 20 networks, differences above, below and around zero",
     hint="Differences, their mean, their standard deviation over the root of n, times the t quantile.",
     mistakes=[
-        ("You compare two groups. Here every a has its own b, from the same network: take the differences first.", _unpaired),
+        (
+            (
+                "You compare two groups. Here every a has its own b, from the same network: take the"
+                " differences first."
+            ),
+            _unpaired,
+        ),
         (
             "1.96 is for many values. With n - 1 degrees of freedom the t quantile is larger.",
             lambda a, b: compare(a, b, quantile=stats.norm.ppf(0.975)),
             lambda a, b: compare(a, b, quantile=1.96),
         ),
-        ("The degrees of freedom are n - 1.", lambda a, b: compare(a, b, quantile=stats.t.ppf(0.975, len(a)))),
-        ("95 % in the middle leaves 2.5 % on either side.", lambda a, b: compare(a, b, quantile=stats.t.ppf(0.95, len(a) - 1))),
+        (
+            "The degrees of freedom are n - 1.",
+            lambda a, b: compare(a, b, quantile=stats.t.ppf(0.975, len(a))),
+        ),
+        (
+            "95 % in the middle leaves 2.5 % on either side.",
+            lambda a, b: compare(a, b, quantile=stats.t.ppf(0.95, len(a) - 1)),
+        ),
         (
             "The standard deviation of a sample divides by n - 1.",
-            lambda a, b: compare(a, b, spread=lambda d: math.sqrt(sum((x - sum(d) / len(d)) ** 2 for x in d) / len(d))),
+            lambda a, b: compare(
+                a, b, spread=lambda d: math.sqrt(sum((x - sum(d) / len(d)) ** 2 for x in d) / len(d))
+            ),
         ),
-        ("The interval is for the mean of n differences: its error is the standard deviation over the root of n.", _without_root),
+        (
+            (
+                "The interval is for the mean of n differences: its error is the standard deviation over the"
+                " root of n."
+            ),
+            _without_root,
+        ),
         ("a minus b is asked for.", lambda a, b: (*compare(b, a)[:2], compare(b, a)[2])),
         (
             "A difference is real when the interval excludes zero, not when the means differ.",

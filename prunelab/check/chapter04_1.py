@@ -43,22 +43,36 @@ ex_4_1 = Exercise(
     cubic_sparsity,
     _cases_4_1,
     verified="inside, at both ends and outside, from 0 and from another sparsity, 20 random schedules",
-    hint="Let x run from 0 at start to 1 at end. What is (1 - x) ** 3 at both ends, and how does it lead to final?",
+    hint=(
+        "Let x run from 0 at start to 1 at end. What is (1 - x) ** 3 at both ends, and how does it lead to"
+        " final?"
+    ),
     mistakes=[
-        ("Before start the formula goes below initial. Clamp it.", lambda *args: cubic_sparsity(*args, clamp=(False, True))),
-        ("After end the formula runs on. Clamp it.", lambda *args: cubic_sparsity(*args, clamp=(True, False))),
+        (
+            "Before start the formula goes below initial. Clamp it.",
+            lambda *args: cubic_sparsity(*args, clamp=(False, True)),
+        ),
+        (
+            "After end the formula runs on. Clamp it.",
+            lambda *args: cubic_sparsity(*args, clamp=(True, False)),
+        ),
         (
             "The formula holds between start and end only. What happens outside?",
             lambda *args: cubic_sparsity(*args, clamp=(False, False)),
         ),
-        ("That is the linear schedule: equally fast all the time.", lambda *args: cubic_sparsity(*args, power=1)),
+        (
+            "That is the linear schedule: equally fast all the time.",
+            lambda *args: cubic_sparsity(*args, power=1),
+        ),
         ("That is a parabola. The schedule is cubic.", lambda *args: cubic_sparsity(*args, power=2)),
         ("You start from 0. Where is initial?", lambda *args: cubic_sparsity(*args[:4], 0.0)),
         ("The clock starts at start, not at step 0.", lambda *args: cubic_sparsity(*args, origin=0)),
         ("That is the density. The sparsity was asked for.", lambda *args: 1 - cubic_sparsity(*args)),
         (
             "Slow first and fast at the end: the curve is upside down. Early steps should remove most.",
-            lambda step, start, end, final, initial: cubic_sparsity(start + end - step, start, end, initial, final),
+            lambda step, start, end, final, initial: cubic_sparsity(
+                start + end - step, start, end, initial, final
+            ),
             lambda step, start, end, final, initial: (
                 initial + (final - initial) * (max(0, min(step, end) - start) / (end - start)) ** 3
             ),
@@ -70,7 +84,9 @@ ex_4_1 = Exercise(
 # 4.2 choose_ratios(curves, tau)
 
 
-def choose_ratios(curves, tau, drop=lambda dense, value: dense - value, passes=lambda drop, tau: drop < tau, pick=max):
+def choose_ratios(
+    curves, tau, drop=lambda dense, value: dense - value, passes=lambda drop, tau: drop < tau, pick=max
+):
     ratios = {}
     for name, curve in curves.items():
         fitting = [s for s in curve if s > 0 and passes(drop(curve[0.0], curve[s]), tau)]
@@ -106,7 +122,10 @@ def _cases_4_2():
     yield Case("drops of exactly tau", (exact, 0.5))
     better = {"a": {0.0: 95.0, 0.5: 97.0, 0.9: 96.5}, "b": {0.0: 95.0, 0.5: 94.5, 0.9: 90.0}}
     yield Case("a layer that gets better when it is pruned", (better, 1.0))
-    again = {"a": {0.0: 90.0, 0.3: 88.0, 0.6: 89.5, 0.9: 70.0}, "b": {0.0: 90.0, 0.3: 89.75, 0.6: 80.0, 0.9: 10.0}}
+    again = {
+        "a": {0.0: 90.0, 0.3: 88.0, 0.6: 89.5, 0.9: 70.0},
+        "b": {0.0: 90.0, 0.3: 89.75, 0.6: 80.0, 0.9: 10.0},
+    }
     yield Case("a curve that recovers after a fall", (again, 1.0))
     low = {"a": {0.0: 50.0, 0.5: 49.25, 0.9: 40.0}, "b": {0.0: 50.0, 0.5: 49.75, 0.9: 49.0}}
     yield Case("a network at 50 %: points are not percent", (low, 1.0))
@@ -119,7 +138,9 @@ def _cases_4_2():
             points = [0.0, *grid]
             if draw.random() < 0.3:
                 draw.shuffle(points)
-            curves[f"layer{layer}"] = {s: dense if s == 0 else dense - round(4 * fragile * draw.gauss(s, 0.4)) / 4 for s in points}
+            curves[f"layer{layer}"] = {
+                s: dense if s == 0 else dense - round(4 * fragile * draw.gauss(s, 0.4)) / 4 for s in points
+            }
         tau = draw.choice([0.25, 0.5, 1.0, 2.0])
         yield Case(f"random curves, number {number}, tau {tau}", (curves, tau))
 
@@ -128,12 +149,24 @@ ex_4_2 = Exercise(
     "4.2",
     choose_ratios,
     _cases_4_2,
-    verified="exact ties with tau, curves that recover or improve, mixed order, layers that are left out, 15 random sets",
-    hint="For each layer: collect the ratios above 0 whose drop from curve[0.0] is under tau; take the largest, if any.",
+    verified=(
+        "exact ties with tau, curves that recover or improve, mixed order, layers that are left out, 15"
+        " random sets"
+    ),
+    hint=(
+        "For each layer: collect the ratios above 0 whose drop from curve[0.0] is under tau; take the"
+        " largest, if any."
+    ),
     mistakes=[
-        ("A drop of exactly tau is not under tau.", lambda c, t: choose_ratios(c, t, passes=lambda drop, tau: drop <= tau)),
         (
-            "You stop at the first ratio that fails. Curves are noisy: a larger ratio may pass again. Look at them all.",
+            "A drop of exactly tau is not under tau.",
+            lambda c, t: choose_ratios(c, t, passes=lambda drop, tau: drop <= tau),
+        ),
+        (
+            (
+                "You stop at the first ratio that fails. Curves are noisy: a larger ratio may pass again."
+                " Look at them all."
+            ),
             _until_it_fails,
         ),
         (
@@ -143,8 +176,14 @@ ex_4_2 = Exercise(
         ),
         ("That is the smallest ratio that passes.", lambda c, t: choose_ratios(c, t, pick=min)),
         (
-            "A network that gets better has no drop: do not take the absolute value, and leave out what does not pass.",
-            lambda c, t: {name: 0.0 for name, curve in c.items()} | choose_ratios(c, t, passes=lambda drop, tau: abs(drop) < tau),
+            (
+                "A network that gets better has no drop: do not take the absolute value, and leave out what"
+                " does not pass."
+            ),
+            lambda c, t: (
+                {name: 0.0 for name, curve in c.items()}
+                | choose_ratios(c, t, passes=lambda drop, tau: abs(drop) < tau)
+            ),
         ),
         (
             "An accuracy above the dense one is no drop. Do not take the absolute value.",
@@ -155,7 +194,10 @@ ex_4_2 = Exercise(
             lambda c, t: choose_ratios(c, t, drop=lambda dense, value: 1 - value / dense),
         ),
         (
-            "tau is in percentage points of accuracy, dense minus pruned, not in percent of the dense accuracy.",
+            (
+                "tau is in percentage points of accuracy, dense minus pruned, not in percent of the dense"
+                " accuracy."
+            ),
             lambda c, t: choose_ratios(c, t, drop=lambda dense, value: 100 * (1 - value / dense)),
         ),
         (

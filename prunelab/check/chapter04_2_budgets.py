@@ -23,11 +23,19 @@ def _kept(model):
 HINTS_4_4 = {
     "untouched": "This is the network as it was. Nothing is pruned.",
     "revived": "Nothing is zero any more: training has revived what was pruned. Give the masks to train.",
-    "biases": "The weights alone would meet the budget, but biases count as parameters too. Let the weights pay for them.",
+    "biases": (
+        "The weights alone would meet the budget, but biases count as parameters too. Let the weights pay for"
+        " them."
+    ),
     "too many": "Too many parameters are kept. Count those that are not zero before you return the network.",
     "nothing": "No weight is left, so the network answers the same to every image.",
-    "untrained": "The surviving weights are as they were before: after pruning comes training, with the masks held.",
-    "too little": "Within the size, but not right often enough: prune less hard, rank all layers together, or train longer.",
+    "untrained": (
+        "The surviving weights are as they were before: after pruning comes training, with the masks held."
+    ),
+    "too little": (
+        "Within the size, but not right often enough: prune less hard, rank all layers together, or train"
+        " longer."
+    ),
 }
 
 
@@ -56,10 +64,15 @@ def _judge(dense, mnist, share, bound):
         with torch.inference_mode():
             right = 100 * float((model.eval()(images).argmax(1) == labels).double().mean())
         if kept >= share * total:
-            problem = f"Expected: fewer than {share * total:,.0f} parameters that are not zero\n  Got:      {kept:,} of {total:,}"
+            problem = (
+                f"Expected: fewer than {share * total:,.0f} parameters that are not zero\n  Got:     "
+                f" {kept:,} of {total:,}"
+            )
         elif right <= bound:
             parameters = f"{100 * kept / total:.1f} % of the parameters"
-            problem = f"Expected: above {bound} % validation accuracy\n  Got:      {right:.2f} % with {parameters}"
+            problem = (
+                f"Expected: above {bound} % validation accuracy\n  Got:      {right:.2f} % with {parameters}"
+            )
         else:
             return None
         return problem, HINTS_4_4[_cause(model, dense, share)]
@@ -74,12 +87,18 @@ def meet_budget(model, mnist, share, bound):
 def _cases_4_4():
     for seed, share, bound in ((0, 0.5, 90.0), (1, 0.35, 85.0)):
         model, splits = toy_task(seed)
-        yield Case(f"a small network, under {100 * share:.0f} %, above {bound} %", (model, splits, share, bound),
-                   judge=_judge(model, splits, share, bound))  # fmt: skip
+        yield Case(
+            f"a small network, under {100 * share:.0f} %, above {bound} %",
+            (model, splits, share, bound),
+            judge=_judge(model, splits, share, bound),
+        )
     model, mnist = load_pretrained("lenet5"), load_mnist()
     short = mnist._replace(train=TensorDataset(*(t[:20_000] for t in mnist.train.tensors)))
-    yield Case("LeNet5 with 20,000 training images, under 25 %, above 98.5 %", (model, short, 0.25, 98.5),
-               judge=_judge(model, short, 0.25, 98.5))  # fmt: skip
+    yield Case(
+        "LeNet5 with 20,000 training images, under 25 %, above 98.5 %",
+        (model, short, 0.25, 98.5),
+        judge=_judge(model, short, 0.25, 98.5),
+    )
 
 
 ex_4_4 = Exercise(
@@ -87,7 +106,9 @@ ex_4_4 = Exercise(
     meet_budget,
     _cases_4_4,
     verified="two small networks, and LeNet5 under 25 % of its parameters and above 98.5 %",
-    hint="Prune a copy, train it with masks=..., count what is not zero, and look at the validation accuracy.",
+    hint=(
+        "Prune a copy, train it with masks=..., count what is not zero, and look at the validation accuracy."
+    ),
 )
 
 
@@ -119,17 +140,35 @@ def _macs_judge(dense, mnist, share, points):
             masked = nonzero < 0.9 * weights
             return (
                 problem,
-                MASKED if masked else "Too many MACs: a layer's MACs fall with its filters and with those of the layer before.",
+                (
+                    MASKED
+                    if masked
+                    else (
+                        "Too many MACs: a layer's MACs fall with its filters and with those of the layer"
+                        " before."
+                    )
+                ),
             )
         if right > bound:
             return None
-        problem = f"Expected: above {bound:.2f} % validation accuracy\n  Got:      {right:.2f} % with {macs:,} MACs"
-        return problem, "Small enough, but wrong too often. Keep the filters that matter, and train the small network further."
+        problem = (
+            f"Expected: above {bound:.2f} % validation accuracy\n  Got:      {right:.2f} % with {macs:,} MACs"
+        )
+        return (
+            problem,
+            (
+                "Small enough, but wrong too often. Keep the filters that matter, and train the small network"
+                " further."
+            ),
+        )
 
     return judge
 
 
-MASKED = "Zeros are multiplied like any number: a masked filter still costs its MACs. Remove it (prunelab.surgery)."
+MASKED = (
+    "Zeros are multiplied like any number: a masked filter still costs its MACs. Remove it"
+    " (prunelab.surgery)."
+)
 
 
 def fewer_macs(model, mnist, share, points):
@@ -155,5 +194,7 @@ ex_4_11 = Exercise(
     fewer_macs,
     _cases_4_11,
     verified="two small networks, and LeNet5Caffe at 20 % of its MACs with less than 1 point lost",
-    hint="Score the filters of all layers but the last, mask, remove them physically, and train what is left.",
+    hint=(
+        "Score the filters of all layers but the last, mask, remove them physically, and train what is left."
+    ),
 )

@@ -12,10 +12,16 @@ from prunelab.check.exercise import Exercise
 # 4.3 remove_filter(weight, bias, next_weight, next_bias, index)
 
 
-def remove_filter(weight, bias, next_weight, next_bias, index, columns=None, fold=lambda b: b.clamp_min(0), times=1.0):
+def remove_filter(
+    weight, bias, next_weight, next_bias, index, columns=None, fold=lambda b: b.clamp_min(0), times=1.0
+):
     filters = len(weight)
     positions = next_weight.shape[1] // filters
-    lost = list(range(index * positions, (index + 1) * positions)) if columns is None else columns(index, positions, filters)
+    lost = (
+        list(range(index * positions, (index + 1) * positions))
+        if columns is None
+        else columns(index, positions, filters)
+    )
     stay = [o for o in range(filters) if o != index]
     left = [c for c in range(next_weight.shape[1]) if c not in lost]
     folded = next_bias + times * sum(next_weight[:, c] for c in lost) * fold(bias[index])
@@ -40,7 +46,15 @@ def _cases_4_3():
     yield Case("the example: 2 filters, 2 positions, filter 0 goes", (*example, 0))
     yield Case("the example, filter 1 goes: its bias is negative", (*example, 1))
     for seed, (filters, inputs, positions, outputs, index) in enumerate(
-        [(3, 1, 4, 2, 1), (5, 2, 4, 3, 4), (4, 3, 9, 10, 0), (6, 1, 16, 120, 2), (4, 2, 4, 4, 3), (3, 1, 1, 2, 2), (2, 1, 6, 3, 1)]
+        [
+            (3, 1, 4, 2, 1),
+            (5, 2, 4, 3, 4),
+            (4, 3, 9, 10, 0),
+            (6, 1, 16, 120, 2),
+            (4, 2, 4, 4, 3),
+            (3, 1, 1, 2, 2),
+            (2, 1, 6, 3, 1),
+        ]
     ):
         parts = _network(430 + seed, filters, inputs, positions, outputs)
         about = f"{filters} filters, {positions} positions each, {outputs} outputs, filter {index} goes"
@@ -57,10 +71,16 @@ ex_4_3 = Exercise(
     remove_filter,
     _cases_4_3,
     verified="first, last and only filters, 1 to 16 positions, biases of both signs, both float types",
-    hint="positions = next_weight.shape[1] // len(weight). Which columns does the filter own, and what arrives through them?",
+    hint=(
+        "positions = next_weight.shape[1] // len(weight). Which columns does the filter own, and what arrives"
+        " through them?"
+    ),
     mistakes=[
         (
-            "The sizes are right, the outputs are not: the masked filter still sent ReLU(bias). Where has that constant gone?",
+            (
+                "The sizes are right, the outputs are not: the masked filter still sent ReLU(bias). Where has"
+                " that constant gone?"
+            ),
             lambda *a: remove_filter(*a, fold=lambda b: b * 0),
         ),
         (
@@ -73,11 +93,19 @@ ex_4_3 = Exercise(
             lambda *a: remove_filter(*a, columns=lambda i, p, n: [i], fold=lambda b: b * 0),
         ),
         (
-            "You take every so-many-th column. Flatten lays the maps one after another: a filter's columns stand side by side.",
+            (
+                "You take every so-many-th column. Flatten lays the maps one after another: a filter's"
+                " columns stand side by side."
+            ),
             lambda *a: remove_filter(*a, columns=lambda i, p, n: list(range(i, n * p, n))),
-            lambda *a: remove_filter(*a, columns=lambda i, p, n: list(range(i, n * p, n)), fold=lambda b: b * 0),
+            lambda *a: remove_filter(
+                *a, columns=lambda i, p, n: list(range(i, n * p, n)), fold=lambda b: b * 0
+            ),
         ),
-        ("The constant was added to the next layer's sums; you subtract it.", lambda *a: remove_filter(*a, times=-1.0)),
+        (
+            "The constant was added to the next layer's sums; you subtract it.",
+            lambda *a: remove_filter(*a, times=-1.0),
+        ),
         (
             "The constant arrives through every column of the filter: add them up, do not average them.",
             lambda w, b, nw, nb, i: remove_filter(w, b, nw, nb, i, times=len(w) / nw.shape[1]),
@@ -101,7 +129,9 @@ def _zero_filters(model):
 
 
 def _smallest(model):
-    """Return how many parameters are left when every filter without weights and bias is gone, with all that reads it."""
+    """Return how many parameters are left when every filter without weights and bias is gone, with all that
+    reads it.
+    """
     layers, total, sent, lost = [la for la in model if isinstance(la, nn.Conv2d | nn.Linear)], 0, None, 0
     for layer, gone in zip(layers, [*_zero_filters(model), 0], strict=True):
         out, into = layer.weight.shape[:2]
@@ -120,14 +150,26 @@ def _same_outputs(model, image):
         if _parameters(small) > size:
             problem = f"Expected: {size:,} parameters\n  Got:      {_parameters(small):,}"
             if _parameters(small) == _parameters(model):
-                return problem, "Nothing has become smaller. A zero that stands in a tensor takes its four bytes."
-            return problem, "Something is left: a bias of a removed filter, or the channels (behind flatten: columns) that read it."
+                return (
+                    problem,
+                    "Nothing has become smaller. A zero that stands in a tensor takes its four bytes.",
+                )
+            return (
+                problem,
+                (
+                    "Something is left: a bias of a removed filter, or the channels (behind flatten: columns)"
+                    " that read it."
+                ),
+            )
         with torch.no_grad():
             problem = difference(small(images), wanted)
         if problem and _parameters(small) < size:
             return (
                 problem,
-                "Too much is gone: a filter without weights but with a bias sends a constant, and it is read.",
+                (
+                    "Too much is gone: a filter without weights but with a bias sends a constant, and it is"
+                    " read."
+                ),
             )
         hint = "The size is right, the outputs are not: which channels or columns read the filters that stay?"
         return (problem, hint) if problem else None
@@ -144,11 +186,21 @@ def _cases_4_12():
         layers = [nn.Conv2d(channels, first, kernel), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
         side = (side - kernel + 1) // (2 if pool else 1) - kernel + 1
         return nn.Sequential(
-            *layers, nn.Conv2d(first, second, kernel), nn.ReLU(), nn.Flatten(), nn.Linear(second * side**2, outputs)
+            *layers,
+            nn.Conv2d(first, second, kernel),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(second * side**2, outputs),
         )
 
     for about, shape, gone, image, pool in [
-        ("the example: filter 1 of 3, filters 0 and 2 of 4", (1, 3, 4, 10, 2), ([1], [0, 2]), (1, 10, 10), True),
+        (
+            "the example: filter 1 of 3, filters 0 and 2 of 4",
+            (1, 3, 4, 10, 2),
+            ([1], [0, 2]),
+            (1, 10, 10),
+            True,
+        ),
         ("filters of the first layer only", (2, 5, 3, 12, 4), ([0, 3], []), (2, 12, 12), True),
         ("filters of the second layer only", (1, 4, 6, 8, 3), ([], [5, 0]), (1, 8, 8), False),
         ("nothing to remove", (1, 2, 3, 8, 2), ([], []), (1, 8, 8), False),
@@ -170,7 +222,10 @@ def _cases_4_12():
             layer.bias[1:4] = 0
             layer.weight[3] = 0
         model[-1].weight[2], model[-1].bias[2] = 0, 0
-    about = "filters with a bias but no weights, with weights but no bias, of one sign, and an output of zeros that must stay"
+    about = (
+        "filters with a bias but no weights, with weights but no bias, of one sign, and an output of zeros"
+        " that must stay"
+    )
     yield Case(about, (model,), judge=_same_outputs(model, (2, 9, 9)))
 
 
@@ -178,6 +233,12 @@ ex_4_12 = Exercise(
     "4.12",
     without_zero_filters,
     _cases_4_12,
-    verified="filters of either layer, of both and of none, with and without pooling: equal outputs, the fewest parameters",
-    hint="For each convolution: which filters are not zero? Keep those rows here, and what reads them in the next layer.",
+    verified=(
+        "filters of either layer, of both and of none, with and without pooling: equal outputs, the fewest"
+        " parameters"
+    ),
+    hint=(
+        "For each convolution: which filters are not zero? Keep those rows here, and what reads them in the"
+        " next layer."
+    ),
 )

@@ -23,7 +23,9 @@ def _verdict(low, high, band=1.1):
 
 
 def judge_speedups(
-    timings, summary=lambda a, b: (_quantile([x / y for x, y in zip(a, b, strict=True)], q) for q in (0.25, 0.75)), verdict=_verdict
+    timings,
+    summary=lambda a, b: (_quantile([x / y for x, y in zip(a, b, strict=True)], q) for q in (0.25, 0.75)),
+    verdict=_verdict,
 ):
     first, *others = timings
     return {name: verdict(*summary(timings[first], timings[name])) for name in others}
@@ -41,9 +43,20 @@ def _cases_4_5():
         "removed": [5.0, 5.0, 10.0, 5.0, 40.0],
     }
     yield Case("the example", (example,))
-    small = {"dense": [10.0] * 7, "8 % faster": [9.25] * 7, "20 % faster": [8.0] * 7, "8 % slower": [10.8] * 7, "twice": [20.0] * 7}
+    small = {
+        "dense": [10.0] * 7,
+        "8 % faster": [9.25] * 7,
+        "20 % faster": [8.0] * 7,
+        "8 % slower": [10.8] * 7,
+        "twice": [20.0] * 7,
+    }
     yield Case("differences without any noise", (small,))
-    edge = {"dense": [11.0] * 5, "exactly 1.1": [10.0] * 5, "0.905": [11.0 / 0.905] * 5, "1.105": [11.0 / 1.105] * 5}
+    edge = {
+        "dense": [11.0] * 5,
+        "exactly 1.1": [10.0] * 5,
+        "0.905": [11.0 / 0.905] * 5,
+        "1.105": [11.0 / 1.105] * 5,
+    }
     yield Case("speed-ups at the edges of the band: 1.1 is not above 1.1", (edge,))
     yield Case("a speed-up of 1 / 1.1, which is not below it", ({"dense": [10.0] * 4, "slow": [11.0] * 4},))
     yield Case("a single round", ({"dense": [3.0], "same": [3.0], "fast": [1.0], "slow": [4.0]},))
@@ -55,9 +68,18 @@ def _cases_4_5():
         "worse": [1.5 * x for x in waves],
     }
     yield Case("a machine that is busy now and then: both are hit together", (paired,))
-    torn = {"dense": [10.0] * 9, "torn": [5.0, 12.0, 5.0, 12.0, 5.0, 12.0, 5.0, 5.0, 12.0], "lucky": [10.0] * 8 + [1.0]}
+    torn = {
+        "dense": [10.0] * 9,
+        "torn": [5.0, 12.0, 5.0, 12.0, 5.0, 12.0, 5.0, 5.0, 12.0],
+        "lucky": [10.0] * 8 + [1.0],
+    }
     yield Case("candidates that are sometimes faster", (torn,))
-    hit = {"dense": [10.0] * 8 + [200.0], "same": [10.0] * 9, "hit": [6.0] * 8 + [300.0], "slow": [20.0] * 8 + [1.0]}
+    hit = {
+        "dense": [10.0] * 8 + [200.0],
+        "same": [10.0] * 9,
+        "hit": [6.0] * 8 + [300.0],
+        "slow": [20.0] * 8 + [1.0],
+    }
     yield Case("one disturbed round", (hit,))
     draw = random.Random(45)
     for number in range(20):
@@ -75,54 +97,89 @@ ex_4_5 = Exercise(
     judge_speedups,
     _cases_4_5,
     verified="small and large differences, busy machines, disturbed rounds, luck, 20 random tables",
-    hint="Ratios round by round, baseline over candidate; then the lower and the upper quartile against 1.1 and 1 / 1.1.",
+    hint=(
+        "Ratios round by round, baseline over candidate; then the lower and the upper quartile against 1.1"
+        " and 1 / 1.1."
+    ),
     mistakes=[
         (
-            "You compare means. One disturbed round moves a mean; look at the ratio round by round, and at its middle half.",
+            (
+                "You compare means. One disturbed round moves a mean; look at the ratio round by round, and"
+                " at its middle half."
+            ),
             lambda t: judge_speedups(t, _of_summaries(lambda v: sum(v) / len(v))),
         ),
         (
-            "You compare medians, which says nothing of the spread: is the *lower quartile* of the ratios above the band?",
+            (
+                "You compare medians, which says nothing of the spread: is the *lower quartile* of the ratios"
+                " above the band?"
+            ),
             lambda t: judge_speedups(t, _of_summaries(lambda v: _quantile(v, 0.5))),
         ),
         (
-            "You look at the median of the ratios. Half of the rounds may say the opposite: use the quartiles.",
-            lambda t: judge_speedups(t, lambda a, b: (_quantile([x / y for x, y in zip(a, b, strict=True)], 0.5),) * 2),
+            (
+                "You look at the median of the ratios. Half of the rounds may say the opposite: use the"
+                " quartiles."
+            ),
+            lambda t: judge_speedups(
+                t, lambda a, b: (_quantile([x / y for x, y in zip(a, b, strict=True)], 0.5),) * 2
+            ),
         ),
-        ("You compare the fastest rounds and ignore all others.", lambda t: judge_speedups(t, _of_summaries(min))),
+        (
+            "You compare the fastest rounds and ignore all others.",
+            lambda t: judge_speedups(t, _of_summaries(min)),
+        ),
         (
             "A difference below 10 % is called no difference here.",
             lambda t: judge_speedups(t, verdict=lambda low, high: _verdict(low, high, 1.0)),
         ),
         (
-            "The runs are interleaved: round i of one belongs to round i of the other. Take ratios first, quartiles after.",
+            (
+                "The runs are interleaved: round i of one belongs to round i of the other. Take ratios first,"
+                " quartiles after."
+            ),
             lambda t: judge_speedups(
-                t, lambda a, b: (_quantile(a, 0.25) / _quantile(b, 0.75), _quantile(a, 0.75) / _quantile(b, 0.25))
+                t,
+                lambda a, b: (
+                    _quantile(a, 0.25) / _quantile(b, 0.75),
+                    _quantile(a, 0.75) / _quantile(b, 0.25),
+                ),
             ),
         ),
         (
             "Upside down: a speed-up is the baseline's time divided by the candidate's.",
             lambda t: judge_speedups(
-                t, lambda a, b: (_quantile([y / x for x, y in zip(a, b, strict=True)], q) for q in (0.25, 0.75))
+                t,
+                lambda a, b: (_quantile([y / x for x, y in zip(a, b, strict=True)], q) for q in (0.25, 0.75)),
             ),
         ),
         (
             "You demand it of every single round. The quartiles leave out the disturbed ones.",
             lambda t: judge_speedups(
-                t, lambda a, b: (min(x / y for x, y in zip(a, b, strict=True)), max(x / y for x, y in zip(a, b, strict=True)))
+                t,
+                lambda a, b: (
+                    min(x / y for x, y in zip(a, b, strict=True)),
+                    max(x / y for x, y in zip(a, b, strict=True)),
+                ),
             ),
         ),
         (
             "The baseline itself gets no verdict.",
-            lambda t: {name: verdict for name, verdict in ({next(iter(t)): SAME} | judge_speedups(t)).items()},
+            lambda t: {
+                name: verdict for name, verdict in ({next(iter(t)): SAME} | judge_speedups(t)).items()
+            },
         ),
         (
             "A speed-up of exactly 1.1 is not above 1.1, and one of 1 / 1.1 not below it.",
-            lambda t: judge_speedups(t, verdict=lambda low, high: FASTER if low >= 1.1 else SLOWER if high <= 1 / 1.1 else SAME),
+            lambda t: judge_speedups(
+                t, verdict=lambda low, high: FASTER if low >= 1.1 else SLOWER if high <= 1 / 1.1 else SAME
+            ),
         ),
         (
             "The lower edge of the band is 1 / 1.1 = 0.909..., not 0.9.",
-            lambda t: judge_speedups(t, verdict=lambda low, high: FASTER if low > 1.1 else SLOWER if high < 0.9 else SAME),
+            lambda t: judge_speedups(
+                t, verdict=lambda low, high: FASTER if low > 1.1 else SLOWER if high < 0.9 else SAME
+            ),
         ),
     ],
 )

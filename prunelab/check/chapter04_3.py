@@ -1,4 +1,6 @@
-"""Checkers of the exercises of chapter 04.3: the mask at a step of a schedule, one step of prune and regrow."""
+"""Checkers of the exercises of chapter 04.3: the mask at a step of a schedule, one step of prune and
+regrow.
+"""
 
 import torch
 
@@ -15,7 +17,9 @@ def _cubic(step, start, end, final):
 
 
 def _smallest(weight, allowed, count):
-    """Return a mask without the ``count`` smallest magnitudes; what is not ``allowed`` counts as the smallest of all."""
+    """Return a mask without the ``count`` smallest magnitudes; what is not ``allowed`` counts as the smallest
+    of all.
+    """
     values, live = weight.flatten().abs().tolist(), allowed.flatten().tolist()
     order = sorted(range(len(values)), key=lambda i: (live[i], values[i] if live[i] else 0.0, i))
     kept = [True] * len(values)
@@ -43,9 +47,13 @@ def _cases_4_6():
         args = (weight, mask, step, 100, 200, 0.75)
         yield Case(f"the example's weights at step {step}, to 75 %", args)
     for shape, step, start, end, final in [
-        ((6, 8), 40, 20, 120, 0.75), ((5, 3, 3, 3), 70, 0, 100, 0.9), ((30,), 99, 10, 100, 0.5), ((12, 7), 11, 10, 300, 0.95),
-        ((4, 4), 500, 100, 400, 1.0), ((9, 9), 3, 10, 400, 0.8),
-    ]:  # fmt: skip
+        ((6, 8), 40, 20, 120, 0.75),
+        ((5, 3, 3, 3), 70, 0, 100, 0.9),
+        ((30,), 99, 10, 100, 0.5),
+        ((12, 7), 11, 10, 300, 0.95),
+        ((4, 4), 500, 100, 400, 1.0),
+        ((9, 9), 3, 10, 400, 0.8),
+    ]:
         weight = torch.randn(shape)
         mask = torch.rand(shape) > 0.5 * _cubic(step - 1, start, end, final)
         args = (weight, mask, step, start, end, final)
@@ -53,7 +61,9 @@ def _cases_4_6():
     weight = torch.tensor([0.0, 0.0, 5.0, 0.0, 1.0, -2.0, 3.0, 0.0])
     mask = torch.tensor([True, True, False, True, True, True, True, False])
     yield Case("living weights that are zero beside pruned ones", (weight, mask, 10, 0, 10, 0.5))
-    yield Case("halves are rounded to the even number: 2.5 of 5", (weight[:5], mask[:5] | True, 10, 0, 10, 0.5))
+    yield Case(
+        "halves are rounded to the even number: 2.5 of 5", (weight[:5], mask[:5] | True, 10, 0, 10, 0.5)
+    )
     weight = torch.tensor([0.5, -0.5, 0.5, 0.5, -0.5, 0.5, 0.5, 0.5], dtype=torch.float64)
     args = (weight, torch.ones(8, dtype=torch.bool), 50, 0, 100, 0.5)
     yield Case("equal magnitudes, float64: the earlier position goes first", args)
@@ -63,12 +73,19 @@ ex_4_6 = Exercise(
     "4.6",
     mask_at,
     _cases_4_6,
-    verified="before, between and after the ends, pruned weights that momentum has moved, ties, several shapes",
-    hint="Two thoughts: how many entries must be gone in all at this step, and which of the entries still kept follow next?",
+    verified=(
+        "before, between and after the ends, pruned weights that momentum has moved, ties, several shapes"
+    ),
+    hint=(
+        "Two thoughts: how many entries must be gone in all at this step, and which of the entries still kept"
+        " follow next?"
+    ),
     mistakes=[
         (
-            "Momentum has moved the pruned weights: some are large again. What was pruned must stay pruned, whatever its "
-            "value is now.",
+            (
+                "Momentum has moved the pruned weights: some are large again. What was pruned must stay"
+                " pruned, whatever its value is now."
+            ),
             lambda *a: mask_at(*a, respect=False),
         ),
         (
@@ -81,7 +98,9 @@ ex_4_6 = Exercise(
         ),
         (
             "Upside down: your sparsity is slow first and fast at the end.",
-            lambda *a: mask_at(*a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0) ** 3),
+            lambda *a: mask_at(
+                *a, sparsity=lambda t, a, b, f: f * min(max((t - a) / (b - a), 0.0), 1.0) ** 3
+            ),
         ),
         (
             "The schedule begins at `start`, not at step 0.",
@@ -93,10 +112,16 @@ ex_4_6 = Exercise(
         ),
         ("A weight of -0.9 is large: rank by magnitude.", lambda w, m, *a: mask_at(w - w.min(), m, *a)),
         (
-            "A living weight may be exactly zero. That does not make it a pruned one: ask the mask, not the value.",
+            (
+                "A living weight may be exactly zero. That does not make it a pruned one: ask the mask, not"
+                " the value."
+            ),
             lambda w, m, *a: mask_at(w * m, m, *a, respect=False),
         ),
-        ("How many go? round() takes the even neighbour of a half, and round(2.5) is 2.", lambda *a: mask_at(*a, whole=half_up)),
+        (
+            "How many go? round() takes the even neighbour of a half, and round(2.5) is 2.",
+            lambda *a: mask_at(*a, whole=half_up),
+        ),
         ("How many go? The nearest integer, not the next lower one.", lambda *a: mask_at(*a, whole=int)),
     ],
 )
@@ -127,7 +152,9 @@ def prune_and_regrow(
     grown = sorted(candidates, key=lambda i: -grow_key(g[i]))[:count]
     for i in grown:
         new[i] = True
-    values = torch.tensor([w[i] if new[i] and (m[i] or keep_values) else 0.0 for i in range(len(m))], dtype=weight.dtype)
+    values = torch.tensor(
+        [w[i] if new[i] and (m[i] or keep_values) else 0.0 for i in range(len(m))], dtype=weight.dtype
+    )
     return values.view(weight.shape), torch.tensor(new).view(mask.shape)
 
 
@@ -140,13 +167,22 @@ def _cases_4_7():
     yield Case("the example, half of the connections", (weight, mask, gradient, 0.5))
     yield Case("the example, share 0", (weight, mask, gradient, 0.0))
     for shape, density, share in [
-        ((6, 8), 0.25, 0.25), ((4, 3, 3, 3), 0.5, 0.5), ((40,), 0.125, 0.375), ((10, 10), 0.75, 1.0), ((9, 5), 0.0, 0.5),
+        ((6, 8), 0.25, 0.25),
+        ((4, 3, 3, 3), 0.5, 0.5),
+        ((40,), 0.125, 0.375),
+        ((10, 10), 0.75, 1.0),
+        ((9, 5), 0.0, 0.5),
         ((7, 7), 1.0, 0.25),
-    ]:  # fmt: skip
+    ]:
         parts = torch.randn(shape), torch.rand(shape) < density, torch.randn(shape)
         yield Case(f"{shape}, {int(parts[1].sum())} present, share {share}", (*parts, share))
-    living = torch.tensor([0.0, 1.0, 0.0, -2.0, 0.0, 3.0]), torch.tensor([True, True, True, False, False, True])
-    yield Case("present connections that are zero", (*living, torch.tensor([0.5, 0.0, 4.0, -1.0, 2.0, 1.0]), 0.5))
+    living = (
+        torch.tensor([0.0, 1.0, 0.0, -2.0, 0.0, 3.0]),
+        torch.tensor([True, True, True, False, False, True]),
+    )
+    yield Case(
+        "present connections that are zero", (*living, torch.tensor([0.5, 0.0, 4.0, -1.0, 2.0, 1.0]), 0.5)
+    )
     five = torch.tensor([1.0, -2.0, 3.0, 4.0, -5.0, 0.0, 0.0, 0.0]), torch.arange(8) < 5
     yield Case("half of five connections: 2.5 is rounded to 2", (*five, torch.arange(1.0, 9.0), 0.5))
     parts = [t.double() if t.is_floating_point() else t for t in parts]
@@ -157,11 +193,20 @@ ex_4_7 = Exercise(
     "4.7",
     prune_and_regrow,
     _cases_4_7,
-    verified="exact counts, shares from 0 to 1, empty and full masks, weights that momentum has moved, both float types",
-    hint="Count what is present; drop round(share * count) of it by magnitude; grow as many of the absent ones by |gradient|.",
+    verified=(
+        "exact counts, shares from 0 to 1, empty and full masks, weights that momentum has moved, both float"
+        " types"
+    ),
+    hint=(
+        "Count what is present; drop round(share * count) of it by magnitude; grow as many of the absent ones"
+        " by |gradient|."
+    ),
     mistakes=[
         (
-            "The mask is right. A connection that was absent must start at zero: momentum had moved its weight.",
+            (
+                "The mask is right. A connection that was absent must start at zero: momentum had moved its"
+                " weight."
+            ),
             lambda *a: prune_and_regrow(*a, keep_values=True),
         ),
         (
@@ -172,7 +217,10 @@ ex_4_7 = Exercise(
             "A large negative gradient is as promising as a large positive one.",
             lambda *a: prune_and_regrow(*a, grow_key=lambda g: g),
         ),
-        ("A weight of -0.9 is large: drop by magnitude.", lambda *a: prune_and_regrow(*a, drop_key=lambda w: w)),
+        (
+            "A weight of -0.9 is large: drop by magnitude.",
+            lambda *a: prune_and_regrow(*a, drop_key=lambda w: w),
+        ),
         (
             "You grow connections that are there already, so the number of connections falls.",
             lambda *a: prune_and_regrow(*a, anywhere=True),
@@ -191,6 +239,9 @@ ex_4_7 = Exercise(
             "How many are exchanged? round() takes the even neighbour of a half, and round(2.5) is 2.",
             lambda *a: prune_and_regrow(*a, whole=half_up),
         ),
-        ("How many are exchanged? The nearest integer, not the next lower one.", lambda *a: prune_and_regrow(*a, whole=int)),
+        (
+            "How many are exchanged? The nearest integer, not the next lower one.",
+            lambda *a: prune_and_regrow(*a, whole=int),
+        ),
     ],
 )

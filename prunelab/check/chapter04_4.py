@@ -1,4 +1,6 @@
-"""Checkers of the exercises of chapter 04.4: rewinding done right, SNIP in its own terms, what was trained before."""
+"""Checkers of the exercises of chapter 04.4: rewinding done right, SNIP in its own terms, what was trained
+before.
+"""
 
 from itertools import pairwise
 
@@ -12,7 +14,9 @@ from prunelab.check.exercise import Exercise
 # 4.8 winning_ticket(initial, trained, masks, share)
 
 
-def winning_ticket(initial, trained, masks, share, fill=None, rank=None, of_all=False, again=True, whole=round):
+def winning_ticket(
+    initial, trained, masks, share, fill=None, rank=None, of_all=False, again=True, whole=round
+):
     fill, rank = initial if fill is None else fill, trained if rank is None else rank
     weights, new = {}, {}
     for name, mask in masks.items():
@@ -33,7 +37,8 @@ def _global(initial, trained, masks, share):
     kept = torch.cat([m.flatten() for m in masks.values()]).clone()
     kept[order[: round(share * int(kept.sum()))]] = False
     new = {
-        n: part.view(m.shape) for (n, m), part in zip(masks.items(), kept.split([m.numel() for m in masks.values()]), strict=True)
+        n: part.view(m.shape)
+        for (n, m), part in zip(masks.items(), kept.split([m.numel() for m in masks.values()]), strict=True)
     }
     return {n: initial[n] * new[n] for n in masks}, new
 
@@ -62,14 +67,19 @@ def _cases_4_8():
         names = [f"layer{i}.weight" for i in range(len(shapes))]
         initial = {n: torch.randn(s) for n, s in zip(names, shapes, strict=True)}
         masks = {n: torch.rand(s) < density for n, s in zip(names, shapes, strict=True)}
-        scale = {n: 10.0**i for i, n in enumerate(names)}  # layers on different scales: a global ranking would be seen
+        scale = {
+            n: 10.0**i for i, n in enumerate(names)
+        }  # layers on different scales: a global ranking would be seen
         trained = {n: torch.randn(s) * masks[n] * scale[n] for n, s in zip(names, shapes, strict=True)}
         args = (initial, trained, masks, share)
         yield Case(f"random layers, number {number}, share {share}", args)
 
     living = {"fc.weight": torch.tensor([[0.0, 1.5, -2.0, 0.0, 4.0, 0.5]])}
     masks = {"fc.weight": torch.tensor([[True, True, True, False, True, True]])}
-    yield Case("a living weight that training has brought to zero", ({"fc.weight": torch.ones(1, 6)}, living, masks, 0.5))
+    yield Case(
+        "a living weight that training has brought to zero",
+        ({"fc.weight": torch.ones(1, 6)}, living, masks, 0.5),
+    )
 
 
 ex_4_8 = Exercise(
@@ -77,15 +87,23 @@ ex_4_8 = Exercise(
     winning_ticket,
     _cases_4_8,
     verified="first and later rounds, one to three layers on different scales, convolutions",
-    hint="The old mask says who is left, the trained weights say who goes. What is left starts from where it began: no trained "
-    "values, no new random values.",
+    hint=(
+        "The old mask says who is left, the trained weights say who goes. What is left starts from where it"
+        " began: no trained values, no new random values."
+    ),
     mistakes=[
         (
-            "The masks are right, the weights are the trained ones: that is fine-tuning. Rewind to where they began.",
+            (
+                "The masks are right, the weights are the trained ones: that is fine-tuning. Rewind to where"
+                " they began."
+            ),
             lambda i, t, m, s: winning_ticket(i, t, m, s, fill=t),
         ),
         (
-            "You rank the initial weights. Training says which weights matter, the initial values only fill the mask.",
+            (
+                "You rank the initial weights. Training says which weights matter, the initial values only"
+                " fill the mask."
+            ),
             lambda i, t, m, s: winning_ticket(i, t, m, s, rank=i),
         ),
         (
@@ -98,11 +116,20 @@ ex_4_8 = Exercise(
         ),
         ("Prune layer by layer: every layer loses the same share of what it has left.", _global),
         (
-            "A weight that training has brought to zero is still there: the masks say who is left, not the values.",
+            (
+                "A weight that training has brought to zero is still there: the masks say who is left, not"
+                " the values."
+            ),
             lambda i, t, m, s: winning_ticket(i, t, {n: m[n] & (t[n] != 0) for n in m}, s),
         ),
-        ("How many go? round() takes the even neighbour of a half: round(2.5) is 2.", lambda *a: winning_ticket(*a, whole=half_up)),
-        ("How many go? The nearest integer, not the next lower one.", lambda *a: winning_ticket(*a, whole=int)),
+        (
+            "How many go? round() takes the even neighbour of a half: round(2.5) is 2.",
+            lambda *a: winning_ticket(*a, whole=half_up),
+        ),
+        (
+            "How many go? The nearest integer, not the next lower one.",
+            lambda *a: winning_ticket(*a, whole=int),
+        ),
     ],
 )
 
@@ -111,7 +138,9 @@ ex_4_8 = Exercise(
 
 
 def _scores(model, images, labels, score):
-    layers = {f"{n}.weight": m.weight for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
+    layers = {
+        f"{n}.weight": m.weight for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)
+    }
     with torch.enable_grad():
         loss = nn.functional.cross_entropy(model(images), labels)
         gradients = torch.autograd.grad(loss, list(layers.values()))
@@ -122,10 +151,15 @@ def _top(scores, sparsity, whole=round):
     flat = torch.cat([s.flatten() for s in scores.values()])
     kept = torch.ones(len(flat), dtype=torch.bool)
     kept[flat.argsort(stable=True)[: whole(sparsity * len(flat))]] = False
-    return {n: p.view(s.shape) for (n, s), p in zip(scores.items(), kept.split([s.numel() for s in scores.values()]), strict=True)}
+    return {
+        n: p.view(s.shape)
+        for (n, s), p in zip(scores.items(), kept.split([s.numel() for s in scores.values()]), strict=True)
+    }
 
 
-def snip_masks(model, images, labels, sparsity, score=lambda w, g: (w * g).abs(), layerwise=False, whole=round):
+def snip_masks(
+    model, images, labels, sparsity, score=lambda w, g: (w * g).abs(), layerwise=False, whole=round
+):
     scores = _scores(model, images, labels, score)
     if layerwise:
         return {n: _top({n: s}, sparsity)[n] for n, s in scores.items()}
@@ -139,7 +173,9 @@ def _cases_4_9():
         images, labels = torch.randn(count, sizes[0]), torch.randint(0, sizes[-1], (count,))
         args = (model, images, labels, sparsity)
         yield Case(f"a network {'-'.join(map(str, sizes))}, {count} examples, sparsity {sparsity}", args)
-    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)).eval()
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)
+    ).eval()
     args = (model, torch.randn(16, 1, 6, 6), torch.randint(0, 4, (16,)), 0.75)
     yield Case("a convolution with BatchNorm, which is not pruned", args)
     model = nn.Sequential(nn.Embedding(7, 2), nn.Flatten(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
@@ -156,7 +192,10 @@ ex_4_9 = Exercise(
     snip_masks,
     _cases_4_9,
     verified="one to three layers, a convolution, BatchNorm left alone, three sparsities",
-    hint="The gradient of the gate on a connection is weight times gradient. Rank the sizes of all connections together.",
+    hint=(
+        "The gradient of the gate on a connection is weight times gradient. Rank the sizes of all connections"
+        " together."
+    ),
     mistakes=[
         (
             "One ranking for the whole network: SNIP lets it choose how many each layer keeps.",
@@ -166,9 +205,18 @@ ex_4_9 = Exercise(
             "That is the gradient of the weight. The gradient of its gate is another one.",
             lambda *a: snip_masks(*a, score=lambda w, g: g.abs()),
         ),
-        ("That is magnitude: it has not looked at the data.", lambda *a: snip_masks(*a, score=lambda w, g: w.abs())),
-        ("A connection matters if the loss feels it in either direction.", lambda *a: snip_masks(*a, score=lambda w, g: w * g)),
-        ("You keep the connections that the loss feels least.", lambda *a: snip_masks(*a, score=lambda w, g: -(w * g).abs())),
+        (
+            "That is magnitude: it has not looked at the data.",
+            lambda *a: snip_masks(*a, score=lambda w, g: w.abs()),
+        ),
+        (
+            "A connection matters if the loss feels it in either direction.",
+            lambda *a: snip_masks(*a, score=lambda w, g: w * g),
+        ),
+        (
+            "You keep the connections that the loss feels least.",
+            lambda *a: snip_masks(*a, score=lambda w, g: -(w * g).abs()),
+        ),
         ("`sparsity` is the share that goes.", lambda m, i, y, s: snip_masks(m, i, y, 1 - s)),
         (
             "How many go? The nearest integer, and of a half the even neighbour.",
@@ -209,10 +257,19 @@ ex_4_10 = Exercise(
     trainings_before,
     _cases_4_10,
     verified="zero to twelve rounds, four shares, with and without hardware that skips zeros",
-    hint="Write down the density of the network in each training that comes before the ticket's own, and add them up.",
+    hint=(
+        "Write down the density of the network in each training that comes before the ticket's own, and add"
+        " them up."
+    ),
     mistakes=[
-        ("The ticket's own training does not come *before* it.", lambda r, p, z: trainings_before(r + 1, p, z)),
-        ("The dense network's training is a training too.", lambda r, p, z: trainings_before(r, p, z) - (1.0 if r else 0.0)),
+        (
+            "The ticket's own training does not come *before* it.",
+            lambda r, p, z: trainings_before(r + 1, p, z),
+        ),
+        (
+            "The dense network's training is a training too.",
+            lambda r, p, z: trainings_before(r, p, z) - (1.0 if r else 0.0),
+        ),
         (
             "The first training is dense: nothing is pruned yet.",
             lambda r, p, z: sum((1 - p) ** k if z else 1.0 for k in range(1, r + 1)),

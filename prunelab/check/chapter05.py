@@ -37,7 +37,9 @@ def _cases_5_1():
     alive = torch.rand(8, 8) > 0.5
     alive[:, 0], alive.diagonal()[:] = True, True
     t = torch.randn(8, 8) * (1 - torch.eye(8)) * alive
-    yield Case("a living weight in each row that is exactly zero, like the dead ones, keep 5", (t, alive.float(), 5))
+    yield Case(
+        "a living weight in each row that is exactly zero, like the dead ones, keep 5", (t, alive.float(), 5)
+    )
 
 
 ex_5_1 = Exercise(
@@ -52,10 +54,16 @@ ex_5_1 = Exercise(
             lambda t, d, k: row_mask(t, d, k, alive=False),
         ),
         (
-            "Pruned weights took places that living ones should have. Set them aside before you rank, not after.",
+            (
+                "Pruned weights took places that living ones should have. Set them aside before you rank, not"
+                " after."
+            ),
             lambda t, d, k: row_mask(t, d, k, alive=False) * d,
         ),
-        ("A large negative weight is not small: rank magnitudes.", lambda t, d, k: row_mask(t, d, k, size=float)),
+        (
+            "A large negative weight is not small: rank magnitudes.",
+            lambda t, d, k: row_mask(t, d, k, size=float),
+        ),
         ("You keep the smallest ones.", lambda t, d, k: row_mask(t, d, k, size=lambda value: -abs(value))),
         (
             "A row of the weight is one output, t[o]. Yours keeps so many in each column.",
@@ -125,7 +133,10 @@ ex_5_2 = Exercise(
             lambda n, a: _each(n, a, lambda x, left: x if isinstance(x, int) else int(x * left)),
         ),
         ("That is how many are left. Asked is how many are zero.", lambda n, a: n - zeros_after(n, a)),
-        ("The mask of an earlier call stays: the layer keeps a history and adds to it.", lambda n, a: zeros_after(n, a[-1:])),
+        (
+            "The mask of an earlier call stays: the layer keeps a history and adds to it.",
+            lambda n, a: zeros_after(n, a[-1:]),
+        ),
         (
             "Halves: round() takes the even neighbour, and round(12.5) is 12.",
             lambda n, a: _each(n, a, lambda x, left: x if isinstance(x, int) else half_up(x * left)),
@@ -154,8 +165,11 @@ def true_sparsity(model):
 def _pruned_model(seed, amounts, removed, conv):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 5)) if conv else nn.Sequential(
-            nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))  # fmt: skip
+        model = (
+            nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 5))
+            if conv
+            else nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+        )
         for layer, amount, remove in zip(_layers(model), amounts, removed, strict=True):
             if amount is not None:
                 prune.l1_unstructured(layer, "weight", amount=amount)
@@ -176,10 +190,13 @@ def _cases_5_3():
     ):
         model = _pruned_model(seed, amounts, removed, conv)
         states = [
-            "dense" if a is None else f"{a:.0%} pruned" + (", removed" if r else "") for a, r in zip(amounts, removed, strict=True)
+            "dense" if a is None else f"{a:.0%} pruned" + (", removed" if r else "")
+            for a, r in zip(amounts, removed, strict=True)
         ]
         yield Case(f"two layers: {'; '.join(states)}", (model,))
-    model = nn.Sequential(nn.Embedding(6, 3), nn.Flatten(), nn.Linear(12, 5), nn.BatchNorm1d(5), nn.Linear(5, 2))
+    model = nn.Sequential(
+        nn.Embedding(6, 3), nn.Flatten(), nn.Linear(12, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)
+    )
     model[0].weight.data[:3] = 0
     model[2].weight.data[:2] = 0
     model[3].weight.data[:1] = 0
@@ -194,11 +211,17 @@ ex_5_3 = Exercise(
     hint="Go over the Linear and Conv2d modules and count the zeros of module.weight.",
     mistakes=[
         (
-            "parameters() shows weight_orig, which is dense, and the biases. Look at what the layers compute with.",
+            (
+                "parameters() shows weight_orig, which is dense, and the biases. Look at what the layers"
+                " compute with."
+            ),
             lambda m: _share(m.parameters()),
         ),
         (
-            "weight_orig is dense: its zeros are not the layer's zeros. Look at what the layers compute with.",
+            (
+                "weight_orig is dense: its zeros are not the layer's zeros. Look at what the layers compute"
+                " with."
+            ),
             lambda m: _share(p for name, p in m.named_parameters() if "weight" in name),
         ),
         (
@@ -206,7 +229,10 @@ ex_5_3 = Exercise(
             lambda m: _share(b for name, b in m.named_buffers() if name.endswith("weight_mask")),
         ),
         (
-            "The mean of the layers' sparsities is not the sparsity of the model: large layers count for more.",
+            (
+                "The mean of the layers' sparsities is not the sparsity of the model: large layers count for"
+                " more."
+            ),
             lambda m: sum(_share([layer.weight]) for layer in _layers(m)) / len(_layers(m)),
         ),
         (
@@ -217,7 +243,9 @@ ex_5_3 = Exercise(
         (
             "Only Linear and Conv2d layers count. Others have a weight, too: look at the kind of the module.",
             lambda m: _share([w for p in m.modules() if (w := getattr(p, "weight", None)) is not None]),
-            lambda m: _share([w for p in m.modules() if (w := getattr(p, "weight", None)) is not None and w.ndim > 1]),
+            lambda m: _share(
+                [w for p in m.modules() if (w := getattr(p, "weight", None)) is not None and w.ndim > 1]
+            ),
         ),
     ],
 )
@@ -231,7 +259,10 @@ def clean_state(state):
     for key, value in state.items():
         if key.endswith("_orig"):
             mask = state[key[: -len("_orig")] + "_mask"]
-            flat = [v if m else 0.0 for v, m in zip(value.flatten().tolist(), mask.flatten().tolist(), strict=True)]
+            flat = [
+                v if m else 0.0
+                for v, m in zip(value.flatten().tolist(), mask.flatten().tolist(), strict=True)
+            ]
             clean[key[: -len("_orig")]] = torch.tensor(flat, dtype=value.dtype).view(value.shape)
         elif not key.endswith("_mask"):
             clean[key] = value
@@ -240,7 +271,12 @@ def clean_state(state):
 
 @torch.no_grad()
 def _cases_5_4():
-    for seed, pruned in ((1, {"0": ["weight"]}), (2, {"0": ["weight", "bias"], "2": ["weight"]}), (3, {}), (4, {"2": ["bias"]})):
+    for seed, pruned in (
+        (1, {"0": ["weight"]}),
+        (2, {"0": ["weight", "bias"], "2": ["weight"]}),
+        (3, {}),
+        (4, {"2": ["bias"]}),
+    ):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
@@ -257,7 +293,10 @@ ex_5_4 = Exercise(
     clean_state,
     _cases_5_4,
     verified="pruned weights and biases, layers without a mask, a state dict with nothing pruned",
-    hint="What ends in _orig goes, times its mask, under the plain key; masks are left out; the rest is copied.",
+    hint=(
+        "What ends in _orig goes, times its mask, under the plain key; masks are left out; the rest is"
+        " copied."
+    ),
     mistakes=[
         (
             "weight_orig is the dense tensor. Without its mask the pruned weights are back.",
@@ -265,15 +304,24 @@ ex_5_4 = Exercise(
         ),
         (
             "A clean model has no mask buffers: its load_state_dict would refuse them.",
-            lambda s: {k.removesuffix("_orig"): (v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v) for k, v in s.items()},
+            lambda s: {
+                k.removesuffix("_orig"): v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v
+                for k, v in s.items()
+            },
         ),
         (
             "Entries without a mask (biases, layers that were not pruned) belong to the model too.",
-            lambda s: {k.removesuffix("_orig"): v * s[k[:-5] + "_mask"] for k, v in s.items() if k.endswith("_orig")},
+            lambda s: {
+                k.removesuffix("_orig"): v * s[k[:-5] + "_mask"] for k, v in s.items() if k.endswith("_orig")
+            },
         ),
         (
             "The clean model looks for the key without the ending _orig.",
-            lambda s: {k: v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v for k, v in s.items() if not k.endswith("_mask")},
+            lambda s: {
+                k: v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v
+                for k, v in s.items()
+                if not k.endswith("_mask")
+            },
         ),
         ("A clean model knows neither weight_orig nor weight_mask.", lambda s: dict(s)),
     ],

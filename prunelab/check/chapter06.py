@@ -17,13 +17,18 @@ def _keep(group, n, size=abs, last_first=True):
 
 def remainder_mask(weight, n, m, size=abs, last_first=True):
     return torch.tensor(
-        [[kept for s in range(0, len(row), m) for kept in _keep(row[s : s + m], n, size, last_first)] for row in weight.tolist()]
+        [
+            [kept for s in range(0, len(row), m) for kept in _keep(row[s : s + m], n, size, last_first)]
+            for row in weight.tolist()
+        ]
     )
 
 
 def _flat(weight, n, m):
     flat = weight.flatten().tolist()
-    return torch.tensor([kept for s in range(0, len(flat), m) for kept in _keep(flat[s : s + m], n)]).view(weight.shape)
+    return torch.tensor([kept for s in range(0, len(flat), m) for kept in _keep(flat[s : s + m], n)]).view(
+        weight.shape
+    )
 
 
 def _remainder(weight, n, m, kept):
@@ -67,10 +72,19 @@ ex_6_1 = Exercise(
     remainder_mask,
     _cases_6_1,
     verified="several patterns, short last groups, ties, negative weights",
-    hint="Go through the groups of each row (the last may be shorter) and keep the n largest magnitudes, or all if fewer.",
+    hint=(
+        "Go through the groups of each row (the last may be shorter) and keep the n largest magnitudes, or"
+        " all if fewer."
+    ),
     mistakes=[
-        ("A large negative weight is not small: rank magnitudes.", lambda w, n, m: remainder_mask(w, n, m, size=float)),
-        ("Groups run along a row, the inputs. Yours run along a column.", lambda w, n, m: remainder_mask(w.T, n, m).T),
+        (
+            "A large negative weight is not small: rank magnitudes.",
+            lambda w, n, m: remainder_mask(w, n, m, size=float),
+        ),
+        (
+            "Groups run along a row, the inputs. Yours run along a column.",
+            lambda w, n, m: remainder_mask(w.T, n, m).T,
+        ),
         ("One of your groups spans two rows. Every row starts a new group.", _flat),
         (
             "The last, shorter group is pruned away whole. It keeps min(n, r) of its r weights.",
@@ -105,14 +119,14 @@ def decode(values, byte, pairs=((0, 2), (4, 6))):
 
 
 def _cases_6_2():
-    yield Case("the example, byte 0b10001101", (torch.tensor([0.7, -0.2, 0.5, 0.3]), 0b10001101))  # fmt: skip
+    yield Case("the example, byte 0b10001101", (torch.tensor([0.7, -0.2, 0.5, 0.3]), 0b10001101))
     halves = [0b0100, 0b1000, 0b1001, 0b1100, 0b1101, 0b1110]
     for first in halves:
         second = halves[int(torch.randint(0, 6, (1,)))]
         values = torch.randn(4)
         byte = first | second << 4
         yield Case(f"byte 0b{byte:08b}", (values, byte))
-    yield Case("a group without nonzeros stores zeros", (torch.tensor([0.0, 0.0, 1.0, 2.0]), 0b01001110))  # fmt: skip
+    yield Case("a group without nonzeros stores zeros", (torch.tensor([0.0, 0.0, 1.0, 2.0]), 0b01001110))
 
 
 ex_6_2 = Exercise(
@@ -122,13 +136,27 @@ ex_6_2 = Exercise(
     verified="all six patterns of a group, groups with stored zeros",
     hint="Take two bits at a time with & 3 and >> 2, from the lowest: four positions, one for each value.",
     mistakes=[
-        ("The earlier group stands in the low half of the byte.", lambda v, b: decode(v, b, ((4, 6), (0, 2)))),
-        ("In each group the first kept position stands in the low two bits.", lambda v, b: decode(v, b, ((2, 0), (6, 4)))),
-        ("You read the byte from the left. The first position is in the lowest bits.", lambda v, b: decode(v, b, ((6, 4), (2, 0)))),
+        (
+            "The earlier group stands in the low half of the byte.",
+            lambda v, b: decode(v, b, ((4, 6), (0, 2))),
+        ),
+        (
+            "In each group the first kept position stands in the low two bits.",
+            lambda v, b: decode(v, b, ((2, 0), (6, 4))),
+        ),
+        (
+            "You read the byte from the left. The first position is in the lowest bits.",
+            lambda v, b: decode(v, b, ((6, 4), (2, 0))),
+        ),
         (
             "The byte is no mask with one bit per weight: it holds four 2-bit positions.",
             lambda v, b: (
-                torch.tensor([float(v[bin(b & (1 << i) - 1).count("1")]) if b >> i & 1 and i < 8 else 0.0 for i in range(8)])
+                torch.tensor(
+                    [
+                        float(v[bin(b & (1 << i) - 1).count("1")]) if b >> i & 1 and i < 8 else 0.0
+                        for i in range(8)
+                    ]
+                )
                 if bin(b).count("1") <= 4
                 else torch.zeros(8)
             ),
@@ -178,7 +206,11 @@ ex_6_3 = Exercise(
 
 
 def _share(weight, n, m):
-    kept = sum(sum(sorted(map(abs, row[s : s + m]))[m - n :]) for row in weight.tolist() for s in range(0, len(row), m))
+    kept = sum(
+        sum(sorted(map(abs, row[s : s + m]))[m - n :])
+        for row in weight.tolist()
+        for s in range(0, len(row), m)
+    )
     return kept / sum(abs(v) for row in weight.tolist() for v in row)
 
 
@@ -194,13 +226,16 @@ def smallest_pattern(weight, patterns, bound, cost=_bits, share=_share):
 def _cases_6_4():
     patterns = [(1, 4), (2, 4), (3, 4), (1, 2), (4, 8), (2, 8), (8, 16), (6, 8)]
     example = torch.tensor([[0.9, -0.1, 0.4, 0.0], [0.2, 0.6, -0.7, 0.5]])
-    yield Case("the example, at least 0.75", (example, [(1, 4), (2, 4), (1, 2), (3, 4)], 0.75))  # fmt: skip
+    yield Case("the example, at least 0.75", (example, [(1, 4), (2, 4), (1, 2), (3, 4)], 0.75))
     for bound in (0.3, 0.45, 0.7, 0.74, 0.76, 0.77, 0.9):
         weight = torch.randn(12, 32)
         yield Case(f"a random (12, 32) weight, at least {bound}", (weight, patterns, bound))
     even = torch.ones(4, 16)
     yield Case("a share of exactly the bound is enough", (even, [(2, 4), (3, 4), (1, 4)], 0.5))
-    for close in ([(13, 32), (1, 2)], [(1, 2), (47, 128)]):  # a bit more or less for each value turns their order round
+    for close in (
+        [(13, 32), (1, 2)],
+        [(1, 2), (47, 128)],
+    ):  # a bit more or less for each value turns their order round
         yield Case("two patterns of nearly the same bits per weight", (torch.randn(2, 128), close, 0.2))
     weight = torch.randn(4, 16)
     yield Case("no pattern keeps enough: None", (weight, [(1, 4), (1, 2)], 0.99), None)
@@ -211,7 +246,10 @@ ex_6_4 = Exercise(
     smallest_pattern,
     _cases_6_4,
     verified="random weights, bounds from 0.3 to 0.9, a bound that nothing meets",
-    hint="Compute the kept share of each pattern, drop those below the bound, take the one with the fewest bits.",
+    hint=(
+        "Compute the kept share of each pattern, drop those below the bound, take the one with the fewest"
+        " bits."
+    ),
     mistakes=[
         (
             "Positions cost bits too: ceil(log2 m) for every kept value.",
@@ -219,7 +257,9 @@ ex_6_4 = Exercise(
         ),
         (
             "Every kept value needs its own position: n of them in a group.",
-            lambda w, p, b: smallest_pattern(w, p, b, cost=lambda n, m: n * 16 / m + math.ceil(math.log2(m)) / m),
+            lambda w, p, b: smallest_pattern(
+                w, p, b, cost=lambda n, m: n * 16 / m + math.ceil(math.log2(m)) / m
+            ),
         ),
         (
             "The pattern that keeps most is not the question: among those that keep enough, the smallest.",

@@ -41,7 +41,10 @@ ex_7_1 = Exercise(
     csr_arrays,
     _cases_7_1,
     verified="empty rows, no zeros, only zeros, negative values, two dtypes",
-    hint="data: the values row by row. indices: the column of each. indptr: how many values come before a row, then the total.",
+    hint=(
+        "data: the values row by row. indices: the column of each. indptr: how many values come before a row,"
+        " then the total."
+    ),
     mistakes=[
         (
             "One start per row, and one number more: where does the last row end?",
@@ -51,14 +54,23 @@ ex_7_1 = Exercise(
             "The first row starts at 0: indptr has one number more than there are rows.",
             lambda w: (csr_arrays(w)[0], csr_arrays(w)[1], csr_arrays(w)[2][1:]),
         ),
-        ("Count from 0. You count the row starts from 1.", lambda w: (csr_arrays(w)[0], csr_arrays(w)[1], csr_arrays(w)[2] + 1)),
-        ("Count from 0. You count the columns from 1.", lambda w: (csr_arrays(w)[0], csr_arrays(w)[1] + 1, csr_arrays(w)[2])),
+        (
+            "Count from 0. You count the row starts from 1.",
+            lambda w: (csr_arrays(w)[0], csr_arrays(w)[1], csr_arrays(w)[2] + 1),
+        ),
+        (
+            "Count from 0. You count the columns from 1.",
+            lambda w: (csr_arrays(w)[0], csr_arrays(w)[1] + 1, csr_arrays(w)[2]),
+        ),
         (
             "indptr holds where rows start, not how long they are. Add the lengths up.",
             lambda w: (csr_arrays(w)[0], csr_arrays(w)[1], csr_arrays(w)[2].diff()),
         ),
         ("An empty row has a start too: the same as the row after it.", _without_empty_rows),
-        ("You went through the columns. That is CSC; CSR goes row by row.", lambda w: csr_arrays(w.t().contiguous())),
+        (
+            "You went through the columns. That is CSC; CSR goes row by row.",
+            lambda w: csr_arrays(w.t().contiguous()),
+        ),
         (
             "indices are column numbers: they begin again at 0 in every row.",
             lambda w: (csr_arrays(w)[0], w.flatten().nonzero().flatten(), csr_arrays(w)[2]),
@@ -109,13 +121,20 @@ def _cases_7_2():
     for about, weight in [
         ("the example", EXAMPLE_7),
         ("a (5, 4) matrix", sparse_matrix(5, 4, 0.5)),
-        ("empty first and last rows", torch.cat([torch.zeros(1, 6), sparse_matrix(3, 6, 0.5), torch.zeros(1, 6)])),
+        (
+            "empty first and last rows",
+            torch.cat([torch.zeros(1, 6), sparse_matrix(3, 6, 0.5), torch.zeros(1, 6)]),
+        ),
         ("float64 values", sparse_matrix(4, 7, 0.4, torch.float64)),
         ("no nonzero at all", torch.zeros(3, 4)),
         ("a last column without entries", torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 3.0, 0.0, 0.0]])),
         ("a (40, 30) matrix", sparse_matrix(40, 30, 0.2)),
     ]:
-        x = torch.arange(1.0, 5.0) if weight is EXAMPLE_7 else torch.randn(weight.shape[1], dtype=weight.dtype)
+        x = (
+            torch.arange(1.0, 5.0)
+            if weight is EXAMPLE_7
+            else torch.randn(weight.shape[1], dtype=weight.dtype)
+        )
         arrays = csr_arrays(weight)
         yield Case(about, (*arrays, x))
 
@@ -125,17 +144,26 @@ ex_7_2 = Exercise(
     csr_times,
     _cases_7_2,
     verified="empty rows, no nonzeros, two dtypes, several shapes",
-    hint="Row i owns the entries indptr[i] to indptr[i + 1], the last excluded. Multiply each by x at its column; add up.",
+    hint=(
+        "Row i owns the entries indptr[i] to indptr[i + 1], the last excluded. Multiply each by x at its"
+        " column; add up."
+    ),
     mistakes=[
         ("A row's products are added up. Yours keeps only the last one.", _last_wins),
         ("y has one entry per row, also for an empty row: there it is 0.", _skips_empty_rows),
-        ("The k-th value is multiplied by the entry of x that its column number names, not by the k-th.", _x_by_position),
+        (
+            "The k-th value is multiplied by the entry of x that its column number names, not by the k-th.",
+            _x_by_position,
+        ),
         (
             "indptr[i + 1] is already one past the row's last entry. Do not subtract 1.",
             lambda d, i, p, x: csr_times(d, i, torch.cat([p[:1], (p[1:] - 1).clamp(min=0)]), x),
         ),
         ("The last value is missing: the last row ends at indptr[-1].", _one_too_few),
-        ("Multiply by the values, do not only add up the entries of x.", lambda d, i, p, x: csr_times(torch.ones_like(d), i, p, x)),
+        (
+            "Multiply by the values, do not only add up the entries of x.",
+            lambda d, i, p, x: csr_times(torch.ones_like(d), i, p, x),
+        ),
     ],
 )
 
@@ -150,7 +178,9 @@ _RULES = {
     "high": lambda d, i, p, c: all(k < c for k in i),
     "low": lambda d, i, p, c: all(k >= 0 for k in i),
     "order": lambda d, i, p, c: all(
-        a < b for s, e in pairwise(p) for a, b in zip(i[max(s, 0) : max(e, 0)], i[max(s, 0) + 1 : max(e, 0)], strict=False)
+        a < b
+        for s, e in pairwise(p)
+        for a, b in zip(i[max(s, 0) : max(e, 0)], i[max(s, 0) + 1 : max(e, 0)], strict=False)
     ),
 }
 
@@ -193,8 +223,14 @@ def _cases_7_5():
         ("one column number too many", {"indices": [1, 4, 0, 3, 5, 2, 4]}),
         ("one column number too few", {"indices": [1, 4, 0, 3, 5]}),
         ("one value too few, the end fits the column numbers", {"data": [5.0, 8.0, 2.0, 7.0, 1.0]}),
-        ("one column number too few, the end fits them", {"indices": [1, 4, 0, 3, 5], "indptr": [0, 2, 2, 5, 5]}),
-        ("one value too many, the end fits it", {"data": [5.0, 8.0, 2.0, 7.0, 1.0, 9.0, 3.0], "indptr": [0, 2, 2, 5, 7]}),
+        (
+            "one column number too few, the end fits them",
+            {"indices": [1, 4, 0, 3, 5], "indptr": [0, 2, 2, 5, 5]},
+        ),
+        (
+            "one value too many, the end fits it",
+            {"data": [5.0, 8.0, 2.0, 7.0, 1.0, 9.0, 3.0], "indptr": [0, 2, 2, 5, 7]},
+        ),
         ("an end beyond the values", {"indptr": [0, 2, 2, 5, 7]}),
         ("a last row that is empty", {"indptr": [0, 2, 3, 6, 6]}),
         ("a first row that is empty", {"indptr": [0, 0, 2, 5, 6]}),
@@ -205,7 +241,11 @@ def _cases_7_5():
     ]
     for about, change in cases:
         parts = good | change
-        arrays = torch.tensor(parts["data"]), torch.tensor(parts["indices"], dtype=torch.int64), torch.tensor(parts["indptr"])
+        arrays = (
+            torch.tensor(parts["data"]),
+            torch.tensor(parts["indices"], dtype=torch.int64),
+            torch.tensor(parts["indptr"]),
+        )
         yield Case(about, (*arrays, 6))
 
 
@@ -214,12 +254,24 @@ ex_7_5 = Exercise(
     is_csr,
     _cases_7_5,
     verified="intact matrices with and without empty rows, an empty one, and ten ways to be corrupted",
-    hint="Ask of each array what must hold: how indptr begins, goes on and ends, which indices a row may have, in which order.",
+    hint=(
+        "Ask of each array what must hold: how indptr begins, goes on and ends, which indices a row may have,"
+        " in which order."
+    ),
     mistakes=[
         ("Where must the first row start?", lambda d, i, p, c: is_csr(d, i, p, c, ("start",))),
-        ("Can a row end before it starts? Look at how indptr goes on.", lambda d, i, p, c: is_csr(d, i, p, c, ("fall",))),
-        ("Where must the last row end? Compare with the number of values.", lambda d, i, p, c: is_csr(d, i, p, c, ("end",))),
-        ("Every value needs a column number, and every column number a value.", lambda d, i, p, c: is_csr(d, i, p, c, ("length",))),
+        (
+            "Can a row end before it starts? Look at how indptr goes on.",
+            lambda d, i, p, c: is_csr(d, i, p, c, ("fall",)),
+        ),
+        (
+            "Where must the last row end? Compare with the number of values.",
+            lambda d, i, p, c: is_csr(d, i, p, c, ("end",)),
+        ),
+        (
+            "Every value needs a column number, and every column number a value.",
+            lambda d, i, p, c: is_csr(d, i, p, c, ("length",)),
+        ),
         (
             "Which is the largest column number that exists? They count from 0.",
             lambda d, i, p, c: is_csr(d, i, p, c, ("high",)),
@@ -230,7 +282,10 @@ ex_7_5 = Exercise(
             "Within a row the columns must rise. Otherwise a weight may be stored twice.",
             lambda d, i, p, c: is_csr(d, i, p, c, ("order",)),
         ),
-        ("The same column twice in a row: two values for one weight. The columns must rise strictly.", _repeats_pass),
+        (
+            "The same column twice in a row: two values for one weight. The columns must rise strictly.",
+            _repeats_pass,
+        ),
         ("The columns rise within a row; a new row begins again from the left.", _rising_everywhere),
         ("An empty row is allowed: its start equals the next one's.", _no_empty_rows),
     ],

@@ -29,7 +29,9 @@ def _changed_sizes(**changes):
 
 
 def _values_only(weight):
-    return dict.fromkeys(_format_sizes(weight), 4 * int(weight.count_nonzero())) | {"dense": 4 * weight.numel()}
+    return dict.fromkeys(_format_sizes(weight), 4 * int(weight.count_nonzero())) | {
+        "dense": 4 * weight.numel()
+    }
 
 
 def _cases_7_6():
@@ -50,11 +52,16 @@ ex_7_6 = Exercise(
     choose_format,
     _cases_7_6,
     verified="three densities, budgets that fit to the byte and budgets one byte short",
-    hint="Compute the exact bytes of all four, then take the first of dense, csr, bitmap, gap that is within the budget.",
+    hint=(
+        "Compute the exact bytes of all four, then take the first of dense, csr, bitmap, gap that is within"
+        " the budget."
+    ),
     mistakes=[
         (
             "A gap beyond 32 needs fillers, and each is an entry of its own: value and gap.",
-            lambda w, b: choose_format(w, b, _changed_sizes(gap=lambda w: math.ceil(37 * int(w.count_nonzero()) / 8))),
+            lambda w, b: choose_format(
+                w, b, _changed_sizes(gap=lambda w: math.ceil(37 * int(w.count_nonzero()) / 8))
+            ),
         ),
         (
             "CSR has row starts as well: 32 bits each, one more than there are rows.",
@@ -62,25 +69,41 @@ ex_7_6 = Exercise(
         ),
         (
             "CSR has one row start more than there are rows.",
-            lambda w, b: choose_format(w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()) + 4 * w.shape[0])),
+            lambda w, b: choose_format(
+                w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()) + 4 * w.shape[0])
+            ),
         ),
         (
             "The column numbers of this exercise have 16 bits, not 32.",
-            lambda w, b: choose_format(w, b, _changed_sizes(csr=lambda w: 8 * int(w.count_nonzero()) + 4 * (w.shape[0] + 1))),
+            lambda w, b: choose_format(
+                w, b, _changed_sizes(csr=lambda w: 8 * int(w.count_nonzero()) + 4 * (w.shape[0] + 1))
+            ),
         ),
         (
             "A bitmap has one bit per weight, not one byte.",
-            lambda w, b: choose_format(w, b, _changed_sizes(bitmap=lambda w: 4 * int(w.count_nonzero()) + w.numel())),
+            lambda w, b: choose_format(
+                w, b, _changed_sizes(bitmap=lambda w: 4 * int(w.count_nonzero()) + w.numel())
+            ),
         ),
         (
             "The first one that fits is asked for, not the smallest: earlier formats are faster to use.",
-            lambda w, b: min(_format_sizes(w), key=_format_sizes(w).get) if min(_format_sizes(w).values()) <= b else "none",
+            lambda w, b: (
+                min(_format_sizes(w), key=_format_sizes(w).get)
+                if min(_format_sizes(w).values()) <= b
+                else "none"
+            ),
         ),
         (
             "The order is dense, csr, bitmap, gap: the first one that fits is asked for.",
             lambda w, b: next((n for n, s in reversed(_format_sizes(w).items()) if s <= b), "none"),
         ),
-        ("A size of exactly the budget fits.", lambda w, b: next((n for n, s in _format_sizes(w).items() if s < b), "none")),
-        ("Positions take bytes too. You count the values only.", lambda w, b: choose_format(w, b, _values_only)),
+        (
+            "A size of exactly the budget fits.",
+            lambda w, b: next((n for n, s in _format_sizes(w).items() if s < b), "none"),
+        ),
+        (
+            "Positions take bytes too. You count the values only.",
+            lambda w, b: choose_format(w, b, _values_only),
+        ),
     ],
 )

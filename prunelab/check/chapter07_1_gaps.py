@@ -34,10 +34,19 @@ ex_7_3 = Exercise(
     break_even,
     _cases_7_3,
     verified="several widths, narrow matrices, and one that never pays",
-    hint="Per row: dense takes columns * V bits, CSR takes density * columns * (V + i) + 32. Solve for the density.",
+    hint=(
+        "Per row: dense takes columns * V bits, CSR takes density * columns * (V + i) + 32. Solve for the"
+        " density."
+    ),
     mistakes=[
-        ("The row starts cost something too: 32 bits per row, so 32 / columns bits per weight.", lambda v, i, c: v / (v + i)),
-        ("CSR stores one index per value, the column. Two would be COO.", lambda v, i, c: (v - 32 / c) / (v + 2 * i)),
+        (
+            "The row starts cost something too: 32 bits per row, so 32 / columns bits per weight.",
+            lambda v, i, c: v / (v + i),
+        ),
+        (
+            "CSR stores one index per value, the column. Two would be COO.",
+            lambda v, i, c: (v - 32 / c) / (v + 2 * i),
+        ),
         ("Density is the share of nonzeros. You gave the sparsity.", lambda v, i, c: 1 - break_even(v, i, c)),
         (
             "A density is never negative: if even an empty matrix costs more, the answer is 0.0.",
@@ -49,7 +58,10 @@ ex_7_3 = Exercise(
         ),
         ("A nonzero costs its value and its index, V + i bits together.", lambda v, i, c: (v - 32 / c) / i),
         (
-            "Set the two sizes equal: V bits for every weight = V + i bits for each nonzero, and the row starts.",
+            (
+                "Set the two sizes equal: V bits for every weight = V + i bits for each nonzero, and the row"
+                " starts."
+            ),
             lambda v, i, c: i / (v + i),
         ),
     ],
@@ -68,7 +80,9 @@ def _one_filler_at_most(tape, bits):
     gaps, values = _no_fillers(tape, bits)
     out = [(g, v) for g, v in zip(gaps.tolist(), values.tolist(), strict=True)]
     out = [pair for g, v in out for pair in ([(2**bits, 0.0), (g - 2**bits, v)] if g > 2**bits else [(g, v)])]
-    return torch.tensor([g for g, _ in out], dtype=torch.int64), torch.tensor([v for _, v in out], dtype=tape.dtype)
+    return torch.tensor([g for g, _ in out], dtype=torch.int64), torch.tensor(
+        [v for _, v in out], dtype=tape.dtype
+    )
 
 
 def _filler_for_the_end(tape, bits):
@@ -115,7 +129,10 @@ ex_7_4 = Exercise(
     gaps_with_filler,
     _cases_7_4,
     verified="exact reach, several fillers in a row, position 0, zeros at the end, an empty and a full tape",
-    hint="While the next nonzero is more than 2**bits away, write a filler: the gap 2**bits and the value 0. Then the rest.",
+    hint=(
+        "While the next nonzero is more than 2**bits away, write a filler: the gap 2**bits and the value 0."
+        " Then the rest."
+    ),
     mistakes=[
         ("A gap larger than 2**bits does not fit. Where are the fillers?", _no_fillers),
         (
@@ -128,8 +145,14 @@ ex_7_4 = Exercise(
         ),
         ("A gap of exactly 2**bits still fits: no filler there.", _eager_filler),
         ("After one filler the rest can still be out of reach: go on until it fits.", _one_filler_at_most),
-        ("Zeros after the last nonzero need no entry: the reader knows how long the tape is.", _filler_for_the_end),
-        ("A filler is a whole entry: it has a value, 0, as well as a gap.", lambda t, b: (gaps_with_filler(t, b)[0], t[t != 0])),
+        (
+            "Zeros after the last nonzero need no entry: the reader knows how long the tape is.",
+            _filler_for_the_end,
+        ),
+        (
+            "A filler is a whole entry: it has a value, 0, as well as a gap.",
+            lambda t, b: (gaps_with_filler(t, b)[0], t[t != 0]),
+        ),
         (
             "The gap between neighbours is 1. You count the zeros in between.",
             lambda t, b: (gaps_with_filler(t, b)[0] - 1, gaps_with_filler(t, b)[1]),
@@ -142,7 +165,12 @@ ex_7_4 = Exercise(
 
 
 def best_gap(
-    tape, value_bits, widths=range(1, 17), entries=lambda tape, bits: len(gaps_with_filler(tape, bits)[0]), cost=None, better=min
+    tape,
+    value_bits,
+    widths=range(1, 17),
+    entries=lambda tape, bits: len(gaps_with_filler(tape, bits)[0]),
+    cost=None,
+    better=min,
 ):
     cost = cost or (lambda entries, bits: entries * (value_bits + bits))
     totals = {bits: cost(entries(tape, bits), bits) for bits in widths}
@@ -188,11 +216,26 @@ ex_7_9 = Exercise(
     best_gap,
     _cases_7_9,
     verified="dense and sparse tapes, narrow and wide values, far ends, ties, an empty tape",
-    hint="For each width from 1 to 16: count the entries, fillers included, times the bits of one entry. Take the smallest total.",
+    hint=(
+        "For each width from 1 to 16: count the entries, fillers included, times the bits of one entry. Take"
+        " the smallest total."
+    ),
     mistakes=[
-        ("Fillers are entries, too: with narrow gaps there are many of them.", lambda t, v: best_gap(t, v, entries=_nonzeros)),
-        ("A width without fillers need not be the cheapest: a few fillers may cost less than wider gaps everywhere.", _covering),
-        ("Each entry stores its value as well as its gap.", lambda t, v: best_gap(t, v, cost=lambda n, b: n * b)),
+        (
+            "Fillers are entries, too: with narrow gaps there are many of them.",
+            lambda t, v: best_gap(t, v, entries=_nonzeros),
+        ),
+        (
+            (
+                "A width without fillers need not be the cheapest: a few fillers may cost less than wider"
+                " gaps everywhere."
+            ),
+            _covering,
+        ),
+        (
+            "Each entry stores its value as well as its gap.",
+            lambda t, v: best_gap(t, v, cost=lambda n, b: n * b),
+        ),
         (
             "A filler stores a value like any entry, a zero of value_bits bits.",
             lambda t, v: best_gap(t, v, cost=lambda n, b: n * b + _nonzeros(t, b) * v),
@@ -202,7 +245,10 @@ ex_7_9 = Exercise(
             lambda t, v: best_gap(t, v, entries=lambda t, b: len(gaps_with_filler(t, b, 2**b - 1)[0])),
         ),
         ("Of two widths that cost the same, the smaller one is asked for.", _largest_tie),
-        ("The total is asked for in bits, not in bytes.", lambda t, v: (best_gap(t, v)[0], math.ceil(best_gap(t, v)[1] / 8))),
+        (
+            "The total is asked for in bits, not in bytes.",
+            lambda t, v: (best_gap(t, v)[0], math.ceil(best_gap(t, v)[1] / 8)),
+        ),
         ("The width comes first, then the total.", lambda t, v: best_gap(t, v)[::-1]),
         ("You return the dearest width.", lambda t, v: best_gap(t, v, better=max)),
         (

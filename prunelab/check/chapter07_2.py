@@ -12,8 +12,13 @@ from prunelab.check.exercise import Exercise
 
 
 def _layer(weight, bias, x):
-    columns = [[sum(float(w) * float(v) for w, v in zip(row, example, strict=True)) for row in weight] for example in x]
-    return (torch.tensor(columns, dtype=torch.float64).view(len(x), len(weight)) + bias.double()).to(weight.dtype)
+    columns = [
+        [sum(float(w) * float(v) for w, v in zip(row, example, strict=True)) for row in weight]
+        for example in x
+    ]
+    return (torch.tensor(columns, dtype=torch.float64).view(len(x), len(weight)) + bias.double()).to(
+        weight.dtype
+    )
 
 
 def sparse_layer(data, indices, indptr, bias, x, layer=_layer):
@@ -39,8 +44,12 @@ def _cases_7_7():
         yield Case(about, (*arrays, torch.randn(outputs), torch.randn(batch, inputs)))
     gap = sparse_matrix(4, 6, 0.5) * torch.tensor([1.0, 1, 1, 1, 0, 0])
     gap[3] = 0
-    yield Case("last columns and a last row without entries", (*csr_arrays(gap), torch.randn(4), torch.randn(3, 6)))
-    yield Case("a weight without any entry", (*csr_arrays(torch.zeros(2, 3)), torch.randn(2), torch.randn(4, 3)))
+    yield Case(
+        "last columns and a last row without entries", (*csr_arrays(gap), torch.randn(4), torch.randn(3, 6))
+    )
+    yield Case(
+        "a weight without any entry", (*csr_arrays(torch.zeros(2, 3)), torch.randn(2), torch.randn(4, 3))
+    )
     wide = sparse_matrix(3, 5, 0.5, torch.float64)
     yield Case("float64", (*csr_arrays(wide), torch.randn(3).double(), torch.randn(2, 5).double()))
 
@@ -50,12 +59,21 @@ ex_7_7 = Exercise(
     sparse_layer,
     _cases_7_7,
     verified="several shapes, one example, as many examples as outputs",
-    hint="CSR times dense wants features x batch. Turn x round, use torch.addmm with a bias per row, and turn the result back.",
+    hint=(
+        "CSR times dense wants features x batch. Turn x round, use torch.addmm with a bias per row, and turn"
+        " the result back."
+    ),
     mistakes=[
-        ("Batch x features goes in, so batch x features must come out.", lambda *a: sparse_layer(*a).t().contiguous()),
+        (
+            "Batch x features goes in, so batch x features must come out.",
+            lambda *a: sparse_layer(*a).t().contiguous(),
+        ),
         ("The bias is missing.", _computed(lambda w, b, x: _layer(w, b * 0, x))),
         (
-            "There is one bias per output. In outputs x batch, that is one per row: which shape broadcasts that way?",
+            (
+                "There is one bias per output. In outputs x batch, that is one per row: which shape"
+                " broadcasts that way?"
+            ),
             _computed(lambda w, b, x: torch.addmm(b, w, x.t()).t()),
             _computed(lambda w, b, x: torch.addmm(b, w.to_sparse_csr(), x.t()).t()),
             _computed(lambda w, b, x: (w @ x.t() + b).t()),
@@ -81,7 +99,9 @@ def intensity(outputs, inputs, batch, density):
 def _other_intensity(operations=2, weight=8, starts=4, one=1, given=4, result=4):
     def wrong(outputs, inputs, batch, density):
         nonzeros = density * outputs * inputs
-        moved = weight * nonzeros + starts * (outputs + one) + given * inputs * batch + result * outputs * batch
+        moved = (
+            weight * nonzeros + starts * (outputs + one) + given * inputs * batch + result * outputs * batch
+        )
         return operations * nonzeros * batch / moved
 
     return wrong
@@ -112,11 +132,20 @@ ex_7_8 = Exercise(
     intensity,
     _cases_7_8,
     verified="small and large layers, batch 1 to 64, densities of 2 to 50 %",
-    hint="Above: 2 operations per nonzero and example. Below: 8 bytes per nonzero, the row starts, the input, the output.",
+    hint=(
+        "Above: 2 operations per nonzero and example. Below: 8 bytes per nonzero, the row starts, the input,"
+        " the output."
+    ),
     mistakes=[
-        ("A multiplication and an addition for each nonzero and example: two operations.", _other_intensity(operations=1)),
+        (
+            "A multiplication and an addition for each nonzero and example: two operations.",
+            _other_intensity(operations=1),
+        ),
         ("Each nonzero moves its column number as well, another 4 bytes.", _other_intensity(weight=4)),
-        ("The row starts are read too: 4 bytes each, one more than there are rows.", _other_intensity(starts=0)),
+        (
+            "The row starts are read too: 4 bytes each, one more than there are rows.",
+            _other_intensity(starts=0),
+        ),
         ("There is one row start more than there are rows.", _other_intensity(one=0)),
         ("The result is written to memory: 4 bytes per output and example.", _other_intensity(result=0)),
         ("The input is read from memory: 4 bytes per input and example.", _other_intensity(given=0)),

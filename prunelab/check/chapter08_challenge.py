@@ -1,4 +1,6 @@
-"""Checker of exercise 8.5, the LeNet challenge: a sparse file is handed in, loaded, counted, tested and put in its place."""
+"""Checker of exercise 8.5, the LeNet challenge: a sparse file is handed in, loaded, counted, tested and put
+in its place.
+"""
 
 import tempfile
 from functools import cache
@@ -14,19 +16,40 @@ from prunelab.data import load_mnist
 from prunelab.models import SEEDS, LeNet300, load_pretrained
 from prunelab.storage import load_sparse
 
-BAR, FIRST_BAR = 2.2, 3.5  # highest errors in percent: of all training images on test, of 6,000 of them on valid
+BAR, FIRST_BAR = (
+    2.2,
+    3.5,
+)  # highest errors in percent: of all training images on test, of 6,000 of them on valid
 ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.
 HINTS_8_5 = {
-    "missing": "Nothing stands at path. The last line of the function can be: return save_sparse(model, path)",
-    "format": "Only what prunelab.storage.save_sparse writes is read. Elsewhere a zero takes as many bytes as any value.",
+    "missing": (
+        "Nothing stands at path. The last line of the function can be: return save_sparse(model, path)"
+    ),
+    "format": (
+        "Only what prunelab.storage.save_sparse writes is read. Elsewhere a zero takes as many bytes as any"
+        " value."
+    ),
     "network": "The file holds another network. A LeNet300 is asked for; load_pretrained has trained ones.",
     "nothing": "No weight is left, so the network answers the same to every image.",
     "untouched": "This is the network as it was. Nothing is pruned.",
-    "revived": "Hardly a weight is zero. Did training revive them? Apply the masks after every step, the last one too.",
-    "too many": f"Too many weights are kept. {ENOUGH}x of a LeNet300's 266,200 weights leaves room for 22,183 that are not zero.",
-    "random": "The weights that are left look as if picked at random. Which weights matter to a trained network?",
-    "untrained": "Small enough, but what is left is as it was before pruning. Train it further, with the masks held.",
-    "too little": "Small enough, but wrong too often: prune little by little, rank all layers together, or train longer.",
+    "revived": (
+        "Hardly a weight is zero. Did training revive them? Apply the masks after every step, the last one"
+        " too."
+    ),
+    "too many": (
+        f"Too many weights are kept. {ENOUGH}x of a LeNet300's 266,200 weights leaves room for 22,183 that"
+        " are not zero."
+    ),
+    "random": (
+        "The weights that are left look as if picked at random. Which weights matter to a trained network?"
+    ),
+    "untrained": (
+        "Small enough, but what is left is as it was before pruning. Train it further, with the masks held."
+    ),
+    "too little": (
+        "Small enough, but wrong too often: prune little by little, rank all layers together, or train"
+        " longer."
+    ),
     "size": "Return what save_sparse returns, the bytes of the file.",
 }
 
@@ -58,7 +81,9 @@ def _cause(model, entry, bound):
 
 
 def _inspected(path, dataset, bound):
-    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed in."""
+    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed
+    in.
+    """
     model = LeNet300()
     try:
         load_sparse(path, model)
@@ -66,7 +91,11 @@ def _inspected(path, dataset, bound):
         return None, "missing", "no file"
     except ValueError as error:
         another = "from another model" in str(error)
-        return None, "network" if another else "format", f"a file of {'another network' if another else 'another kind'}"
+        return (
+            None,
+            "network" if another else "format",
+            f"a file of {'another network' if another else 'another kind'}",
+        )
     if not any(int(p.count_nonzero()) for p in model.parameters() if p.ndim > 1):
         return None, "nothing", "a file without a weight"
     entry = records.evaluate(path, "lenet300", dataset)
@@ -77,7 +106,10 @@ def _inspected(path, dataset, bound):
 def _place(entry):
     """Return the published marks and the file that was handed in as a table, by compression."""
     marks, won = records.MARKS["lenet300"], records.beaten("lenet300", entry.compression, entry.error)
-    rows = [(m.compression, f"{m.name:28}{m.compression:10.1f}x{m.error:>11} %{'  beaten' if m in won else ''}") for m in marks]
+    rows = [
+        (m.compression, f"{m.name:28}{m.compression:10.1f}x{m.error:>11} %{'  beaten' if m in won else ''}")
+        for m in marks
+    ]
     rows += [(entry.compression, f"{'your file':28}{entry.compression:10.1f}x     ~{entry.error:5.2f} %")]
     heading = f"{'LeNet-300-100':28}{'compression':>11}{'test error':>13}"
     lines = [heading, *(text for _, text in sorted(rows, key=lambda row: row[0]))]
@@ -112,7 +144,9 @@ def _cases_8_5():
     with tempfile.TemporaryDirectory() as folder:
         small, valid = _small()
         path = Path(folder, "small.safetensors")
-        about = f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
+        about = (
+            f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
+        )
         yield Case(about, (small, path), judge=_judge(path, valid, FIRST_BAR, last=False))
         mnist, path = load_mnist(), Path(folder, "lenet300.safetensors")
         about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
@@ -123,6 +157,10 @@ ex_8_5 = Exercise(
     "8.5",
     challenge,
     _cases_8_5,
-    verified=f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set",
-    hint="Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse.",
+    verified=(
+        f"sparse files of a LeNet300, {ENOUGH}x or more, tried on the validation set, then on the test set"
+    ),
+    hint=(
+        "Load a trained LeNet300, prune it with masks that grow while it trains, and hand it to save_sparse."
+    ),
 )

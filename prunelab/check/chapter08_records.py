@@ -24,7 +24,9 @@ def _epochs(valid, choose):
     return [row.index(max(row) if choose == "the highest" else min(row)) for row in valid]
 
 
-def report(valid, test, choose="the earliest", read="test", mean=statistics.fmean, spread=statistics.stdev, worst=max):
+def report(
+    valid, test, choose="the earliest", read="test", mean=statistics.fmean, spread=statistics.stdev, worst=max
+):
     valid, test = valid.tolist(), test.tolist()
     epochs = _epochs(test if choose == "test" else valid, choose)
     errors = [row[epoch] for row, epoch in zip(test if read == "test" else valid, epochs, strict=True)]
@@ -41,8 +43,13 @@ def _standard_error(errors):
 
 
 CHOICES_8_3 = {  # the first that is wrong gives the hint
-    "test": "The epoch is chosen by its test error, so the test set has taken part in the training. Which set is for choosing?",
-    "all seeds": "You choose one epoch for all seeds. Each is a training of its own, and stops at its own best epoch.",
+    "test": (
+        "The epoch is chosen by its test error, so the test set has taken part in the training. Which set is"
+        " for choosing?"
+    ),
+    "all seeds": (
+        "You choose one epoch for all seeds. Each is a training of its own, and stops at its own best epoch."
+    ),
     "the last epoch": "You read the last epoch. The one to read has the lowest validation error.",
     "the latest": "Where two epochs have the same validation error, take the earlier one.",
     "the highest": "You choose the epoch with the highest validation *error*.",
@@ -53,27 +60,49 @@ SUMMARIES_8_3 = [
     ({"read": "valid"}, "Choose by the validation error, but report the test error of that epoch."),
     ({"mean": min}, BEST_SEED),
     ({"mean": statistics.median}, "The mean was asked for, not the median."),
-    ({"spread": _standard_error}, "That is the standard error of the mean. Report the standard deviation of the seeds."),
-    ({"spread": statistics.pstdev}, "A few seeds stand for all that might have been: divide by n - 1, not by n."),
+    (
+        {"spread": _standard_error},
+        "That is the standard error of the mean. Report the standard deviation of the seeds.",
+    ),
+    (
+        {"spread": statistics.pstdev},
+        "A few seeds stand for all that might have been: divide by n - 1, not by n.",
+    ),
     ({"worst": min}, "The worst seed is the one with the highest error."),
 ]
 
 
 def _mistakes_8_3():
-    """Yield a wrong report and its hint for every choice of an epoch with up to two of the wrong summaries."""
+    """Yield a wrong report and its hint for every choice of an epoch with up to two of the wrong
+    summaries.
+    """
     yield BEST_SEED, _best_by_valid
     for (choose, chosen), count in itertools.product(CHOICES_8_3.items(), range(3)):
         for summaries in itertools.combinations(SUMMARIES_8_3, count):
             changed = {key: value for wrong, _ in reversed(summaries) for key, value in wrong.items()}
-            if (chosen or summaries) and (choose, changed.get("read")) != ("the latest", "valid"):  # equal errors: no difference
-                yield chosen or summaries[0][1], lambda v, t, choose=choose, changed=changed: report(v, t, choose, **changed)
+            if (chosen or summaries) and (choose, changed.get("read")) != (
+                "the latest",
+                "valid",
+            ):  # equal errors: no difference
+                yield (
+                    chosen or summaries[0][1],
+                    lambda v, t, choose=choose, changed=changed: report(v, t, choose, **changed),
+                )
 
 
 def _cases_8_3():
     valid = torch.tensor([[4.0, 2.5, 2.0, 2.25], [3.5, 2.25, 2.5, 2.25], [3.0, 2.75, 2.25, 2.0]])
     test = torch.tensor([[4.25, 2.25, 2.5, 1.75], [3.75, 2.5, 2.0, 2.25], [3.25, 2.5, 2.0, 2.75]])
     yield Case("the example: 3 seeds, 4 epochs", (valid, test))
-    for seeds, epochs, levels in [(5, 8, 40), (4, 12, 3), (2, 6, 20), (6, 1, 9), (3, 30, 200), (20, 5, 4), (10, 10, 12)]:
+    for seeds, epochs, levels in [
+        (5, 8, 40),
+        (4, 12, 3),
+        (2, 6, 20),
+        (6, 1, 9),
+        (3, 30, 200),
+        (20, 5, 4),
+        (10, 10, 12),
+    ]:
         valid, test = (torch.randint(8, 8 + levels, (seeds, epochs)) / 8 for _ in range(2))
         about = f"{seeds} seeds, {epochs} epochs" + (", many equal errors" if levels < 8 else "")
         yield Case(about, (valid, test))
@@ -86,7 +115,10 @@ ex_8_3 = Exercise(
     report,
     _cases_8_3,
     verified="2 to 20 seeds, 1 to 30 epochs, equal errors, both float types",
-    hint="Per seed: the epoch of the lowest validation error, and the test error there. Then three numbers of these.",
+    hint=(
+        "Per seed: the epoch of the lowest validation error, and the test error there. Then three numbers of"
+        " these."
+    ),
     mistakes=list(_mistakes_8_3()),
 )
 
@@ -110,7 +142,9 @@ def _mean(entries):
     return tuple(statistics.fmean(values) for values in zip(*entries, strict=True))
 
 
-ONE_SUFFICES = "Better in one and worse in the other is a tie. A file that beats a mark is at least as good in both."
+ONE_SUFFICES = (
+    "Better in one and worse in the other is a tie. A file that beats a mark is at least as good in both."
+)
 EVERY_SEED = "The mark is beaten by one seed or by a few. A record that holds is beaten by every one."
 
 
@@ -125,11 +159,14 @@ def _cases_8_4():
     yield Case("marks that nobody beats", (marks, [(11, 3.0), (60, 2.75)]), [])
     draw = random.Random(84)
     for number in range(20):
-        marks = [(f"mark {i}", draw.randint(8, 40), draw.randint(10, 24) / 8) for i in range(draw.randint(4, 12))]
+        marks = [
+            (f"mark {i}", draw.randint(8, 40), draw.randint(10, 24) / 8) for i in range(draw.randint(4, 12))
+        ]
         compression, error = draw.randint(16, 44), draw.randint(9, 18)
         wide = draw.choice([0, 1, 4])
         entries = [
-            (compression + draw.randint(0, wide), (error + draw.randint(0, wide)) / 8) for _ in range(draw.choice([2, 3, 5]))
+            (compression + draw.randint(0, wide), (error + draw.randint(0, wide)) / 8)
+            for _ in range(draw.choice([2, 3, 5]))
         ]
         marks += [(f"rival {i}", *entry) for i, entry in enumerate(entries[:2])]
         yield Case(f"random marks, number {number}, {len(entries)} seeds", (marks, entries))
@@ -139,10 +176,18 @@ ex_8_4 = Exercise(
     "8.4",
     beaten_by_all,
     _cases_8_4,
-    verified="equal numbers, seeds that are better in different ways, one seed, nothing beaten, 20 random tables",
-    hint="Take one mark and one seed first: both numbers at least as good, one of them better. Then ask it of every seed.",
+    verified=(
+        "equal numbers, seeds that are better in different ways, one seed, nothing beaten, 20 random tables"
+    ),
+    hint=(
+        "Take one mark and one seed first: both numbers at least as good, one of them better. Then ask it of"
+        " every seed."
+    ),
     mistakes=[
-        ("The mean over the seeds beats the mark. Does every single seed?", lambda ms, es: _beaten_by_one(ms, es, _mean)),
+        (
+            "The mean over the seeds beats the mark. Does every single seed?",
+            lambda ms, es: _beaten_by_one(ms, es, _mean),
+        ),
         (
             EVERY_SEED,
             lambda ms, es: beaten_by_all(ms, es, over=any),
@@ -154,7 +199,10 @@ ex_8_4 = Exercise(
             lambda ms, es: _beaten_by_one(ms, es, lambda e: (max(c for c, _ in e), min(x for _, x in e))),
         ),
         (
-            "The worst compression and the highest error may belong to different seeds. Let each seed meet the mark on its own.",
+            (
+                "The worst compression and the highest error may belong to different seeds. Let each seed"
+                " meet the mark on its own."
+            ),
             lambda ms, es: _beaten_by_one(ms, es, lambda e: (min(c for c, _ in e), max(x for _, x in e))),
         ),
         (
@@ -171,7 +219,10 @@ ex_8_4 = Exercise(
             lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c >= m[1] and e <= m[2]),
         ),
         (
-            "You weigh compression against error. Nobody has said how many points a factor is worth: ask for both.",
+            (
+                "You weigh compression against error. Nobody has said how many points a factor is worth: ask"
+                " for both."
+            ),
             lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c / e > m[1] / m[2]),
             lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c - e > m[1] - m[2]),
         ),
@@ -183,11 +234,19 @@ ex_8_4 = Exercise(
             "A higher compression is the better one.",
             lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: _beats(-c, e, (m[0], -m[1], m[2]))),
         ),
-        ("The error has to be looked at, too.", lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c > m[1])),
-        ("The compression has to be looked at, too.", lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: e < m[2])),
+        (
+            "The error has to be looked at, too.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: c > m[1]),
+        ),
+        (
+            "The compression has to be looked at, too.",
+            lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: e < m[2]),
+        ),
         (
             "You look at the first seed only.",
-            lambda ms, es: [m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])],
+            lambda ms, es: [
+                m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])
+            ],
         ),
     ],
 )

@@ -27,8 +27,17 @@ def _percent(layers):
 
 def _cases_8_1():
     for about, layers in {
-        "the example: LeNet-300-100 of Han et al.": {"fc1": (235_200, 8), "fc2": (30_000, 9), "fc3": (1_000, 26)},
-        "LeNet-5 of Han et al.": {"conv1": (500, 66), "conv2": (25_000, 12), "fc1": (400_000, 8), "fc2": (5_000, 19)},
+        "the example: LeNet-300-100 of Han et al.": {
+            "fc1": (235_200, 8),
+            "fc2": (30_000, 9),
+            "fc3": (1_000, 26),
+        },
+        "LeNet-5 of Han et al.": {
+            "conv1": (500, 66),
+            "conv2": (25_000, 12),
+            "fc1": (400_000, 8),
+            "fc2": (5_000, 19),
+        },
         "one layer": {"fc": (700, 35)},
         "small layers, whose kept numbers are not whole": {"a": (7, 50), "b": (5, 30), "c": (3, 50)},
         "a layer kept whole and one that is gone": {"conv": (100, 100), "fc1": (900, 0), "fc2": (60, 25.5)},
@@ -37,7 +46,10 @@ def _cases_8_1():
         yield Case(about, (layers,))
     draw = random.Random(81)
     for number in range(12):
-        layers = {f"layer{i}": (draw.randint(50, 200_000), draw.randint(1, 200) / 2) for i in range(draw.randint(2, 6))}
+        layers = {
+            f"layer{i}": (draw.randint(50, 200_000), draw.randint(1, 200) / 2)
+            for i in range(draw.randint(2, 6))
+        }
         yield Case(f"random table, number {number}, {len(layers)} layers", (layers,))
 
 
@@ -46,10 +58,16 @@ ex_8_1 = Exercise(
     compression,
     _cases_8_1,
     verified="two tables of Han et al., one layer, layers kept whole and gone, 12 random tables",
-    hint="Two sums over the layers: all weights, and the weights that are kept. Divide the first by the second.",
+    hint=(
+        "Two sums over the layers: all weights, and the weights that are kept. Divide the first by the"
+        " second."
+    ),
     mistakes=[
         (
-            "You average the percentages. A small layer at 26 % does not count as much as a large one at 8 %.",
+            (
+                "You average the percentages. A small layer at 26 % does not count as much as a large one at"
+                " 8 %."
+            ),
             lambda ls: 100 * len(ls) / sum(_percent(ls)),
         ),
         (
@@ -57,11 +75,17 @@ ex_8_1 = Exercise(
             lambda ls: statistics.mean(100 / p for p in _percent(ls)),
         ),
         (
-            "You average the layers' ratios. Ratios do not add up, not even weighed by size; weights do: add first, divide once.",
+            (
+                "You average the layers' ratios. Ratios do not add up, not even weighed by size; weights do:"
+                " add first, divide once."
+            ),
             lambda ls: sum(w * 100 / p for w, p in ls.values()) / _whole(ls),
         ),
         ("Upside down: that is the share kept. A compression is above 1.", lambda ls: _kept(ls) / _whole(ls)),
-        ("That is the percentage kept. A compression is all weights over those kept.", lambda ls: 100 * _kept(ls) / _whole(ls)),
+        (
+            "That is the percentage kept. A compression is all weights over those kept.",
+            lambda ls: 100 * _kept(ls) / _whole(ls),
+        ),
         (
             "A percent is a hundredth: 8 % of the weights is not 8 times the weights.",
             lambda ls: _whole(ls) / _kept(ls, lambda p: p),
@@ -70,8 +94,14 @@ ex_8_1 = Exercise(
             "The table says what is *kept*, and you divide by what is pruned.",
             lambda ls: _whole(ls) / _kept(ls, lambda p: 1 - p / 100),
         ),
-        ("That is the sparsity, the share pruned. The question was the compression.", lambda ls: 1 - _kept(ls) / _whole(ls)),
-        ("That is the ratio of the largest layer. The others are kept, too.", lambda ls: 100 / max(ls.values())[1]),
+        (
+            "That is the sparsity, the share pruned. The question was the compression.",
+            lambda ls: 1 - _kept(ls) / _whole(ls),
+        ),
+        (
+            "That is the ratio of the largest layer. The others are kept, too.",
+            lambda ls: 100 / max(ls.values())[1],
+        ),
         (
             "The number kept need not be whole: leave it as it is.",
             lambda ls: _whole(ls) / sum(w * p // 100 for w, p in ls.values()),
@@ -95,7 +125,9 @@ def ratios(weights, biases, nonzeros, value_bits, index_bits):
 
 
 def _but(hint, **wrong):
-    """Return a hint and the wrong function with some of the ratios replaced (key -> function of the five numbers)."""
+    """Return a hint and the wrong function with some of the ratios replaced (key -> function of the five
+    numbers).
+    """
     return hint, lambda *args: ratios(*args) | {key: ratio(*args) for key, ratio in wrong.items()}
 
 
@@ -118,11 +150,17 @@ def _cases_8_2():
         ("no biases", 4_096, 0, 512, 3, 4),
         ("nothing pruned, one bit per value", 600, 30, 600, 1, 1),
         *(
-            (f"random numbers, number {n}", draw.randint(5_000, 400_000), draw.randint(1, 900), draw.randint(50, 5_000),
-             draw.randint(1, 10), draw.randint(2, 16))
+            (
+                f"random numbers, number {n}",
+                draw.randint(5_000, 400_000),
+                draw.randint(1, 900),
+                draw.randint(50, 5_000),
+                draw.randint(1, 10),
+                draw.randint(2, 16),
+            )
             for n in range(8)
         ),
-    ]:  # fmt: skip
+    ]:
         yield Case(about, tuple(args))
 
 
@@ -131,14 +169,27 @@ ex_8_2 = Exercise(
     ratios,
     _cases_8_2,
     verified="LeNet-300-100 twice, no biases, nothing pruned, 8 random networks",
-    hint="Each is dense over pruned. Count what stands below, one thing at a time: values, indices, biases, the codebook.",
+    hint=(
+        "Each is dense over pruned. Count what stands below, one thing at a time: values, indices, biases,"
+        " the codebook."
+    ),
     mistakes=[
         _but('"parameters" counts the biases, above and below.', parameters=lambda w, b, n, v, i: w / n),
-        _but("Biases are never pruned: they are among the parameters that are left.", parameters=lambda w, b, n, v, i: (w + b) / n),
-        _but("The dense network has biases, too: count them above as well as below.", parameters=lambda w, b, n, v, i: w / (n + b)),
+        _but(
+            "Biases are never pruned: they are among the parameters that are left.",
+            parameters=lambda w, b, n, v, i: (w + b) / n,
+        ),
+        _but(
+            "The dense network has biases, too: count them above as well as below.",
+            parameters=lambda w, b, n, v, i: w / (n + b),
+        ),
         _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b)),
         _but(NO_INDEX, shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
-        _but(NO_INDEX, pairs=lambda w, b, n, v, i: (w + b) / (n + b), shared=_shared(lambda v: 32 * 2**v, lambda v, i: v)),
+        _but(
+            NO_INDEX,
+            pairs=lambda w, b, n, v, i: (w + b) / (n + b),
+            shared=_shared(lambda v: 32 * 2**v, lambda v, i: v),
+        ),
         _but(NO_BIASES, pairs=lambda w, b, n, v, i: w / (2 * n)),
         _but(NO_BIASES, shared=lambda w, b, n, v, i: 32 * w / ((v + i) * n + 32 * 2**v)),
         _but(
@@ -161,7 +212,10 @@ ex_8_2 = Exercise(
             "Biases are not shared: floats without an index.",
             shared=lambda w, b, n, v, i: 32 * (w + b) / ((v + i) * (n + b) + 32 * 2**v),
         ),
-        _but("A code says nothing without its codebook: 2**value_bits floats, stored once.", shared=_shared(lambda v: 0)),
+        _but(
+            "A code says nothing without its codebook: 2**value_bits floats, stored once.",
+            shared=_shared(lambda v: 0),
+        ),
         _but(
             "How many values can codes of value_bits bits tell apart? So many floats has the codebook.",
             shared=_shared(lambda v: 32 * v),

@@ -1,4 +1,6 @@
-"""Checkers of the exercises of chapter 09.1: the coupled group of a drawn network, its score, removal through a sum."""
+"""Checkers of the exercises of chapter 09.1: the coupled group of a drawn network, its score, removal through
+a sum.
+"""
 
 import random
 
@@ -12,7 +14,15 @@ from prunelab.check.exercise import Exercise
 LAYERS = ("conv", "depthwise")
 
 
-def coupled_outputs(network, start, ties=("relu", "sum", "depthwise"), transitive=True, listed=LAYERS, own=True, backwards=True):
+def coupled_outputs(
+    network,
+    start,
+    ties=("relu", "sum", "depthwise"),
+    transitive=True,
+    listed=LAYERS,
+    own=True,
+    backwards=True,
+):
     """Grow the group from ``start``: whatever shares channels with something in it joins."""
     group = {start}
     while True:
@@ -36,7 +46,13 @@ RESIDUAL = {
     "deep": ("depthwise", ["sum"]),
     "point": ("conv", ["deep"]),
 }
-CHAIN = {"a": ("conv", ["image"]), "r": ("relu", ["a"]), "b": ("conv", ["r"]), "s": ("relu", ["b"]), "c": ("conv", ["s"])}
+CHAIN = {
+    "a": ("conv", ["image"]),
+    "r": ("relu", ["a"]),
+    "b": ("conv", ["r"]),
+    "s": ("relu", ["b"]),
+    "c": ("conv", ["s"]),
+}
 DENSE = {
     "a": ("conv", ["image"]),
     "b": ("conv", ["a"]),
@@ -94,11 +110,19 @@ ex_9_1 = Exercise(
     "9.1",
     coupled_outputs,
     _cases_9_1,
-    verified="a chain, residual sums alone and in a row, depthwise layers, concatenations, twelve random networks",
-    hint="Start with a set that holds `start`. Which operations make two names share their channels? Add, until nothing is added.",
+    verified=(
+        "a chain, residual sums alone and in a row, depthwise layers, concatenations, twelve random networks"
+    ),
+    hint=(
+        "Start with a set that holds `start`. Which operations make two names share their channels? Add,"
+        " until nothing is added."
+    ),
     mistakes=[
         (
-            "You stop after one step. What is coupled to something coupled is coupled, too: repeat until the group stops growing.",
+            (
+                "You stop after one step. What is coupled to something coupled is coupled, too: repeat until"
+                " the group stops growing."
+            ),
             lambda n, s: coupled_outputs(n, s, transitive=False),
         ),
         (
@@ -118,7 +142,10 @@ ex_9_1 = Exercise(
             "What a sum adds is coupled: the same channel on both sides.",
             lambda n, s: coupled_outputs(n, s, ties=("relu", "depthwise")),
         ),
-        ("An activation passes channels on as they are.", lambda n, s: coupled_outputs(n, s, ties=("sum", "depthwise"))),
+        (
+            "An activation passes channels on as they are.",
+            lambda n, s: coupled_outputs(n, s, ties=("sum", "depthwise")),
+        ),
         (
             "Only layers with weights are asked for, no sums and no activations.",
             lambda n, s: coupled_outputs(n, s, listed=("conv", "depthwise", "sum", "relu")),
@@ -135,7 +162,9 @@ ex_9_1 = Exercise(
 # 9.2 group_score(members, channels, reduction)
 
 
-def group_score(members, channels, reduction, size=abs, divide=lambda members: len(members), in_a_row=True, other=False):
+def group_score(
+    members, channels, reduction, size=abs, divide=lambda members: len(members), in_a_row=True, other=False
+):
     scores = [0.0] * channels
     for weight, dim in members:
         dim = 1 - dim if other and weight.shape[1 - dim] % channels == 0 else dim
@@ -153,7 +182,9 @@ def _weights_of(members):
 
 
 def _members(channels, dtype=torch.float32):
-    """A group as in a residual network: two makers, a depthwise filter, a reader, and a linear layer behind a flatten."""
+    """A group as in a residual network: two makers, a depthwise filter, a reader, and a linear layer behind a
+    flatten.
+    """
     shapes = [
         ((channels, 3, 3, 3), 0),
         ((channels, 5, 1, 1), 0),
@@ -170,7 +201,9 @@ def _cases_9_2():
         yield Case(f"the example, {reduction}", (example, 2, reduction))
     for channels in (2, 3, 8):
         for reduction in ("sum", "mean"):
-            yield Case(f"{channels} channels, five members, {reduction}", (_members(channels), channels, reduction))
+            yield Case(
+                f"{channels} channels, five members, {reduction}", (_members(channels), channels, reduction)
+            )
     yield Case("one member", (_members(4)[:1], 4, "mean"))
     yield Case("a reader behind a flatten alone", (_members(4)[-1:], 4, "sum"))
     yield Case("one channel, float64", (_members(1, torch.float64), 1, "mean"))
@@ -181,10 +214,16 @@ ex_9_2 = Exercise(
     group_score,
     _cases_9_2,
     verified="makers and readers, depthwise filters, inputs behind a flatten, sum and mean, both float types",
-    hint="weight.movedim(dim, 0) puts the entries of the channels first; reshape(channels, -1) collects what belongs to each.",
+    hint=(
+        "weight.movedim(dim, 0) puts the entries of the channels first; reshape(channels, -1) collects what"
+        " belongs to each."
+    ),
     mistakes=[
         ("Without magnitudes, positive and negative weights cancel.", lambda *a: group_score(*a, size=float)),
-        ("The score is a sum of magnitudes, not of squares.", lambda *a: group_score(*a, size=lambda w: w * w)),
+        (
+            "The score is a sum of magnitudes, not of squares.",
+            lambda *a: group_score(*a, size=lambda w: w * w),
+        ),
         (
             "The mean is over the members, not over their weights: divide by the number of members.",
             lambda *a: group_score(*a, divide=_weights_of),
@@ -209,8 +248,20 @@ ex_9_2 = Exercise(
 # 9.3 remove_from_sum(a, a_bias, b, b_bias, next_weight, next_bias, a_keep, b_keep)
 
 
-def remove_from_sum(a, a_bias, b, b_bias, next_weight, next_bias, a_keep, b_keep, gone=lambda p, q: not (p or q),
-                    constant=lambda p, q: max(p + q, 0.0), times=1.0, masked=True):  # fmt: skip
+def remove_from_sum(
+    a,
+    a_bias,
+    b,
+    b_bias,
+    next_weight,
+    next_bias,
+    a_keep,
+    b_keep,
+    gone=lambda p, q: not (p or q),
+    constant=lambda p, q: max(p + q, 0.0),
+    times=1.0,
+    masked=True,
+):
     pairs = list(zip(a_keep.tolist(), b_keep.tolist(), strict=True))
     stay = [c for c, (p, q) in enumerate(pairs) if not gone(p, q)]
     lost = [c for c in range(len(pairs)) if c not in stay]
@@ -231,14 +282,24 @@ def _cases_9_3():
     biases = torch.tensor([1.0, 2.0, -1.0]), torch.tensor([0.5, -3.0, 2.0])
     rest = torch.tensor([[1.0, 10.0, 100.0]]), torch.tensor([0.25])
     all_three, only_last, without_middle = (True,) * 3, (False, False, True), (True, False, True)
-    keeps = [((False, True, True), only_last), ((True, True, False),) * 2, (without_middle,) * 2, (only_last, all_three)]
+    keeps = [
+        ((False, True, True), only_last),
+        ((True, True, False),) * 2,
+        (without_middle,) * 2,
+        (only_last, all_three),
+    ]
     keeps.append((all_three, all_three))
     for n, (p, q) in enumerate(keeps):
         about = "the example" if n == 0 else f"the example with a_keep {list(p)}, b_keep {list(q)}"
         yield Case(about, (a, biases[0], b, biases[1], *rest, torch.tensor(p), torch.tensor(q)))
-    for channels, inputs, outputs, dtype in ((5, 3, 2, torch.float32), (8, 4, 10, torch.float32), (16, 2, 1, torch.float64)):
+    for channels, inputs, outputs, dtype in (
+        (5, 3, 2, torch.float32),
+        (8, 4, 10, torch.float32),
+        (16, 2, 1, torch.float64),
+    ):
         parts = [
-            torch.randn(shape, dtype=dtype) for shape in ((channels, inputs), (channels,)) * 2 + ((outputs, channels), (outputs,))
+            torch.randn(shape, dtype=dtype)
+            for shape in ((channels, inputs), (channels,)) * 2 + ((outputs, channels), (outputs,))
         ]
         keeps = torch.rand(2, channels) < 0.5
         keeps[:, :2] = torch.tensor([[False, True], [False, False]])  # one goes, one stays
@@ -249,8 +310,14 @@ ex_9_3 = Exercise(
     "9.3",
     remove_from_sum,
     _cases_9_3,
-    verified="channels that one side drops and that both drop, constants of both signs, nothing dropped, both float types",
-    hint="gone = ~a_keep & ~b_keep. What does a gone channel send through the ReLU? What of a channel that one side alone drops?",
+    verified=(
+        "channels that one side drops and that both drop, constants of both signs, nothing dropped, both"
+        " float types"
+    ),
+    hint=(
+        "gone = ~a_keep & ~b_keep. What does a gone channel send through the ReLU? What of a channel that one"
+        " side alone drops?"
+    ),
     mistakes=[
         (
             "A channel that one side alone drops is still alive: the other side writes it. It must stay.",

@@ -1,4 +1,6 @@
-"""Checkers of the exercises of chapter 09.2: a latency table, a choice within a budget, and masks left behind."""
+"""Checkers of the exercises of chapter 09.2: a latency table, a choice within a budget, and masks left
+behind.
+"""
 
 import random
 
@@ -33,7 +35,8 @@ def _cases_9_4():
         table = {f"layer{i}": draw.randint(1, 400) / 16 for i in range(draw.randint(2, 7))}
         chosen = draw.sample(list(table), draw.randint(1, len(table)))
         yield Case(
-            f"random table, number {number}, {len(table)} layers", (table, {name: draw.choice((1.5, 2, 4, 8)) for name in chosen})
+            f"random table, number {number}, {len(table)} layers",
+            (table, {name: draw.choice((1.5, 2, 4, 8)) for name in chosen}),
         )
 
 
@@ -60,12 +63,17 @@ ex_9_4 = Exercise(
             "A layer that gets 4 times faster takes a quarter of its time, not 4 times of it.",
             lambda ms, f: sum(ms.values()) / sum(ms[layer] * f.get(layer, 1) for layer in ms),
         ),
-        ("That is the time that is left, in milliseconds. The question was the speed-up.",
-         lambda ms, f: sum(ms[layer] / f.get(layer, 1) for layer in ms)),
-        ("That is the factor of one layer. The others take time, too.",
-         lambda ms, f: max(f.values()), lambda ms, f: f[max(f, key=ms.get)]),
+        (
+            "That is the time that is left, in milliseconds. The question was the speed-up.",
+            lambda ms, f: sum(ms[layer] / f.get(layer, 1) for layer in ms),
+        ),
+        (
+            "That is the factor of one layer. The others take time, too.",
+            lambda ms, f: max(f.values()),
+            lambda ms, f: f[max(f, key=ms.get)],
+        ),
     ],
-)  # fmt: skip
+)
 
 
 # 9.5 choose(milliseconds, accuracies, points)
@@ -81,10 +89,16 @@ def choose(milliseconds, accuracies, points):
 
 
 def _picked(key, allowed=lambda ms, acc, points, i: acc[0] - acc[i] <= points):
-    """Return the wrong choice: the smallest ``key`` among those that are ``allowed``, the first of equal ones."""
+    """Return the wrong choice: the smallest ``key`` among those that are ``allowed``, the first of equal
+    ones.
+    """
 
     def wrong(ms, acc, points):
-        return min((i for i in range(len(ms)) if allowed(ms, acc, points, i)), key=lambda i: key(ms, acc, i), default=0)
+        return min(
+            (i for i in range(len(ms)) if allowed(ms, acc, points, i)),
+            key=lambda i: key(ms, acc, i),
+            default=0,
+        )
 
     return wrong
 
@@ -94,11 +108,21 @@ def _fast(ms, acc, i):
 
 
 def _cases_9_5():
-    yield Case("the example: five networks, one point", ([16.0, 10.0, 8.0, 5.0, 4.0], [98.0, 98.5, 97.5, 97.0, 90.0], 1.0))
+    yield Case(
+        "the example: five networks, one point",
+        ([16.0, 10.0, 8.0, 5.0, 4.0], [98.0, 98.5, 97.5, 97.0, 90.0], 1.0),
+    )
     yield Case("a loss of exactly the budget is within it", ([8.0, 4.0, 2.0], [97.5, 97.0, 96.5], 0.5))
-    yield Case("no pruned network qualifies: the dense one, number 0", ([8.0, 4.0, 2.0], [99.0, 90.0, 80.0], 1.0))
-    yield Case("the pruned networks are better, the budget is 0", ([8.0, 6.0, 5.0, 3.0], [95.0, 96.0, 95.5, 94.5], 0.0))
-    yield Case("two equally fast ones: the more accurate", ([8.0, 4.0, 4.0, 4.0], [98.0, 97.25, 97.75, 97.5], 1.0))
+    yield Case(
+        "no pruned network qualifies: the dense one, number 0", ([8.0, 4.0, 2.0], [99.0, 90.0, 80.0], 1.0)
+    )
+    yield Case(
+        "the pruned networks are better, the budget is 0",
+        ([8.0, 6.0, 5.0, 3.0], [95.0, 96.0, 95.5, 94.5], 0.0),
+    )
+    yield Case(
+        "two equally fast ones: the more accurate", ([8.0, 4.0, 4.0, 4.0], [98.0, 97.25, 97.75, 97.5], 1.0)
+    )
     yield Case("pruned and not faster", ([4.0, 5.0, 6.0], [98.0, 98.0, 98.5], 2.0))
     yield Case("the dense network is alone", ([4.0], [98.0], 1.0))
     yield Case("not in the order of time", ([16.0, 4.0, 9.0, 2.0, 3.0], [90.0, 89.5, 90.5, 70.0, 89.0], 1.0))
@@ -114,30 +138,48 @@ ex_9_5 = Exercise(
     "9.5",
     choose,
     _cases_9_5,
-    verified="losses of exactly the budget, no network that qualifies, equal times, better networks, 14 random tables",
+    verified=(
+        "losses of exactly the budget, no network that qualifies, equal times, better networks, 14 random"
+        " tables"
+    ),
     hint="Among the networks that lose at most `points` against the dense one, number 0, take the fastest.",
     mistakes=[
-        ("A loss of exactly `points` is within the budget.",
-         _picked(_fast, lambda ms, acc, points, i: i == 0 or acc[0] - acc[i] < points)),
-        ("The budget is counted from the dense network, number 0, not from the most accurate one.",
-         _picked(_fast, lambda ms, acc, points, i: max(acc) - acc[i] <= points)),
-        ("You look at the time alone. The fastest network may be beyond the budget.",
-         _picked(_fast, lambda ms, acc, points, i: True)),
-        ("You take the most accurate one. The budget is there to be spent on speed.", _picked(lambda ms, acc, i: (-acc[i], ms[i]))),
+        (
+            "A loss of exactly `points` is within the budget.",
+            _picked(_fast, lambda ms, acc, points, i: i == 0 or acc[0] - acc[i] < points),
+        ),
+        (
+            "The budget is counted from the dense network, number 0, not from the most accurate one.",
+            _picked(_fast, lambda ms, acc, points, i: max(acc) - acc[i] <= points),
+        ),
+        (
+            "You look at the time alone. The fastest network may be beyond the budget.",
+            _picked(_fast, lambda ms, acc, points, i: True),
+        ),
+        (
+            "You take the most accurate one. The budget is there to be spent on speed.",
+            _picked(lambda ms, acc, i: (-acc[i], ms[i])),
+        ),
         ("You take the slowest one.", _picked(lambda ms, acc, i: (-ms[i], -acc[i]))),
-        ("You take the one that comes closest to the budget. Less accurate is not always faster.",
-         _picked(lambda ms, acc, i: (acc[i], ms[i]))),
+        (
+            "You take the one that comes closest to the budget. Less accurate is not always faster.",
+            _picked(lambda ms, acc, i: (acc[i], ms[i])),
+        ),
         ("Of two equally fast networks take the more accurate one.", _picked(lambda ms, acc, i: ms[i])),
-        ("The loss may be negative: a network that is better than the dense one qualifies.",
-         _picked(_fast, lambda ms, acc, points, i: abs(acc[0] - acc[i]) <= points)),
+        (
+            "The loss may be negative: a network that is better than the dense one qualifies.",
+            _picked(_fast, lambda ms, acc, points, i: abs(acc[0] - acc[i]) <= points),
+        ),
     ],
-)  # fmt: skip
+)
 
 
 # 9.6 cleaned(state)
 
 
-def cleaned(state, value=lambda original, mask: original * mask, rename=lambda name: name.removesuffix("_orig")):
+def cleaned(
+    state, value=lambda original, mask: original * mask, rename=lambda name: name.removesuffix("_orig")
+):
     clean = {}
     for name, tensor in state.items():
         if name.endswith("_orig"):
@@ -160,13 +202,19 @@ def _pruned(*names, shapes, density=0.5):
 
 def _cases_9_6():
     shapes = {"fc1.weight": (3, 4), "fc1.bias": (3,), "fc2.weight": (2, 3), "fc2.bias": (2,)}
-    example = {"fc.bias": torch.tensor([0.5]), "fc.weight_orig": torch.tensor([[1.0, -2.0, 3.0]]),
-               "fc.weight_mask": torch.tensor([[1.0, 0.0, 1.0]])}  # fmt: skip
+    example = {
+        "fc.bias": torch.tensor([0.5]),
+        "fc.weight_orig": torch.tensor([[1.0, -2.0, 3.0]]),
+        "fc.weight_mask": torch.tensor([[1.0, 0.0, 1.0]]),
+    }
     yield Case("the example: one layer with its mask", (example,))
     yield Case("one layer of two is pruned", (_pruned("fc1.weight", shapes=shapes),))
     yield Case("weights and biases of both layers are pruned", (_pruned(*shapes, shapes=shapes),))
     yield Case("nothing was pruned", (_pruned(shapes=shapes),))
-    yield Case("no layer name in front: a single Linear", (_pruned("weight", shapes={"weight": (2, 5), "bias": (2,)}),))
+    yield Case(
+        "no layer name in front: a single Linear",
+        (_pruned("weight", shapes={"weight": (2, 5), "bias": (2,)}),),
+    )
     yield Case("all is masked", (_pruned("fc1.weight", shapes=shapes, density=0.0),))
     deep = {
         "block.0.conv.weight": (2, 3, 3, 3),
@@ -175,7 +223,8 @@ def _cases_9_6():
         "masked.weight": (2, 2),
     }
     yield Case(
-        "a convolution; layers called `original` and `masked`", (_pruned("block.0.conv.weight", "masked.weight", shapes=deep),)
+        "a convolution; layers called `original` and `masked`",
+        (_pruned("block.0.conv.weight", "masked.weight", shapes=deep),),
     )
 
 
@@ -183,20 +232,41 @@ ex_9_6 = Exercise(
     "9.6",
     cleaned,
     _cases_9_6,
-    verified="weights and biases, nothing pruned, everything masked, a single layer, a convolution, names that look alike",
-    hint="Each `NAME_orig` and its `NAME_mask` become one entry, `NAME`: their product. Every other entry stays as it is.",
+    verified=(
+        "weights and biases, nothing pruned, everything masked, a single layer, a convolution, names that"
+        " look alike"
+    ),
+    hint=(
+        "Each `NAME_orig` and its `NAME_mask` become one entry, `NAME`: their product. Every other entry"
+        " stays as it is."
+    ),
     mistakes=[
-        ("You throw the mask away and keep the dense weight: nothing is pruned any more.",
-         lambda state: cleaned(state, value=lambda original, mask: original)),
-        ("The product needs the parameter's own name, without `_orig`, or no network will load it.",
-         lambda state: cleaned(state, rename=lambda name: name)),
-        ("The masks are still there.",
-         lambda state: cleaned(state) | {name: tensor for name, tensor in state.items() if name.endswith("_mask")}),
-        ("The mask alone is not the weight.", lambda state: cleaned(state, value=lambda original, mask: mask)),
-        ("A mask of 1 means kept. You keep what was pruned.",
-         lambda state: cleaned(state, value=lambda original, mask: original * (1 - mask))),
-        ("The entries that were never pruned, such as biases, belong to the state, too.",
-         lambda state: {name: tensor for name, tensor in cleaned(state).items() if name not in state}),
+        (
+            "You throw the mask away and keep the dense weight: nothing is pruned any more.",
+            lambda state: cleaned(state, value=lambda original, mask: original),
+        ),
+        (
+            "The product needs the parameter's own name, without `_orig`, or no network will load it.",
+            lambda state: cleaned(state, rename=lambda name: name),
+        ),
+        (
+            "The masks are still there.",
+            lambda state: (
+                cleaned(state) | {name: tensor for name, tensor in state.items() if name.endswith("_mask")}
+            ),
+        ),
+        (
+            "The mask alone is not the weight.",
+            lambda state: cleaned(state, value=lambda original, mask: mask),
+        ),
+        (
+            "A mask of 1 means kept. You keep what was pruned.",
+            lambda state: cleaned(state, value=lambda original, mask: original * (1 - mask)),
+        ),
+        (
+            "The entries that were never pruned, such as biases, belong to the state, too.",
+            lambda state: {name: tensor for name, tensor in cleaned(state).items() if name not in state},
+        ),
         ("That is the state as it was.", lambda state: dict(state)),
     ],
-)  # fmt: skip
+)

@@ -14,7 +14,9 @@ def remove_head(query, out, heads, head, columns=True, strided=False):
     width = len(query) // heads
     gone = set(range(head, len(query), heads)) if strided else set(range(head * width, (head + 1) * width))
     stay = [i for i in range(len(query)) if i not in gone]
-    return torch.stack([query[i] for i in stay]), torch.stack([out[:, i] for i in stay], 1) if columns else out.clone()
+    return torch.stack([query[i] for i in stay]), (
+        torch.stack([out[:, i] for i in stay], 1) if columns else out.clone()
+    )
 
 
 def _cases_10_4():
@@ -33,13 +35,22 @@ ex_10_4 = Exercise(
     verified="first, middle and last heads of several widths",
     hint="A head is a run of neighbouring rows of query and the same run of columns of out.",
     mistakes=[
-        ("Who reads the removed rows? out still has columns for them.", lambda q, o, n, h: remove_head(q, o, n, h, columns=False)),
-        ("A head's rows lie side by side, not every few rows.", lambda q, o, n, h: remove_head(q, o, n, h, strided=True)),
+        (
+            "Who reads the removed rows? out still has columns for them.",
+            lambda q, o, n, h: remove_head(q, o, n, h, columns=False),
+        ),
+        (
+            "A head's rows lie side by side, not every few rows.",
+            lambda q, o, n, h: remove_head(q, o, n, h, strided=True),
+        ),
         (
             "Zeros are still stored and multiplied. Make the matrices smaller.",
             lambda q, o, n, h: (q * _other(q, n, h)[:, None], o * _other(q, n, h)),
         ),
-        ("That keeps the head and removes the others.", lambda q, o, n, h: (q[~_other(q, n, h)], o[:, ~_other(q, n, h)])),
+        (
+            "That keeps the head and removes the others.",
+            lambda q, o, n, h: (q[~_other(q, n, h)], o[:, ~_other(q, n, h)]),
+        ),
         ("Heads count from 0.", lambda q, o, n, h: remove_head(q, o, n, (h - 1) % n)),
         (
             "out reads heads by its columns, not by its rows.",
@@ -58,7 +69,9 @@ def _other(query, heads, head):
 
 def block_influence(before, after):
     total, count = 0.0, 0
-    for x, y in zip(before.flatten(0, 1).double().tolist(), after.flatten(0, 1).double().tolist(), strict=True):
+    for x, y in zip(
+        before.flatten(0, 1).double().tolist(), after.flatten(0, 1).double().tolist(), strict=True
+    ):
         dot = sum(a * b for a, b in zip(x, y, strict=True))
         total += dot / math.sqrt(sum(a * a for a in x) * sum(b * b for b in y))
         count += 1
@@ -75,7 +88,10 @@ def _cases_10_5():
     yield Case("the example, two places", (before, after))
     for texts, places, width in [(2, 3, 4), (1, 5, 8), (4, 1, 3)]:
         x = torch.randn(texts, places, width)
-        yield Case(f"{texts} texts of {places} places, width {width}", (x, x + torch.rand(texts, places, 1) * torch.randn_like(x)))
+        yield Case(
+            f"{texts} texts of {places} places, width {width}",
+            (x, x + torch.rand(texts, places, 1) * torch.randn_like(x)),
+        )
     x = torch.randn(2, 2, 4)
     yield Case("a block that turns everything round", (x, -x))
     yield Case("a block that only stretches", (x, 5 * x))
@@ -88,7 +104,10 @@ ex_10_5 = Exercise(
     verified="several shapes, a block that stretches, one that turns round",
     hint="One cosine for each place of each text, along the last axis; the mean of them, and 1 minus that.",
     mistakes=[
-        ("That is the similarity. A block with influence changes what passes by.", lambda x, y: _cosine(x, y).mean().item()),
+        (
+            "That is the similarity. A block with influence changes what passes by.",
+            lambda x, y: _cosine(x, y).mean().item(),
+        ),
         (
             "Each place has an angle of its own: no cosine of everything at once.",
             lambda x, y: 1 - _cosine(x.flatten(), y.flatten()).item(),
@@ -99,7 +118,9 @@ ex_10_5 = Exercise(
         ),
         (
             "The angle is between a place's vectors, so the width is the axis, not the places.",
-            lambda x, y: 1 - torch.nn.functional.cosine_similarity(x.double(), y.double(), dim=1).mean().item(),
+            lambda x, y: (
+                1 - torch.nn.functional.cosine_similarity(x.double(), y.double(), dim=1).mean().item()
+            ),
         ),
         (
             "How far a vector moves is another question than how far it turns.",
@@ -107,7 +128,10 @@ ex_10_5 = Exercise(
             lambda x, y: ((y - x).double().norm(dim=-1) / x.double().norm(dim=-1)).mean().item(),
         ),
         ("A mean over the places, not a sum.", lambda x, y: (1 - _cosine(x, y)).sum().item()),
-        ("An angle of more than a right angle counts, too: no absolute value.", lambda x, y: 1 - _cosine(x, y).abs().mean().item()),
+        (
+            "An angle of more than a right angle counts, too: no absolute value.",
+            lambda x, y: 1 - _cosine(x, y).abs().mean().item(),
+        ),
     ],
 )
 
@@ -135,9 +159,16 @@ ex_10_6 = Exercise(
     sparsity_for_bytes,
     _cases_10_6,
     verified="float32, float16 and 8-bit values against 1 to 31 bits",
-    hint="Write the bits per weight of the sparse form: those of the values that stay, and the bitmap's one, which all pay.",
+    hint=(
+        "Write the bits per weight of the sparse form: those of the values that stay, and the bitmap's one,"
+        " which all pay."
+    ),
     mistakes=[
-        ("The bitmap has a bit for every weight, also for those that go.", lambda v, d: 1 - d / v, lambda v, d: 1 - d / (v + 1)),
+        (
+            "The bitmap has a bit for every weight, also for those that go.",
+            lambda v, d: 1 - d / v,
+            lambda v, d: 1 - d / (v + 1),
+        ),
         ("That is the density: the share that stays.", lambda v, d: (d - 1) / v),
         ("The bitmap costs one bit; it does not save one.", lambda v, d: 1 - (d + 1) / v),
         ("A percentage is a hundred times the answer.", lambda v, d: 100 * (1 - (d - 1) / v)),

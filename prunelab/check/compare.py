@@ -14,11 +14,11 @@ SHOWN = 24  # a tensor of at most this many entries is printed whole
 
 
 def difference(got: object, expected: object, form_only: bool = False) -> str | None:
-    """Return in words how ``got`` differs from ``expected``, or None; with ``form_only`` the values may differ.
+    """Return in words how ``got`` differs from ``expected``, or None; with ``form_only`` the values may
+    differ.
 
-    Knows tensors (dtype and shape must agree), numbers, strings, None, modules, and tuples, lists and dicts of these; where a type
-    is expected, any object of that type will do.
-    """
+    Knows tensors (dtype and shape must agree), numbers, strings, None, modules, and tuples, lists and dicts
+    of these; where a type is expected, any object of that type will do."""
     if isinstance(expected, type):
         return None if isinstance(got, expected) else says(f"an object of type {expected.__name__}", got)
     if isinstance(expected, torch.Tensor):
@@ -35,7 +35,10 @@ def difference(got: object, expected: object, form_only: bool = False) -> str | 
         got, expected = dict(got.state_dict()), dict(expected.state_dict())
     if isinstance(expected, Mapping):
         if not isinstance(got, Mapping) or set(got) != set(expected):
-            return says(f"a dict with the keys {describe(list(expected))}", list(got) if isinstance(got, Mapping) else got)
+            return says(
+                f"a dict with the keys {describe(list(expected))}",
+                list(got) if isinstance(got, Mapping) else got,
+            )
         return _first((f"[{key!r}]", got[key], expected[key], form_only) for key in expected)
     if isinstance(expected, tuple | list):
         if not isinstance(got, tuple | list) or len(got) != len(expected):
@@ -52,7 +55,11 @@ def describe(value: object) -> str:
             return f"a {type(value).__name__} module"
         if not isinstance(value, torch.Tensor):
             text = repr(value)
-            kind = "" if isinstance(value, str | int | float | tuple | list | dict | None) else f" ({type(value).__name__})"
+            kind = (
+                ""
+                if isinstance(value, str | int | float | tuple | list | dict | None)
+                else f" ({type(value).__name__})"
+            )
         elif value.numel() > SHOWN:
             return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
         else:
@@ -78,7 +85,12 @@ def _first(parts: Iterable[tuple[str, object, object, bool]]) -> str | None:
 
 
 def _number_difference(got: object, expected: Real, form_only: bool) -> str | None:
-    if isinstance(got, torch.Tensor) and got.ndim == 0 and got.layout == torch.strided and got.device.type == "cpu":
+    if (
+        isinstance(got, torch.Tensor)
+        and got.ndim == 0
+        and got.layout == torch.strided
+        and got.device.type == "cpu"
+    ):
         got = got.item()
     if isinstance(expected, bool | np.bool_):
         same = isinstance(got, bool | np.bool_) and (form_only or bool(got) == bool(expected))
@@ -88,7 +100,11 @@ def _number_difference(got: object, expected: Real, form_only: bool) -> str | No
         return says(f"{word}, {expected:.6g}" if not form_only else word, got)
     if form_only:
         return None if math.isfinite(got) else says("a finite number", got)
-    same = got == expected if kind is Integral else math.isclose(got, expected, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    same = (
+        got == expected
+        if kind is Integral
+        else math.isclose(got, expected, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    )
     return None if same else says(f"{expected:.6g}", got)
 
 

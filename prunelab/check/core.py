@@ -1,4 +1,6 @@
-"""The machinery of the checkers: call a learner's function on cases, compare with what is expected, find the hint that fits."""
+"""The machinery of the checkers: call a learner's function on cases, compare with what is expected, find the
+hint that fits.
+"""
 
 import contextlib
 import inspect
@@ -35,12 +37,12 @@ class NotAttempted(Mistake):
 class Case:
     """One call of the learner's function.
 
-    ``about`` says in words what is passed; ``args`` are the positional arguments (the function gets copies of tensors and modules).
-    ``expected`` is the result of an independent reference; left out, ``Exercise`` fills it in. Where many results are right, give
-    ``judge``: then ``expected`` is any well-formed result (only its form is compared: type, dtype, shape, keys) and
-    ``judge(result)`` returns None, what is wrong with it, or a pair of what is wrong and the hint that fits. ``hint`` is shown if
-    this case fails and nothing better is known.
-    """
+    ``about`` says in words what is passed; ``args`` are the positional arguments (the function gets copies of
+    tensors and modules). ``expected`` is the result of an independent reference; left out, ``Exercise`` fills
+    it in. Where many results are right, give ``judge``: then ``expected`` is any well-formed result (only its
+    form is compared: type, dtype, shape, keys) and ``judge(result)`` returns None, what is wrong with it, or
+    a pair of what is wrong and the hint that fits. ``hint`` is shown if this case fails and nothing better is
+    known."""
 
     about: str
     args: tuple
@@ -67,12 +69,13 @@ def verify(
     hint: str,
     mistakes: Iterable[tuple[Callable, str]] = (),
 ) -> None:
-    """Check ``function`` on ``cases``, in order, and print what was verified; raise Mistake at the first case that fails.
+    """Check ``function`` on ``cases``, in order, and print what was verified; raise Mistake at the first case
+    that fails.
 
-    ``signature`` is what the stub shows, for example ``"keep_exactly(scores, sparsity)"``. ``mistakes`` pairs wrong functions with
-    the hint that fits them: if the learner's result is the one such a function gives, its hint is shown, else the judge's, else the
-    case's own, else ``hint``. ``cases`` may be a generator: a costly case is then built only after the cheap ones have passed.
-    """
+    ``signature`` is what the stub shows, for example ``"keep_exactly(scores, sparsity)"``. ``mistakes`` pairs
+    wrong functions with the hint that fits them: if the learner's result is the one such a function gives,
+    its hint is shown, else the judge's, else the case's own, else ``hint``. ``cases`` may be a generator: a
+    costly case is then built only after the cheap ones have passed."""
     name = f"Exercise {exercise}"
     if not callable(function):
         call_it = f"check.ex_{exercise.replace('.', '_')}({signature.split('(')[0]})"
@@ -90,15 +93,22 @@ def verify(
                 known = _known(function, [*passed, (case, got)], cases, mistakes)
                 advice = known or advice or _usual(got, case, passed) or case.hint or hint
             elif change := _changed(got, case):
-                problem, advice = f"The result is right, but your function changed what it was given: {change[0]}.", change[1]
+                problem, advice = (
+                    f"The result is right, but your function changed what it was given: {change[0]}.",
+                    change[1],
+                )
             if problem:
-                raise Mistake(f"{name}: not right yet.\n  Case:     {case.about}\n  {problem}\n  Hint:     {advice}")
+                raise Mistake(
+                    f"{name}: not right yet.\n  Case:     {case.about}\n  {problem}\n  Hint:     {advice}"
+                )
             passed.append((case, got))
     print(f"{name}: right. Verified on {len(passed)} cases: {verified}.")
 
 
 def call(function: Callable, args: tuple) -> Outcome:
-    """Call ``function`` on copies of ``args``; what it raises is part of the outcome (an interrupt by the user is not)."""
+    """Call ``function`` on copies of ``args``; what it raises is part of the outcome (an interrupt by the
+    user is not).
+    """
     args = copied(args)
     try:
         return Outcome(function(*args), None, args)
@@ -107,9 +117,17 @@ def call(function: Callable, args: tuple) -> Outcome:
 
 
 def _problem(function: Callable, got: Outcome, case: Case) -> tuple[str | None, str | None]:
-    """Return (what is wrong with the outcome: an exception, the result's form, its values; the judge's hint), or (None, None)."""
+    """Return (what is wrong with the outcome: an exception, the result's form, its values; the judge's hint),
+    or (None, None).
+    """
     if got.error is not None:
-        return f"Your function raised {type(got.error).__name__}: {_message(got.error)}{_line(function, got.error)}", None
+        return (
+            (
+                f"Your function raised {type(got.error).__name__}:"
+                f" {_message(got.error)}{_line(function, got.error)}"
+            ),
+            None,
+        )
     try:
         problem = difference(got.value, case.expected, form_only=case.judge is not None)
         if not problem and case.judge is not None:
@@ -123,7 +141,10 @@ def _changed(got: Outcome, case: Case) -> tuple[str, str] | None:
     try:
         return changed(case.args, got.args)
     except Exception:
-        return "an argument", "Your function has left an argument in a state that can no longer be looked at. Work on a copy."
+        return (
+            "an argument",
+            "Your function has left an argument in a state that can no longer be looked at. Work on a copy.",
+        )
 
 
 def _message(error: BaseException) -> str:
@@ -156,11 +177,19 @@ def _usual(got: Outcome, case: Case, passed: list[tuple[Case, Outcome]]) -> str 
         malformed = difference(got.value, case.expected, form_only=True)
     except Exception:
         malformed = True
-    return "First return the right kind of object (type, dtype, shape), then look at the values." if malformed else None
+    return (
+        "First return the right kind of object (type, dtype, shape), then look at the values."
+        if malformed
+        else None
+    )
 
 
-def _known(function: Callable, seen: list[tuple[Case, Outcome]], more: Iterator[Case], mistakes: Iterable) -> str | None:
-    """Return the hint of the known mistake that gives the learner's outcomes; of several, of the one that goes on doing so."""
+def _known(
+    function: Callable, seen: list[tuple[Case, Outcome]], more: Iterator[Case], mistakes: Iterable
+) -> str | None:
+    """Return the hint of the known mistake that gives the learner's outcomes; of several, of the one that
+    goes on doing so.
+    """
     case, got = seen[-1]
     fitting = [(wrong, hint) for wrong, hint in mistakes if _alike(call(wrong, case.args), got)]
     further = ((case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART))
@@ -193,9 +222,16 @@ def _takes(function: Callable, args: tuple, complaint: str) -> None:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hide the learner's warnings, turn stderr into stdout (nbgrader fails cells with stderr), keep torch's state."""
+    """Hide the learner's warnings, turn stderr into stdout (nbgrader fails cells with stderr), keep torch's
+    state.
+    """
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    with contextlib.redirect_stderr(sys.stdout), warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with (
+        contextlib.redirect_stderr(sys.stdout),
+        warnings.catch_warnings(),
+        torch.random.fork_rng(devices=[]),
+        torch.enable_grad(),
+    ):
         warnings.simplefilter("ignore")
         try:
             yield

@@ -1,4 +1,6 @@
-"""What the cases of several exercises share: random inputs, small networks, references of more than one exercise."""
+"""What the cases of several exercises share: random inputs, small networks, references of more than one
+exercise.
+"""
 
 import math
 from functools import cache
@@ -30,7 +32,11 @@ def csr_arrays(weight):
                 indices.append(column)
         indptr.append(len(data))
     whole = {"dtype": torch.int64}
-    return torch.tensor(data, dtype=weight.dtype), torch.tensor(indices, **whole), torch.tensor(indptr, **whole)
+    return (
+        torch.tensor(data, dtype=weight.dtype),
+        torch.tensor(indices, **whole),
+        torch.tensor(indptr, **whole),
+    )
 
 
 def gaps_with_filler(tape, bits, reach=None, start=-1):
@@ -53,7 +59,9 @@ def lowest(scores, count):
 
 @cache
 def toy_task(seed):
-    """Return a trained network and data it solves: the class of a point is the nearest of four centres in 12 dimensions."""
+    """Return a trained network and data it solves: the class of a point is the nearest of four centres in 12
+    dimensions.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         centres = 2.0 * torch.randn(4, 12)

@@ -13,12 +13,12 @@ from prunelab.check.core import REFERENCE, Case, verify
 class Exercise:
     """The checker of one exercise: call it with the learner's function.
 
-    ``reference`` is an independent right answer, in plain Python where it can be: it uses nothing of ``prunelab`` that the exercise
-    is about. Its name and its parameters without a default are those of the stub; parameters with one are options, with which
-    ``mistakes`` turn it into wrong answers. ``cases()`` yields a ``Case`` for each call, the notebook's example first; what it
-    draws from torch's global generator is the same every time and hidden from the learner's function. ``mistakes`` are tuples of a
-    hint and the wrong functions that it fits. ``verified`` is what a success reports, ``hint`` the last resort.
-    """
+    ``reference`` is an independent right answer, in plain Python where it can be: it uses nothing of
+    ``prunelab`` that the exercise is about. Its name and its parameters without a default are those of the
+    stub; parameters with one are options, with which ``mistakes`` turn it into wrong answers. ``cases()``
+    yields a ``Case`` for each call, the notebook's example first; what it draws from torch's global generator
+    is the same every time and hidden from the learner's function. ``mistakes`` are tuples of a hint and the
+    wrong functions that it fits. ``verified`` is what a success reports, ``hint`` the last resort."""
 
     number: str
     reference: Callable
@@ -39,7 +39,9 @@ class Exercise:
         return f"{self.reference.__name__}({', '.join(p.name for p in parameters if p.default is p.empty)})"
 
     def __call__(self, function: Callable) -> None:
-        """Check ``function``; print what was verified, or raise a Mistake with a case that fails and a hint."""
+        """Check ``function``; print what was verified, or raise a Mistake with a case that fails and a
+        hint.
+        """
         mistakes = [(wrong, hint) for hint, *wrongs in self.mistakes for wrong in wrongs]
         options = {"verified": self.verified, "hint": self.hint, "mistakes": mistakes}
         verify(self.number, self.signature, function, self.all_cases(), **options)
@@ -54,7 +56,9 @@ class Exercise:
 
 
 def _drawn(cases: Iterable[Case], seed: int) -> Iterator[Case]:
-    """Yield from ``cases`` as if nothing else drew from torch's global generator, which starts from ``seed``."""
+    """Yield from ``cases`` as if nothing else drew from torch's global generator, which starts from
+    ``seed``.
+    """
     cases, state = iter(cases), torch.Generator().manual_seed(seed).get_state()
     while True:
         with torch.random.fork_rng(devices=[]):

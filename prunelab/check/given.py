@@ -9,18 +9,31 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-LARGE = 1_000_000  # entries; a dataset with more of them is not copied, but its tensors' version counters are watched
+# entries; a dataset with more of them is not copied, but its tensors' version counters are watched
+LARGE = 1_000_000
 ADVICE = {
-    "training": "The network comes back in another mode. Whoever switches to eval() or train() switches back.",
-    "grad": "Gradients are left in .grad. torch.autograd.grad returns them instead; or put .grad back as it was.",
+    "training": (
+        "The network comes back in another mode. Whoever switches to eval() or train() switches back."
+    ),
+    "grad": (
+        "Gradients are left in .grad. torch.autograd.grad returns them instead; or put .grad back as it was."
+    ),
     "requires_grad": "requires_grad is another one than before. Work on a copy, or put it back.",
-    "hooks": "A hook is left on the network and goes on running. register_forward_hook returns a handle: remove it.",
-    "value": "Work on a copy. Assigning to an index, += and methods whose names end in _ change the caller's own data.",
+    "hooks": (
+        "A hook is left on the network and goes on running. register_forward_hook returns a handle:"
+        " remove it."
+    ),
+    "value": (
+        "Work on a copy. Assigning to an index, += and methods whose names end in _ change the caller's own"
+        " data."
+    ),
 }
 
 
 def copied(value: object) -> object:
-    """Return a copy of tensors (with ``.grad``), modules and datasets, alone or in containers; anything else is passed as it is."""
+    """Return a copy of tensors (with ``.grad``), modules and datasets, alone or in containers; anything else
+    is passed as it is.
+    """
     if isinstance(value, torch.Tensor):
         return _with_grad(value.detach().clone().requires_grad_(value.requires_grad), value)
     if isinstance(value, nn.Module):
@@ -31,7 +44,9 @@ def copied(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, TensorDataset):  # .data: the same numbers, with a version counter of its own
-        return TensorDataset(*(part.clone() if part.numel() <= LARGE else part.data for part in value.tensors))
+        return TensorDataset(
+            *(part.clone() if part.numel() <= LARGE else part.data for part in value.tensors)
+        )
     if isinstance(value, tuple | list):
         parts = [copied(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
@@ -65,8 +80,14 @@ def _state(value: object, where: str = "") -> Iterator[tuple[tuple[str, str], ob
         for name, module in value.named_modules():
             inside = f"{where}.{name}".rstrip(".")
             yield (inside, "training"), module.training
-            yield (inside, "hooks"), sum(len(vars(module)[hooks]) for hooks in vars(module) if hooks.endswith("_hooks"))
-            for part, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+            yield (
+                (inside, "hooks"),
+                sum(len(vars(module)[hooks]) for hooks in vars(module) if hooks.endswith("_hooks")),
+            )
+            for part, tensor in [
+                *module.named_parameters(recurse=False),
+                *module.named_buffers(recurse=False),
+            ]:
                 yield from _state(tensor, f"{inside}.{part}")
     elif isinstance(value, TensorDataset):
         for i, part in enumerate(value.tensors):
@@ -81,7 +102,9 @@ def _state(value: object, where: str = "") -> Iterator[tuple[tuple[str, str], ob
 
 def _identical(a: object, b: object) -> bool:
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+        return (
+            a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+        )
     if isinstance(a, np.ndarray):
         return np.array_equal(a, b)
     return type(a) is type(b) and bool(a == b)

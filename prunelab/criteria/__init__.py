@@ -1,10 +1,10 @@
 """Which weights matter? One function per criterion, and ``CRITERIA``, which says what each needs and scores.
 
-Every criterion has the signature ``score(model, dataset=None, ...) -> {parameter name: scores}``: large = keep, never negative.
-Scores of single weights have the weight's shape. Scores of units (filters of a convolution, neurons of a linear layer) have the
-shape ``(out, 1, 1, 1)`` or ``(out, 1)``, so that they and their masks broadcast over the weight; the output layer has none, because
-its units are the classes. Scoring leaves the model unchanged, runs in eval mode and in batches, and is deterministic.
-"""
+Every criterion has the signature ``score(model, dataset=None, ...) -> {parameter name: scores}``: large =
+keep, never negative. Scores of single weights have the weight's shape. Scores of units (filters of a
+convolution, neurons of a linear layer) have the shape ``(out, 1, 1, 1)`` or ``(out, 1)``, so that they and
+their masks broadcast over the weight; the output layer has none, because its units are the classes. Scoring
+leaves the model unchanged, runs in eval mode and in batches, and is deterministic."""
 
 from prunelab.criteria import (
     activation,
@@ -25,12 +25,29 @@ from prunelab.criteria.connections import activation_correlation, sample_connect
 from prunelab.criteria.energy import EnergyCosts, energy_aware, energy_order, layer_energies, restore_gains
 from prunelab.criteria.gradients import filter_gradient, gradient, weight_gradient
 from prunelab.criteria.layerwise import layer_hessians, layer_obs, refit, sparsegpt, sparsegpt_layer
-from prunelab.criteria.magnitudes import filter_l1, filter_l2, group_norm, lamp, magnitude, random_filters, random_scores, rescaled
+from prunelab.criteria.magnitudes import (
+    filter_l1,
+    filter_l2,
+    group_norm,
+    lamp,
+    magnitude,
+    random_filters,
+    random_scores,
+    rescaled,
+)
 from prunelab.criteria.reconstruction import output_error, reconstruction_error, refit_layer, refit_model
 from prunelab.criteria.registry import Criterion, unchanged
 from prunelab.criteria.removal import loss_changes, oracle, unit_masks
 from prunelab.criteria.search import evolve, expected_best_of, masked_loss, random_search
-from prunelab.criteria.second_order import curvature_diagonal, eliminate, inverse_hessian, obd, obs, obs_saliency, obs_update
+from prunelab.criteria.second_order import (
+    curvature_diagonal,
+    eliminate,
+    inverse_hessian,
+    obd,
+    obs,
+    obs_saliency,
+    obs_update,
+)
 
 MODULES = (
     magnitudes,

@@ -1,4 +1,6 @@
-"""Criteria for single weights that look at data: correlation of the connected neurons, and weight times the norm of its input."""
+"""Criteria for single weights that look at data: correlation of the connected neurons, and weight times the
+norm of its input.
+"""
 
 import torch
 from torch import nn
@@ -12,29 +14,36 @@ from prunelab.masks import prunable
 
 
 def patches(layer: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """Return what the weights of ``layer`` read, ``(n, features, positions)`` float64, in the order of ``weight.flatten(1)``.
+    """Return what the weights of ``layer`` read, ``(n, features, positions)`` float64, in the order of
+    ``weight.flatten(1)``.
 
     A linear layer has one position; a convolution reads one patch of its (padded) input at each position.
     Raises ValueError for a convolution with groups or with padding other than zeros. Source: notebook 03.3.
     """
-    if isinstance(layer, nn.Conv2d) and (layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-        raise ValueError(f"model must have convolutions with groups=1 and zero padding given in numbers, got {layer}")
+    if isinstance(layer, nn.Conv2d) and (
+        layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str)
+    ):
+        raise ValueError(
+            f"model must have convolutions with groups=1 and zero padding given in numbers, got {layer}"
+        )
     return columns(layer, inputs).double()
 
 
 def activation_correlation(
     model: nn.Module, dataset: TensorDataset | None = None, *, signed: bool = False, batch_size: int = BATCH
 ) -> dict[str, torch.Tensor]:
-    """Return ``|r|`` of every weight: the correlation, over the examples, between the two neurons that the weight connects.
+    """Return ``|r|`` of every weight: the correlation, over the examples, between the two neurons that the
+    weight connects.
 
-    ``r`` is Pearson's correlation of the value the weight reads and the activation (after the ReLU, where there is one) of the unit
-    it feeds. In a convolution every position is a pair of neurons of its own, and ``|r|`` is averaged over the positions; with
-    ``signed=True`` the average carries the sign of the mean ``r``. A neuron that never changes has ``r = 0``. Each score has the
-    weight's shape, float64, in [0, 1]. Labels are not used.
+    ``r`` is Pearson's correlation of the value the weight reads and the activation (after the ReLU, where
+    there is one) of the unit it feeds. In a convolution every position is a pair of neurons of its own, and
+    ``|r|`` is averaged over the positions; with ``signed=True`` the average carries the sign of the mean
+    ``r``. A neuron that never changes has ``r = 0``. Each score has the weight's shape, float64, in [0, 1].
+    Labels are not used.
 
-    Raises TypeError or ValueError for bad data, for fewer than 2 examples and for convolutions with groups, FloatingPointError for
-    activations that are not finite. Source: Sun, Wang and Tang, arXiv 1512.01891; notebook 03.3.
-    """
+    Raises TypeError or ValueError for bad data, for fewer than 2 examples and for convolutions with groups,
+    FloatingPointError for activations that are not finite. Source: Sun, Wang and Tang, arXiv 1512.01891;
+    notebook 03.3."""
     dataset = check_data(dataset, labels=False)
     if len(dataset) < 2:
         raise ValueError(f"dataset must hold at least 2 examples for a correlation, got {len(dataset)}")
@@ -46,39 +55,62 @@ def activation_correlation(
                 read = patches(flow.layer, flow.inputs)
                 out = flow.activation if flow.activation is not None else flow.layer(flow.inputs)
                 out = out.double().reshape(*out.shape[:2], -1)
-                shift = sums.setdefault(name, {"read": read[0], "out": out[0]})  # sums of differences from a typical value
+                shift = sums.setdefault(
+                    name, {"read": read[0], "out": out[0]}
+                )  # sums of differences from a typical value
                 read, out = read - shift["read"], out - shift["out"]
-                terms = (read.sum(0), (read**2).sum(0), out.sum(0), (out**2).sum(0), torch.einsum("nfp,nop->pof", read, out))
-                shift["terms"] = [a + b for a, b in zip(shift["terms"], terms, strict=True)] if "terms" in shift else list(terms)
+                terms = (
+                    read.sum(0),
+                    (read**2).sum(0),
+                    out.sum(0),
+                    (out**2).sum(0),
+                    torch.einsum("nfp,nop->pof", read, out),
+                )
+                shift["terms"] = (
+                    [a + b for a, b in zip(shift["terms"], terms, strict=True)]
+                    if "terms" in shift
+                    else list(terms)
+                )
         weights = prunable(model)
         result = {}
         for name, entry in sums.items():
             r = _correlations(*entry["terms"], n=len(dataset))
             if not torch.isfinite(r).all():
-                raise FloatingPointError(f"the activations around {name} are not finite; look for NaN or overflow in the weights")
+                raise FloatingPointError(
+                    f"the activations around {name} are not finite; look for NaN or overflow in the weights"
+                )
             score = r.abs().mean(0)
             result[name] = (score * r.mean(0).sign() if signed else score).view(weights[name].shape)
     return result
 
 
-def _correlations(x: torch.Tensor, xx: torch.Tensor, y: torch.Tensor, yy: torch.Tensor, xy: torch.Tensor, n: int) -> torch.Tensor:
-    """Return Pearson's r, ``(positions, out, features)``, from the sums over n examples; 0 where a variance is 0."""
+def _correlations(
+    x: torch.Tensor, xx: torch.Tensor, y: torch.Tensor, yy: torch.Tensor, xy: torch.Tensor, n: int
+) -> torch.Tensor:
+    """Return Pearson's r, ``(positions, out, features)``, from the sums over n examples; 0 where a variance
+    is 0.
+    """
     x, xx, y, yy = x.T[:, None, :], xx.T[:, None, :], y.T[:, :, None], yy.T[:, :, None]
     variances = (xx - x * x / n) * (yy - y * y / n)
     constant = ((xx - x * x / n) <= 1e-12 * xx) | ((yy - y * y / n) <= 1e-12 * yy)
-    return torch.where(constant, 0.0, (xy - x * y / n) / variances.clamp_min(torch.finfo(torch.float64).tiny).sqrt())
+    return torch.where(
+        constant, 0.0, (xy - x * y / n) / variances.clamp_min(torch.finfo(torch.float64).tiny).sqrt()
+    )
 
 
-def sample_connections(correlation: torch.Tensor, sparsity: float, *, share: float = 0.75, seed: int = 0) -> torch.Tensor:
-    """Return a mask for one layer that keeps mostly strong, and on purpose a few weak, connections; ``True`` = kept.
+def sample_connections(
+    correlation: torch.Tensor, sparsity: float, *, share: float = 0.75, seed: int = 0
+) -> torch.Tensor:
+    """Return a mask for one layer that keeps mostly strong, and on purpose a few weak, connections; ``True``
+    = kept.
 
-    ``correlation`` holds signed correlations. Exactly ``n - round(sparsity * n)`` weights stay, split between positive and negative
-    ones in proportion to their number. Of each sign's quota, ``share`` is drawn at random from the stronger half of its ranking and
-    the rest from the weaker half (a half that is too small gives all it has and the other half the rest).
+    ``correlation`` holds signed correlations. Exactly ``n - round(sparsity * n)`` weights stay, split between
+    positive and negative ones in proportion to their number. Of each sign's quota, ``share`` is drawn at
+    random from the stronger half of its ranking and the rest from the weaker half (a half that is too small
+    gives all it has and the other half the rest).
 
-    Raises TypeError or ValueError for scores that are not finite, and for a ``sparsity`` or ``share`` outside [0, 1].
-    Source: Sun, Wang and Tang, arXiv 1512.01891; notebook 03.3.
-    """
+    Raises TypeError or ValueError for scores that are not finite, and for a ``sparsity`` or ``share`` outside
+    [0, 1]. Source: Sun, Wang and Tang, arXiv 1512.01891; notebook 03.3."""
     arguments.tensor("correlation", correlation)
     sparsity, share = arguments.fraction("sparsity", sparsity), arguments.fraction("share", share)
     arguments.count("seed", seed, at_least=0)
@@ -98,16 +130,20 @@ def sample_connections(correlation: torch.Tensor, sparsity: float, *, share: flo
     return mask.view(correlation.shape)
 
 
-def wanda(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size: int = BATCH) -> dict[str, torch.Tensor]:
-    """Return ``|w|`` times the L2 norm of the input the weight reads, for every weight; float64, of the weight's shape.
+def wanda(
+    model: nn.Module, dataset: TensorDataset | None = None, *, batch_size: int = BATCH
+) -> dict[str, torch.Tensor]:
+    """Return ``|w|`` times the L2 norm of the input the weight reads, for every weight; float64, of the
+    weight's shape.
 
-    The norm runs over examples and, in a convolution, over positions, and is divided by the root of the number of examples, so that
-    the scale does not depend on how much data is used. A weight that only ever reads zeros scores 0. The paper compares the weights
-    of one output unit with each other; ``keep_top`` row by row does that. Labels are not used.
+    The norm runs over examples and, in a convolution, over positions, and is divided by the root of the
+    number of examples, so that the scale does not depend on how much data is used. A weight that only ever
+    reads zeros scores 0. The paper compares the weights of one output unit with each other; ``keep_top`` row
+    by row does that. Labels are not used.
 
-    Raises TypeError or ValueError for bad data and for convolutions with groups, FloatingPointError for inputs that are not finite.
-    Source: Sun et al., "A simple and effective pruning approach for large language models", arXiv 2306.11695; notebook 03.3.
-    """
+    Raises TypeError or ValueError for bad data and for convolutions with groups, FloatingPointError for
+    inputs that are not finite. Source: Sun et al., "A simple and effective pruning approach for large
+    language models", arXiv 2306.11695; notebook 03.3."""
     dataset = check_data(dataset, labels=False)
     squares: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
@@ -117,7 +153,9 @@ def wanda(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size:
         scores = {}
         for name, weight in prunable(model).items():
             if not torch.isfinite(squares[name]).all():
-                raise FloatingPointError(f"the inputs of {name} are not finite; look for NaN or overflow in the weights")
+                raise FloatingPointError(
+                    f"the inputs of {name} are not finite; look for NaN or overflow in the weights"
+                )
             norms = (squares[name] / len(dataset)).sqrt()
             scores[name] = (weight.double().flatten(1).abs() * norms).view(weight.shape)
     return scores
@@ -125,7 +163,11 @@ def wanda(model: nn.Module, dataset: TensorDataset | None = None, *, batch_size:
 
 ENTRIES = (
     Criterion(
-        "activation correlation", activation_correlation, ("weight",), ("data",), "Sun, Wang and Tang 2016, arXiv 1512.01891"
+        "activation correlation",
+        activation_correlation,
+        ("weight",),
+        ("data",),
+        "Sun, Wang and Tang 2016, arXiv 1512.01891",
     ),
     Criterion("Wanda", wanda, ("weight",), ("data",), "Sun et al. 2024, arXiv 2306.11695"),
 )

@@ -1,4 +1,6 @@
-"""Energy-aware pruning: an explicit energy model, and a strategy that prunes layers in order of what they cost."""
+"""Energy-aware pruning: an explicit energy model, and a strategy that prunes layers in order of what they
+cost.
+"""
 
 import copy
 import math
@@ -16,17 +18,19 @@ from prunelab.criteria.reconstruction import moments, refit_layer
 from prunelab.criteria.registry import BATCH, Criterion, check_data, unchanged
 from prunelab.masks import expand_masks, keep_top, prunable
 
-REGISTER_ACCESSES = 4  # of one multiply-accumulate: it reads a weight, an input and a partial sum, and writes the sum back
+REGISTER_ACCESSES = (
+    4  # of one multiply-accumulate: it reads a weight, an input and a partial sum, and writes the sum back
+)
 
 
 @dataclass(frozen=True)
 class EnergyCosts:
-    """What one multiply-accumulate (``mac``) and one access to registers, on-chip ``buffer`` and ``dram`` cost, relative to a MAC.
+    """What one multiply-accumulate (``mac``) and one access to registers, on-chip ``buffer`` and ``dram``
+    cost, relative to a MAC.
 
-    ``batch`` images share one fetch of every weight. The defaults are the relative costs usually quoted for the Eyeriss chip;
-    change them to model another machine. Raises TypeError or ValueError for a cost that is no number of at least 0. Source:
-    notebook 03.4.
-    """
+    ``batch`` images share one fetch of every weight. The defaults are the relative costs usually quoted for
+    the Eyeriss chip; change them to model another machine. Raises TypeError or ValueError for a cost that is
+    no number of at least 0. Source: notebook 03.4."""
 
     mac: float = 1.0
     register: float = 1.0
@@ -46,7 +50,9 @@ class EnergyCosts:
 
 @dataclass(frozen=True)
 class LayerEnergy:
-    """Energy of one layer for one image, in units of one MAC: computing, fetching weights, moving activations."""
+    """Energy of one layer for one image, in units of one MAC: computing, fetching weights, moving
+    activations.
+    """
 
     compute: float
     weights: float
@@ -65,20 +71,23 @@ def layer_energies(
 ) -> dict[str, LayerEnergy]:
     """Return the energy of every prunable layer for one image, by parameter name, under an explicit model.
 
-    Only weights that are kept by ``masks`` and not zero count, as on a machine that skips zeros and pays nothing for indices:
+    Only weights that are kept by ``masks`` and not zero count, as on a machine that skips zeros and pays
+    nothing for indices:
 
     - compute: MACs * (mac + 4 register); a kept weight makes one MAC at each output position
     - weights: kept weights * (buffer + dram) / batch; every weight is fetched once for the batch
     - activations: (inputs + outputs) * (buffer + dram); each is moved once
 
-    ``example_input`` ``(1, ...)`` is one image. Raises TypeError or ValueError for anything else, and as ``expand_masks`` does.
-    Source: after Yang, Chen and Sze, arXiv 1611.05128, much simplified; notebook 03.4.
+    ``example_input`` ``(1, ...)`` is one image. Raises TypeError or ValueError for anything else, and as
+    ``expand_masks`` does. Source: after Yang, Chen and Sze, arXiv 1611.05128, much simplified; notebook 03.4.
     """
     costs = EnergyCosts() if costs is None else costs
     if not isinstance(costs, EnergyCosts):
         raise TypeError(f"costs must be an EnergyCosts, got {type(costs).__name__}")
     if arguments.tensor("example_input", example_input).ndim == 0 or len(example_input) != 1:
-        raise ValueError(f"example_input must hold one image, shape (1, ...), got {tuple(example_input.shape)}")
+        raise ValueError(
+            f"example_input must hold one image, shape (1, ...), got {tuple(example_input.shape)}"
+        )
     full = expand_masks(model, {} if masks is None else masks)
     arguments.fits("example_input", example_input, model)
     with unchanged(model), torch.no_grad():
@@ -97,8 +106,11 @@ def layer_energies(
     return energies
 
 
-def energy_order(model: nn.Module, example_input: torch.Tensor, costs: EnergyCosts | None = None) -> list[str]:
-    """Return the parameter names of the prunable layers in descending energy; equal ones in the order of the model.
+def energy_order(
+    model: nn.Module, example_input: torch.Tensor, costs: EnergyCosts | None = None
+) -> list[str]:
+    """Return the parameter names of the prunable layers in descending energy; equal ones in the order of the
+    model.
 
     Raises as ``layer_energies`` does. Source: Yang et al., arXiv 1611.05128; notebook 03.4.
     """
@@ -107,12 +119,13 @@ def energy_order(model: nn.Module, example_input: torch.Tensor, costs: EnergyCos
 
 
 def restore_gains(weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tensor) -> torch.Tensor:
-    """Return by how much the squared output error falls when one pruned weight is put back; float64, of the weight's shape.
+    """Return by how much the squared output error falls when one pruned weight is put back; float64, of the
+    weight's shape.
 
-    With the removed part ``D`` of a row and ``H = 2 X^T X / N`` ``(features, features)`` of the layer's inputs it is
-    ``w (D H)_j - w**2 h_jj / 2`` for the removed weight ``w`` at input ``j``; minus infinity for a weight that is there.
-    Raises TypeError or ValueError for a mask or a Hessian that does not fit. Source: notebook 03.4.
-    """
+    With the removed part ``D`` of a row and ``H = 2 X^T X / N`` ``(features, features)`` of the layer's
+    inputs it is ``w (D H)_j - w**2 h_jj / 2`` for the removed weight ``w`` at input ``j``; minus infinity for
+    a weight that is there. Raises TypeError or ValueError for a mask or a Hessian that does not fit. Source:
+    notebook 03.4."""
     arguments.mask("mask", mask, arguments.tensor("weight", weight).shape)
     features = weight[:1].numel()
     hessian = arguments.shaped("hessian", hessian, (features, features)).double()
@@ -123,7 +136,9 @@ def restore_gains(weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tenso
 
 @dataclass(frozen=True)
 class EnergyPruned:
-    """The outcome of ``energy_aware``: the pruned copy, its masks, the order of the layers, and the energy after each of them."""
+    """The outcome of ``energy_aware``: the pruned copy, its masks, the order of the layers, and the energy
+    after each of them.
+    """
 
     model: nn.Module
     masks: dict[str, torch.Tensor]
@@ -140,12 +155,14 @@ def energy_aware(
     restore: float = 0.1,
     batch_size: int = BATCH,
 ) -> EnergyPruned:
-    """Prune the layers in descending energy, each with a local repair; a strategy, which returns a pruned copy and its masks.
+    """Prune the layers in descending energy, each with a local repair; a strategy, which returns a pruned
+    copy and its masks.
 
-    In each layer: remove the smallest weights, by magnitude, a share ``restore`` of the kept ones more than wanted; put back as
-    many of the removed weights as were removed too much, those whose return lowers the output error most; re-fit the kept weights
-    by least squares to the dense layer's output, on the inputs that the copy, as pruned so far, gives. Exactly ``round(sparsity *
-    n)`` weights of each layer end up zero; a dict gives a sparsity by parameter name, and a layer it does not name is left alone.
+    In each layer: remove the smallest weights, by magnitude, a share ``restore`` of the kept ones more than
+    wanted; put back as many of the removed weights as were removed too much, those whose return lowers the
+    output error most; re-fit the kept weights by least squares to the dense layer's output, on the inputs
+    that the copy, as pruned so far, gives. Exactly ``round(sparsity * n)`` weights of each layer end up zero;
+    a dict gives a sparsity by parameter name, and a layer it does not name is left alone.
 
     Raises TypeError or ValueError for bad data, a sparsity or ``restore`` outside [0, 1] or an unknown name.
     Source: Yang, Chen and Sze, arXiv 1611.05128; notebook 03.4.

@@ -1,4 +1,6 @@
-"""Who feeds whom: the activations of every layer's units, found by following the tensors of a forward pass."""
+"""Who feeds whom: the activations of every layer's units, found by following the tensors of a forward
+pass.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +13,26 @@ from prunelab.criteria.registry import BATCH, batches, check_data, unit_layers
 from prunelab.masks import prunable
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-PASSES = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Identity)
+PASSES = (
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.Flatten,
+    nn.Dropout,
+    nn.Dropout2d,
+    nn.Identity,
+)
 
 
 @dataclass
 class Flow:
     """What one forward pass showed of one layer.
 
-    ``inputs`` is what the layer read; ``source`` the parameter name of the layer whose activations these are (perhaps pooled,
-    flattened or dropped out on the way), or None; ``activation`` what a ReLU made of its output (perhaps after BatchNorm), or None;
-    ``last`` the module whose output a unit is removed at: the BatchNorm behind the layer, or the layer.
-    """
+    ``inputs`` is what the layer read; ``source`` the parameter name of the layer whose activations these are
+    (perhaps pooled, flattened or dropped out on the way), or None; ``activation`` what a ReLU made of its
+    output (perhaps after BatchNorm), or None; ``last`` the module whose output a unit is removed at: the
+    BatchNorm behind the layer, or the layer."""
 
     layer: nn.Module
     inputs: torch.Tensor
@@ -33,12 +44,13 @@ class Flow:
 def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, Flow]]:
     """Return the model's output and the ``Flow`` of every prunable layer, by parameter name.
 
-    A tensor is followed from module to module; an operation that is no module, like the addition of a shortcut, makes a new tensor
-    and ends the trail: the units behind it cannot be removed alone. Raises ValueError for a layer that runs twice or not at all.
-    Source: notebook 03.3.
-    """
+    A tensor is followed from module to module; an operation that is no module, like the addition of a
+    shortcut, makes a new tensor and ends the trail: the units behind it cannot be removed alone. Raises
+    ValueError for a layer that runs twice or not at all. Source: notebook 03.3."""
     names = {weight: name for name, weight in prunable(model).items()}
-    trail: dict[int, tuple[torch.Tensor, str, bool]] = {}  # id -> tensor (kept alive, so that ids stay unique), layer, activated
+    trail: dict[
+        int, tuple[torch.Tensor, str, bool]
+    ] = {}  # id -> tensor (kept alive, so that ids stay unique), layer, activated
     flows: dict[str, Flow] = {}
 
     def look(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
@@ -65,7 +77,9 @@ def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[
         output = model(images)
     except RuntimeError as cause:  # only the layers know what they take
         shape = tuple(images.shape)
-        raise ValueError(f"the images of the dataset must fit the model, got shape {shape}: {str(cause)!r:.120}") from cause
+        raise ValueError(
+            f"the images of the dataset must fit the model, got shape {shape}: {str(cause)!r:.120}"
+        ) from cause
     finally:
         for hook in hooks:
             hook.remove()
@@ -76,24 +90,27 @@ def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[
 
 
 def activated(flows: dict[str, Flow], model: nn.Module) -> dict[str, Flow]:
-    """Return the flows of the layers whose units can be scored: those with a ReLU right behind them, without the output layer.
+    """Return the flows of the layers whose units can be scored: those with a ReLU right behind them, without
+    the output layer.
 
     Raises ValueError if there is none. Source: notebook 03.3.
     """
     scored = {name: flows[name] for name in unit_layers(model) if flows[name].activation is not None}
     if not scored:
-        raise ValueError(f"model must have an nn.ReLU module right behind a layer, got {type(model).__name__} without one")
+        raise ValueError(
+            f"model must have an nn.ReLU module right behind a layer, got {type(model).__name__} without one"
+        )
     return scored
 
 
 def activations(
     model: nn.Module, dataset: TensorDataset | None, batch_size: int = BATCH, labels: bool = False
 ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor | None]]:
-    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``, and the labels or None.
+    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``, and the
+    labels or None.
 
-    Raises as ``check_data`` and ``activated`` do, and FloatingPointError for activations that are not finite. The model must be in
-    eval mode (``unchanged``). Source: notebook 03.3.
-    """
+    Raises as ``check_data`` and ``activated`` do, and FloatingPointError for activations that are not finite.
+    The model must be in eval mode (``unchanged``). Source: notebook 03.3."""
     dataset = check_data(dataset, labels=labels)
     for images, *rest in batches(dataset, batch_size):
         with torch.no_grad():
@@ -101,5 +118,7 @@ def activations(
         found = {name: flow.activation for name, flow in activated(flows, model).items()}
         for name, activation in found.items():
             if not torch.isfinite(activation).all():
-                raise FloatingPointError(f"the activations of {name} are not finite; look for NaN or overflow in the weights")
+                raise FloatingPointError(
+                    f"the activations of {name} are not finite; look for NaN or overflow in the weights"
+                )
         yield found, rest[0] if labels else None

@@ -1,8 +1,9 @@
-"""What a removed channel does to the next layer's output, and the least-squares refit that repairs most of it.
+"""What a removed channel does to the next layer's output, and the least-squares refit that repairs most of
+it.
 
-A layer computes ``Y = X W^T``, where the rows of ``X`` are what it reads (the patches of a convolution). With ``H = 2 X^T X / N``
-(``layer_hessians``) any change ``D`` of the weights makes the squared error ``trace(D H D^T) / 2`` per example.
-"""
+A layer computes ``Y = X W^T``, where the rows of ``X`` are what it reads (the patches of a convolution). With
+``H = 2 X^T X / N`` (``layer_hessians``) any change ``D`` of the weights makes the squared error ``trace(D H
+D^T) / 2`` per example."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -25,28 +26,39 @@ DAMPING = 1e-4  # of the mean diagonal of H: inputs that are always zero would m
 def reconstruction_error(
     model: nn.Module, dataset: TensorDataset | None = None, *, refit: bool = True, batch_size: int = BATCH
 ) -> dict[str, torch.Tensor]:
-    """Return the squared error, per example, that removing a unit makes in the output of the layer that reads it.
+    """Return the squared error, per example, that removing a unit makes in the output of the layer that reads
+    it.
 
-    With ``refit=True`` the weights of that layer's other inputs are first re-fitted by least squares, so a unit that the others can
-    stand in for scores low: ``trace(W_g [(H^-1)_gg]^-1 W_g^T) / 2``, where ``g`` are the inputs that come from the unit. Without:
-    ``trace(W_g H_gg W_g^T) / 2``. Several readers add up. Shapes ``(out, 1, 1, 1)`` or ``(out, 1)``, float64; labels are not used.
+    With ``refit=True`` the weights of that layer's other inputs are first re-fitted by least squares, so a
+    unit that the others can stand in for scores low: ``trace(W_g [(H^-1)_gg]^-1 W_g^T) / 2``, where ``g`` are
+    the inputs that come from the unit. Without: ``trace(W_g H_gg W_g^T) / 2``. Several readers add up. Shapes
+    ``(out, 1, 1, 1)`` or ``(out, 1)``, float64; labels are not used.
 
-    Raises TypeError or ValueError for bad data, for convolutions with groups and for a model in which no layer reads the
-    activations of another through pooling or flattening alone; FloatingPointError for activations that are not finite.
-    Source: He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", arXiv 1707.06168; notebook 03.3.
-    """
+    Raises TypeError or ValueError for bad data, for convolutions with groups and for a model in which no
+    layer reads the activations of another through pooling or flattening alone; FloatingPointError for
+    activations that are not finite. Source: He, Zhang and Sun, "Channel pruning for accelerating very deep
+    neural networks", arXiv 1707.06168; notebook 03.3."""
     dataset = check_data(dataset, labels=False)
     hessians = layer_hessians(model, dataset, batch_size=batch_size)
     with unchanged(model), torch.no_grad():
-        sources = {name: flow.source for name, flow in forward(model, dataset.tensors[0][:2])[1].items() if flow.source}
+        sources = {
+            name: flow.source
+            for name, flow in forward(model, dataset.tensors[0][:2])[1].items()
+            if flow.source
+        }
     if not sources:
-        raise ValueError(f"model must have a layer that reads the activations of another, got {type(model).__name__} without one")
+        raise ValueError(
+            f"model must have a layer that reads the activations of another, got {type(model).__name__}"
+            " without one"
+        )
     weights = prunable(model)
     scores: dict[str, torch.Tensor] = {}
     for reader, source in sources.items():
         hessian, units = hessians[reader], len(weights[source])
         if not torch.isfinite(hessian).all():
-            raise FloatingPointError(f"the inputs of {reader} are not finite; look for NaN or overflow in the weights")
+            raise FloatingPointError(
+                f"the inputs of {reader} are not finite; look for NaN or overflow in the weights"
+            )
         read = (
             weights[reader].detach().double().flatten(1).unflatten(1, (units, -1)).transpose(0, 1)
         )  # (units, out, inputs of each)
@@ -59,11 +71,11 @@ def reconstruction_error(
 
 
 def output_error(weight: torch.Tensor, other: torch.Tensor, hessian: torch.Tensor) -> float:
-    """Return the squared difference, per example, between a layer's output with ``weight`` and with ``other``.
+    """Return the squared difference, per example, between a layer's output with ``weight`` and with
+    ``other``.
 
-    ``hessian`` is the layer's ``H`` ``(features, features)``. Raises TypeError or ValueError if the three do not fit.
-    Source: notebook 03.3.
-    """
+    ``hessian`` is the layer's ``H`` ``(features, features)``. Raises TypeError or ValueError if the three do
+    not fit. Source: notebook 03.3."""
     arguments.shaped("other", other, arguments.tensor("weight", weight).shape)
     features = weight[:1].numel()
     hessian = arguments.shaped("hessian", hessian, (features, features)).double()
@@ -71,18 +83,24 @@ def output_error(weight: torch.Tensor, other: torch.Tensor, hessian: torch.Tenso
     return float(((change @ hessian) * change).sum() / 2)
 
 
-def refit_layer(weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tensor, cross: torch.Tensor) -> torch.Tensor:
-    """Return the weights that, with only ``mask`` kept, come closest to a target output in the least-squares sense.
+def refit_layer(
+    weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tensor, cross: torch.Tensor
+) -> torch.Tensor:
+    """Return the weights that, with only ``mask`` kept, come closest to a target output in the least-squares
+    sense.
 
-    Each row (output unit) solves ``H_SS w_S = c_S`` for its own kept set ``S``. ``hessian`` is ``H`` ``(features, features)`` of
-    the inputs; ``cross`` ``(features, out)`` is ``2 X^T Y / N`` for the target output ``Y``. A damping of 1e-4 of the mean diagonal
-    pulls towards the old weights. Result: shape and dtype of ``weight``, zeros where ``mask`` is False.
+    Each row (output unit) solves ``H_SS w_S = c_S`` for its own kept set ``S``. ``hessian`` is ``H``
+    ``(features, features)`` of the inputs; ``cross`` ``(features, out)`` is ``2 X^T Y / N`` for the target
+    output ``Y``. A damping of 1e-4 of the mean diagonal pulls towards the old weights. Result: shape and
+    dtype of ``weight``, zeros where ``mask`` is False.
 
-    Raises TypeError or ValueError for a mask or matrices that do not fit. Source: He et al., arXiv 1707.06168; notebook 03.3.
-    """
+    Raises TypeError or ValueError for a mask or matrices that do not fit. Source: He et al., arXiv
+    1707.06168; notebook 03.3."""
     arguments.tensor("weight", weight)
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != weight.shape:
-        raise ValueError(f"mask must be a bool tensor of shape {tuple(weight.shape)}, got {getattr(mask, 'shape', mask)}")
+        raise ValueError(
+            f"mask must be a bool tensor of shape {tuple(weight.shape)}, got {getattr(mask, 'shape', mask)}"
+        )
     old, kept = weight.detach().double().flatten(1), mask.flatten(1)
     rows, features = old.shape
     if arguments.tensor("hessian", hessian).shape != (features, features):
@@ -98,7 +116,9 @@ def refit_layer(weight: torch.Tensor, mask: torch.Tensor, hessian: torch.Tensor,
     for number, pattern in enumerate(patterns):  # rows that keep the same inputs are solved together
         row, column = (members == number).nonzero().flatten(), pattern.nonzero().flatten()
         if len(column):
-            new[row[:, None], column] = torch.linalg.solve(regular[column][:, column], target[column][:, row]).T
+            new[row[:, None], column] = torch.linalg.solve(
+                regular[column][:, column], target[column][:, row]
+            ).T
     return new.view(weight.shape).to(weight.dtype)
 
 
@@ -110,13 +130,15 @@ def refit_model(
     order: Sequence[str] | None = None,
     batch_size: int = BATCH,
 ) -> nn.Module:
-    """Return a pruned copy of ``model`` whose kept weights are re-fitted layer by layer, so that each layer's output stays close.
+    """Return a pruned copy of ``model`` whose kept weights are re-fitted layer by layer, so that each layer's
+    output stays close.
 
-    All ``masks`` are applied first (masks of biases too). Then each layer in ``order`` (parameter names, default: all of them,
-    front to back) is fitted: its inputs are those of the pruned copy, its target is what it puts out in the dense model.
+    All ``masks`` are applied first (masks of biases too). Then each layer in ``order`` (parameter names,
+    default: all of them, front to back) is fitted: its inputs are those of the pruned copy, its target is
+    what it puts out in the dense model.
 
-    Raises TypeError or ValueError for masks, data or names that do not fit. Source: He et al., arXiv 1707.06168; notebook 03.3.
-    """
+    Raises TypeError or ValueError for masks, data or names that do not fit. Source: He et al., arXiv
+    1707.06168; notebook 03.3."""
     weights = prunable(model)
     pruned = copy.deepcopy(model)
     apply_masks(pruned, masks)
@@ -133,7 +155,8 @@ def refit_model(
 def moments(
     pruned: nn.Module, dense: nn.Module, name: str, dataset: TensorDataset, batch_size: int = BATCH
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``2 X^T X / N`` and ``2 X^T Y / N`` of layer ``name``: inputs X of ``pruned``, outputs Y (no bias) of ``dense``.
+    """Return ``2 X^T X / N`` and ``2 X^T Y / N`` of layer ``name``: inputs X of ``pruned``, outputs Y (no
+    bias) of ``dense``.
 
     ``(features, features)`` and ``(features, out)``, float64. Source: notebook 03.4.
     """
@@ -150,4 +173,12 @@ def moments(
     return 2 * hessian / len(dataset), 2 * cross / len(dataset)
 
 
-ENTRIES = (Criterion("reconstruction", reconstruction_error, ("filter", "neuron"), ("data",), "He et al. 2017, arXiv 1707.06168"),)
+ENTRIES = (
+    Criterion(
+        "reconstruction",
+        reconstruction_error,
+        ("filter", "neuron"),
+        ("data",),
+        "He et al. 2017, arXiv 1707.06168",
+    ),
+)

@@ -1,4 +1,6 @@
-"""What a criterion is, and what every criterion shares: the model left unchanged, checked data, batches, mean gradients."""
+"""What a criterion is, and what every criterion shares: the model left unchanged, checked data, batches, mean
+gradients.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,9 +32,10 @@ HOOKS = (
 class Criterion:
     """One entry of ``CRITERIA``.
 
-    ``function(model, dataset)`` returns scores by parameter name, large = keep. ``scores`` names what one score stands for,
-    ``needs`` what the function asks for beside the weights, and ``paper`` where it comes from. A ``strategy`` is no score of its
-    own but a procedure built on scores (an order of layers, a search); its docstring says what it returns.
+    ``function(model, dataset)`` returns scores by parameter name, large = keep. ``scores`` names what one
+    score stands for, ``needs`` what the function asks for beside the weights, and ``paper`` where it comes
+    from. A ``strategy`` is no score of its own but a procedure built on scores (an order of layers, a
+    search); its docstring says what it returns.
 
     Raises ValueError for an unknown entry of ``scores`` or ``needs``. Source: notebooks 03.1 to 03.5.
     """
@@ -55,8 +58,9 @@ class Criterion:
 def unchanged(model: nn.Module, seed: int = 0) -> Iterator[nn.Module]:
     """Yield ``model`` in eval mode, and give it back as it was, also after an error.
 
-    Restored are parameters, buffers (the BatchNorm statistics), gradients, ``requires_grad``, the mode of every module and its
-    hooks; torch's random state too, which starts from ``seed`` inside. Inside, gradients can be computed (also under no_grad).
+    Restored are parameters, buffers (the BatchNorm statistics), gradients, ``requires_grad``, the mode of
+    every module and its hooks; torch's random state too, which starts from ``seed`` inside. Inside, gradients
+    can be computed (also under no_grad).
 
     Raises TypeError if ``model`` is no module or ``seed`` no integer. Source: notebook 03.1.
     """
@@ -65,7 +69,9 @@ def unchanged(model: nn.Module, seed: int = 0) -> Iterator[nn.Module]:
     arguments.count("seed", seed, at_least=0)
     tensors = [*model.parameters(), *model.buffers()]
     values = [tensor.detach().clone() for tensor in tensors]
-    gradients = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
+    gradients = [
+        (p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()
+    ]
     modes = [(module, module.training) for module in model.modules()]
     hooks = [(module, kind, getattr(module, kind).copy()) for module in model.modules() for kind in HOOKS]
     try:
@@ -93,11 +99,11 @@ def unchanged(model: nn.Module, seed: int = 0) -> Iterator[nn.Module]:
 
 
 def check_data(dataset: TensorDataset | None, labels: bool = True) -> TensorDataset:
-    """Return ``dataset`` if it can be scored on: finite images and, if ``labels`` is true, one int64 class for each.
+    """Return ``dataset`` if it can be scored on: finite images and, if ``labels`` is true, one int64 class
+    for each.
 
-    Raises TypeError if it is no TensorDataset (``None`` included) or its labels are no classes, ValueError if it is empty, has no
-    labels, or holds images that are not finite. Source: notebook 03.1.
-    """
+    Raises TypeError if it is no TensorDataset (``None`` included) or its labels are no classes, ValueError if
+    it is empty, has no labels, or holds images that are not finite. Source: notebook 03.1."""
     arguments.flag("labels", labels)
     wanted = "a TensorDataset of images and labels" if labels else "a TensorDataset of images"
     if not isinstance(dataset, TensorDataset):
@@ -107,7 +113,9 @@ def check_data(dataset: TensorDataset | None, labels: bool = True) -> TensorData
     arguments.tensor("dataset's images", dataset.tensors[0])
     if labels:
         if len(dataset.tensors) != 2:
-            raise ValueError(f"dataset must be {wanted}: this criterion needs labels, got {len(dataset.tensors)} tensors")
+            raise ValueError(
+                f"dataset must be {wanted}: this criterion needs labels, got {len(dataset.tensors)} tensors"
+            )
         if dataset.tensors[1].dtype != torch.int64 or dataset.tensors[1].ndim != 1:
             found = f"{dataset.tensors[1].dtype} of shape {tuple(dataset.tensors[1].shape)}"
             raise TypeError(f"dataset's labels must be int64 classes of shape (N,), got {found}")
@@ -115,35 +123,45 @@ def check_data(dataset: TensorDataset | None, labels: bool = True) -> TensorData
 
 
 def batches(dataset: TensorDataset, batch_size: int = BATCH) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield the tensors of ``dataset`` in order, ``batch_size`` examples at a time (the last batch may be smaller)."""
+    """Yield the tensors of ``dataset`` in order, ``batch_size`` examples at a time (the last batch may be
+    smaller).
+    """
     arguments.count("batch_size", batch_size)
     yield from zip(*(tensor.split(batch_size) for tensor in dataset.tensors), strict=True)
 
 
 def unit_layers(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights whose output units may be pruned: all of ``prunable(model)`` but the last, whose units are the classes.
+    """Return the weights whose output units may be pruned: all of ``prunable(model)`` but the last, whose
+    units are the classes.
 
     Raises ValueError if nothing is left. Source: notebook 03.1.
     """
     weights = prunable(model)
     weights.popitem()
     if not weights:
-        raise ValueError("model must have a layer before its output layer: the units of the output layer are the classes")
+        raise ValueError(
+            "model must have a layer before its output layer: the units of the output layer are the classes"
+        )
     return weights
 
 
 def per_unit(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return one value per output unit, ``(out,)``, shaped to broadcast over ``weight``: ``(out, 1)`` or ``(out, 1, 1, 1)``."""
+    """Return one value per output unit, ``(out,)``, shaped to broadcast over ``weight``: ``(out, 1)`` or
+    ``(out, 1, 1, 1)``.
+    """
     return values.reshape(-1, *[1] * (weight.ndim - 1))
 
 
-def mean_gradients(model: nn.Module, dataset: TensorDataset, batch_size: int = BATCH) -> dict[str, torch.Tensor]:
-    """Return the gradient of the mean cross-entropy over ``dataset``, float64, for every weight of ``prunable(model)``.
+def mean_gradients(
+    model: nn.Module, dataset: TensorDataset, batch_size: int = BATCH
+) -> dict[str, torch.Tensor]:
+    """Return the gradient of the mean cross-entropy over ``dataset``, float64, for every weight of
+    ``prunable(model)``.
 
     The model is in eval mode and left unchanged; the result does not depend on ``batch_size``.
 
-    Raises TypeError or ValueError for bad data, FloatingPointError when a gradient is not finite. Source: notebook 03.1.
-    """
+    Raises TypeError or ValueError for bad data, FloatingPointError when a gradient is not finite. Source:
+    notebook 03.1."""
     dataset = check_data(dataset)
     with unchanged(model):
         weights = prunable(model)
@@ -151,10 +169,14 @@ def mean_gradients(model: nn.Module, dataset: TensorDataset, batch_size: int = B
         totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in weights.items()}
         for images, labels in batches(dataset, batch_size):
             loss = F.cross_entropy(model(images), labels, reduction="sum")
-            for total, gradient in zip(totals.values(), torch.autograd.grad(loss, list(weights.values())), strict=True):
+            for total, gradient in zip(
+                totals.values(), torch.autograd.grad(loss, list(weights.values())), strict=True
+            ):
                 total += gradient
         result = {name: (total / len(dataset)).detach() for name, total in totals.items()}
     for name, gradient in result.items():
         if not torch.isfinite(gradient).all():
-            raise FloatingPointError(f"the gradient of {name} is not finite; look for NaN or overflow in the weights")
+            raise FloatingPointError(
+                f"the gradient of {name} is not finite; look for NaN or overflow in the weights"
+            )
     return result

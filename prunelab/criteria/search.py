@@ -1,4 +1,6 @@
-"""No criterion at all: draw masks, look at the loss, keep the best; and a small evolutionary search that builds on good ones."""
+"""No criterion at all: draw masks, look at the loss, keep the best; and a small evolutionary search that
+builds on good ones.
+"""
 
 import math
 from dataclasses import dataclass
@@ -19,15 +21,20 @@ from prunelab.masks import apply_masks, mask_model
 
 @dataclass(frozen=True)
 class Search:
-    """The outcome of a search: the best unit masks found, their loss, and the losses of all candidates in order."""
+    """The outcome of a search: the best unit masks found, their loss, and the losses of all candidates in
+    order.
+    """
 
     masks: dict[str, torch.Tensor]
     loss: float
     losses: list[float]
 
 
-def masked_loss(model: nn.Module, masks: dict[str, torch.Tensor], dataset: TensorDataset, *, batch_size: int = BATCH) -> float:
-    """Return the mean cross-entropy of ``model`` on ``dataset`` without the units that ``masks`` drops; the model stays as it is.
+def masked_loss(
+    model: nn.Module, masks: dict[str, torch.Tensor], dataset: TensorDataset, *, batch_size: int = BATCH
+) -> float:
+    """Return the mean cross-entropy of ``model`` on ``dataset`` without the units that ``masks`` drops; the
+    model stays as it is.
 
     Raises TypeError or ValueError for bad data and as ``unit_masks`` does. Source: notebook 03.4.
     """
@@ -35,20 +42,27 @@ def masked_loss(model: nn.Module, masks: dict[str, torch.Tensor], dataset: Tenso
     full = unit_masks(model, masks)
     with unchanged(model), torch.no_grad():
         apply_masks(model, full)
-        total = sum(F.cross_entropy(model(x), y, reduction="sum").double() for x, y in batches(dataset, batch_size))
+        total = sum(
+            F.cross_entropy(model(x), y, reduction="sum").double() for x, y in batches(dataset, batch_size)
+        )
     return float(total / len(dataset))
 
 
 def random_search(
-    model: nn.Module, dataset: TensorDataset | None = None, sparsity: float = 0.5, *, draws: int = 20, seed: int = 0
+    model: nn.Module,
+    dataset: TensorDataset | None = None,
+    sparsity: float = 0.5,
+    *,
+    draws: int = 20,
+    seed: int = 0,
 ) -> Search:
-    """Draw ``draws`` random sets of units to remove, the same fraction of every layer, and keep the one with the lowest loss.
+    """Draw ``draws`` random sets of units to remove, the same fraction of every layer, and keep the one with
+    the lowest loss.
 
-    A strategy. The loss is that on ``dataset``, which must not be the data the result is reported on: the best of many draws is
-    also the luckiest. Raises TypeError or ValueError for bad data, a sparsity outside [0, 1] or fewer than one draw.
-    Source: Anwar and Sung, "Coarse pruning of convolutional neural networks with random masks", openreview HkvS3Mqxe; notebook
-    03.4.
-    """
+    A strategy. The loss is that on ``dataset``, which must not be the data the result is reported on: the
+    best of many draws is also the luckiest. Raises TypeError or ValueError for bad data, a sparsity outside
+    [0, 1] or fewer than one draw. Source: Anwar and Sung, "Coarse pruning of convolutional neural networks
+    with random masks", openreview HkvS3Mqxe; notebook 03.4."""
     arguments.count("draws", draws)
     dataset = check_data(dataset)
     arguments.fits("dataset", dataset.tensors[0][:1], arguments.module("model", model))
@@ -67,13 +81,14 @@ def evolve(
     population: int = 20,
     seed: int = 0,
 ) -> Search:
-    """Search for the units to remove by selection, crossover and mutation; ``population * (generations + 1)`` losses are computed.
+    """Search for the units to remove by selection, crossover and mutation; ``population * (generations + 1)``
+    losses are computed.
 
-    A strategy. The first generation is random. Then, each time, the better half stays, and the other half is replaced by children:
-    a unit that both parents keep stays kept, one that both drop stays dropped, and the rest is drawn; then, in one layer, a kept
-    unit changes places with a dropped one. Every candidate has the same number of units in each layer. Raises as ``random_search``
-    does, and for fewer than 4 in the ``population``. Source: notebook 03.4.
-    """
+    A strategy. The first generation is random. Then, each time, the better half stays, and the other half is
+    replaced by children: a unit that both parents keep stays kept, one that both drop stays dropped, and the
+    rest is drawn; then, in one layer, a kept unit changes places with a dropped one. Every candidate has the
+    same number of units in each layer. Raises as ``random_search`` does, and for fewer than 4 in the
+    ``population``. Source: notebook 03.4."""
     arguments.count("generations", generations, at_least=0)
     arguments.count("population", population, at_least=4)
     dataset = check_data(dataset)
@@ -96,12 +111,15 @@ def evolve(
 
 
 def expected_best_of(draws: int) -> float:
-    """Return the expected maximum of ``draws`` independent standard normal numbers: what choosing the best gains, in sigmas.
+    """Return the expected maximum of ``draws`` independent standard normal numbers: what choosing the best
+    gains, in sigmas.
 
     0 for one draw, 1.54 for 10, 2.51 for 100; always below ``sqrt(2 ln draws)``. Source: notebook 03.4.
     """
     arguments.count("draws", draws)
-    z = np.linspace(-10, 10, 4001)  # for a density as smooth as this the trapezoidal rule is exact to the last digits
+    z = np.linspace(
+        -10, 10, 4001
+    )  # for a density as smooth as this the trapezoidal rule is exact to the last digits
     density = draws * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * special.ndtr(z) ** (draws - 1)
     return float((z * density).sum() * (z[1] - z[0])) if draws > 1 else 0.0
 
@@ -111,10 +129,16 @@ def _draw(model: nn.Module, sparsity: float, seed: int) -> dict[str, torch.Tenso
 
 
 def _crossed(one: dict, two: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Return a child of two sets of masks with the same counts: what the parents agree on stays, the rest is drawn."""
+    """Return a child of two sets of masks with the same counts: what the parents agree on stays, the rest is
+    drawn.
+    """
     child = {}
     for name, mask in one.items():
-        votes = mask.flatten().float() + two[name].flatten().float() + torch.rand(mask.numel(), generator=generator) * 0.5
+        votes = (
+            mask.flatten().float()
+            + two[name].flatten().float()
+            + torch.rand(mask.numel(), generator=generator) * 0.5
+        )
         kept = votes.argsort(descending=True)[: int(mask.sum())]
         child[name] = torch.zeros(mask.numel(), dtype=torch.bool).index_fill(0, kept, True).view(mask.shape)
     return child
@@ -137,7 +161,19 @@ def _mutated(masks: dict, generator: torch.Generator) -> dict[str, torch.Tensor]
 UNITS = ("filter", "neuron")
 ENTRIES = (
     Criterion(
-        "random-mask search", random_search, UNITS, ("data", "labels"), "Anwar and Sung 2016, openreview HkvS3Mqxe", strategy=True
+        "random-mask search",
+        random_search,
+        UNITS,
+        ("data", "labels"),
+        "Anwar and Sung 2016, openreview HkvS3Mqxe",
+        strategy=True,
     ),
-    Criterion("evolutionary search", evolve, UNITS, ("data", "labels"), "a variant of the random-mask search", strategy=True),
+    Criterion(
+        "evolutionary search",
+        evolve,
+        UNITS,
+        ("data", "labels"),
+        "a variant of the random-mask search",
+        strategy=True,
+    ),
 )

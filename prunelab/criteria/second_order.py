@@ -1,9 +1,8 @@
 """Criteria from the second derivative of the loss: Optimal Brain Damage and Optimal Brain Surgeon.
 
-``h_qq`` is an element of the Hessian's diagonal. At a minimum the Hessian is close to the Gauss-Newton matrix, which for the
-cross-entropy is the Fisher information: the mean, over examples and over labels drawn from the model's own prediction, of the
-gradient times itself.
-"""
+``h_qq`` is an element of the Hessian's diagonal. At a minimum the Hessian is close to the Gauss-Newton
+matrix, which for the cross-entropy is the Fisher information: the mean, over examples and over labels drawn
+from the model's own prediction, of the gradient times itself."""
 
 import torch
 import torch.nn.functional as F
@@ -27,18 +26,21 @@ def obd(
     seed: int = 0,
     batch_size: int = BATCH,
 ) -> dict[str, torch.Tensor]:
-    """Return Optimal Brain Damage's saliency ``h_qq * w_q**2 / 2`` of every weight, float64, in units of the mean loss.
+    """Return Optimal Brain Damage's saliency ``h_qq * w_q**2 / 2`` of every weight, float64, in units of the
+    mean loss.
 
-    ``curvature`` says how the diagonal is estimated. ``"gauss-newton"``: squared gradients of every class, weighted with the
-    model's probability of the class (one backward pass per class). ``"fisher"``: one class per image, drawn from the model with
-    ``seed``. ``"empirical"``: the true label; it shrinks to zero as the training images are learnt by heart.
+    ``curvature`` says how the diagonal is estimated. ``"gauss-newton"``: squared gradients of every class,
+    weighted with the model's probability of the class (one backward pass per class). ``"fisher"``: one class
+    per image, drawn from the model with ``seed``. ``"empirical"``: the true label; it shrinks to zero as the
+    training images are learnt by heart.
 
-    Raises TypeError or ValueError for bad data, an unknown curvature or a layer it cannot handle (groups, padding by reflection,
-    a layer used twice), FloatingPointError for a curvature that is not finite.
-    Source: LeCun, Denker and Solla, "Optimal brain damage" (1990); notebook 03.2.
-    """
+    Raises TypeError or ValueError for bad data, an unknown curvature or a layer it cannot handle (groups,
+    padding by reflection, a layer used twice), FloatingPointError for a curvature that is not finite. Source:
+    LeCun, Denker and Solla, "Optimal brain damage" (1990); notebook 03.2."""
     curvatures = curvature_diagonal(model, dataset, curvature=curvature, seed=seed, batch_size=batch_size)
-    return {name: curvatures[name] * weight.detach().double() ** 2 / 2 for name, weight in prunable(model).items()}
+    return {
+        name: curvatures[name] * weight.detach().double() ** 2 / 2 for name, weight in prunable(model).items()
+    }
 
 
 def curvature_diagonal(
@@ -49,11 +51,12 @@ def curvature_diagonal(
     seed: int = 0,
     batch_size: int = BATCH,
 ) -> dict[str, torch.Tensor]:
-    """Return the estimate of ``h_qq`` that ``obd`` uses, float64, of every weight's shape; arguments and errors as there.
+    """Return the estimate of ``h_qq`` that ``obd`` uses, float64, of every weight's shape; arguments and
+    errors as there.
 
-    A squared gradient per example needs no backward pass per example: for a linear layer with inputs ``X`` and output gradients
-    ``G`` it is ``(G**2).T @ (X**2)``; a convolution sums over the positions first and squares then. Source: notebook 03.2.
-    """
+    A squared gradient per example needs no backward pass per example: for a linear layer with inputs ``X``
+    and output gradients ``G`` it is ``(G**2).T @ (X**2)``; a convolution sums over the positions first and
+    squares then. Source: notebook 03.2."""
     arguments.one_of("curvature", curvature, CURVATURES)
     dataset = check_data(dataset, labels=curvature == "empirical")
     totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in prunable(model).items()}
@@ -70,32 +73,39 @@ def curvature_diagonal(
                 targets = [(classes, torch.ones(len(images)))]
             for classes, factor in targets:  # a loss times sqrt(p) has squared gradients times p
                 loss = -(log_p.gather(1, classes[:, None]).flatten() * factor).sum()
-                found = torch.autograd.grad(loss, [output for _, _, output in seen.values()], retain_graph=True)
+                found = torch.autograd.grad(
+                    loss, [output for _, _, output in seen.values()], retain_graph=True
+                )
                 for (name, (layer, x, _)), g in zip(seen.items(), found, strict=True):
                     totals[name] += _squares(layer, x, g)
     for name, total in totals.items():
         if not torch.isfinite(total).all():
-            raise FloatingPointError(f"the curvature of {name} is not finite; look for NaN or overflow in the weights")
+            raise FloatingPointError(
+                f"the curvature of {name} is not finite; look for NaN or overflow in the weights"
+            )
     return {name: total / len(dataset) for name, total in totals.items()}
 
 
 def obs(
     model: nn.Module, dataset: TensorDataset | None = None, *, damping: float = 1e-4, batch_size: int = BATCH
 ) -> dict[str, torch.Tensor]:
-    """Return Optimal Brain Surgeon's saliency ``w_q**2 / (2 [H^-1]_qq)`` of every weight, float64, from the full Hessian.
+    """Return Optimal Brain Surgeon's saliency ``w_q**2 / (2 [H^-1]_qq)`` of every weight, float64, from the
+    full Hessian.
 
-    ``H`` is the Gauss-Newton matrix of all weights together, plus ``damping`` times its mean diagonal, for networks of up to
-    2,000 weights; ``layer_obs`` is the form for larger ones. Biases count as fixed. The saliency holds for one weight whose removal
-    the others make up for (``obs_update``).
+    ``H`` is the Gauss-Newton matrix of all weights together, plus ``damping`` times its mean diagonal, for
+    networks of up to 2,000 weights; ``layer_obs`` is the form for larger ones. Biases count as fixed. The
+    saliency holds for one weight whose removal the others make up for (``obs_update``).
 
-    Raises TypeError or ValueError for bad data, a damping that is not positive or too many weights.
-    Source: Hassibi and Stork, "Second order derivatives for network pruning: optimal brain surgeon" (1992); notebook 03.2.
-    """
+    Raises TypeError or ValueError for bad data, a damping that is not positive or too many weights. Source:
+    Hassibi and Stork, "Second order derivatives for network pruning: optimal brain surgeon" (1992); notebook
+    03.2."""
     dataset = check_data(dataset, labels=False)
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
     size = sum(weight.numel() for weight in weights.values())
     if size > FULL_LIMIT:
-        raise ValueError(f"model must have at most {FULL_LIMIT} weights for the full Hessian, got {size}; use layer_obs")
+        raise ValueError(
+            f"model must have at most {FULL_LIMIT} weights for the full Hessian, got {size}; use layer_obs"
+        )
     fixed = {name: p.detach() for name, p in model.named_parameters() if name not in weights}
 
     def log_p(weights, image):
@@ -116,21 +126,21 @@ def obs(
 
 
 def obs_saliency(weights: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
-    """Return ``w_q**2 / (2 [H^-1]_qq)`` for weights ``(n,)`` or ``(rows, n)`` and an inverse Hessian ``(n, n)``.
+    """Return ``w_q**2 / (2 [H^-1]_qq)`` for weights ``(n,)`` or ``(rows, n)`` and an inverse Hessian ``(n,
+    n)``.
 
-    A weight that ``eliminate`` took out (its diagonal element is 0) has saliency infinity: it cannot be removed again.
-    Raises TypeError or ValueError if the two do not fit. Source: notebook 03.2.
-    """
+    A weight that ``eliminate`` took out (its diagonal element is 0) has saliency infinity: it cannot be
+    removed again. Raises TypeError or ValueError if the two do not fit. Source: notebook 03.2."""
     diagonal = _check_inverse(weights, inverse).diagonal()
     return torch.where(diagonal > 0, weights**2 / (2 * diagonal), torch.inf)
 
 
 def obs_update(weights: torch.Tensor, inverse: torch.Tensor, q: int) -> torch.Tensor:
-    """Return the ``weights`` ``(n,)`` after the removal of weight ``q``: the others move so that the loss rises least.
+    """Return the ``weights`` ``(n,)`` after the removal of weight ``q``: the others move so that the loss
+    rises least.
 
-    The step is ``-(w_q / [H^-1]_qq) * H^-1[:, q]``; entry ``q`` of the result is exactly 0.
-    Raises TypeError or ValueError if the arguments do not fit or ``q`` has been eliminated already. Source: notebook 03.2.
-    """
+    The step is ``-(w_q / [H^-1]_qq) * H^-1[:, q]``; entry ``q`` of the result is exactly 0. Raises TypeError
+    or ValueError if the arguments do not fit or ``q`` has been eliminated already. Source: notebook 03.2."""
     _check_removable(_check_inverse(weights, inverse), q)
     updated = weights - weights[q] / inverse[q, q] * inverse[:, q]
     updated[q] = 0
@@ -138,10 +148,11 @@ def obs_update(weights: torch.Tensor, inverse: torch.Tensor, q: int) -> torch.Te
 
 
 def eliminate(inverse: torch.Tensor, q: int) -> torch.Tensor:
-    """Return the inverse of the Hessian without row and column ``q``, of the same shape, with zeros in row and column ``q``.
+    """Return the inverse of the Hessian without row and column ``q``, of the same shape, with zeros in row
+    and column ``q``.
 
-    ``H^-1 - H^-1[:, q] H^-1[q, :] / [H^-1]_qq`` needs no new inversion. Raises as ``obs_update``. Source: notebook 03.2.
-    """
+    ``H^-1 - H^-1[:, q] H^-1[q, :] / [H^-1]_qq`` needs no new inversion. Raises as ``obs_update``. Source:
+    notebook 03.2."""
     if arguments.tensor("inverse", inverse).ndim != 2 or inverse.shape[0] != inverse.shape[1]:
         raise ValueError(f"inverse must be a square matrix, got shape {tuple(inverse.shape)}")
     _check_removable(inverse, q)
@@ -152,11 +163,12 @@ def eliminate(inverse: torch.Tensor, q: int) -> torch.Tensor:
 
 
 def inverse_hessian(rows: torch.Tensor, damping: float) -> torch.Tensor:
-    """Return the inverse of ``rows.T @ rows / P + damping * I``, float64, for gradients ``rows`` ``(P, n)``, without inverting.
+    """Return the inverse of ``rows.T @ rows / P + damping * I``, float64, for gradients ``rows`` ``(P, n)``,
+    without inverting.
 
     Starts at ``I / damping`` and takes one row at a time: ``H^-1 -= (H^-1 g)(H^-1 g)^T / (P + g^T H^-1 g)``.
-    Raises TypeError or ValueError for rows that are no finite matrix or a damping that is not positive. Source: notebook 03.2.
-    """
+    Raises TypeError or ValueError for rows that are no finite matrix or a damping that is not positive.
+    Source: notebook 03.2."""
     arguments.tensor("rows", rows)
     if rows.ndim != 2:
         raise ValueError(f"rows must have shape (examples, weights), got {tuple(rows.shape)}")
@@ -170,30 +182,43 @@ def inverse_hessian(rows: torch.Tensor, damping: float) -> torch.Tensor:
 def damped(hessian: torch.Tensor, damping: float) -> torch.Tensor:
     """Return ``hessian`` ``(n, n)`` plus ``damping`` times its mean diagonal, which makes it regular.
 
-    Pixels that are blank in every image are inputs that never differ from each other: without damping there is no inverse.
-    Raises TypeError or ValueError for a damping that is not positive or a Hessian of zeros. Source: notebook 03.2.
-    """
-    if arguments.tensor("hessian", hessian).ndim != 2 or hessian.shape[0] != hessian.shape[1] or not hessian.is_floating_point():
-        raise ValueError(f"hessian must be a square matrix of floats, got {hessian.dtype} of shape {tuple(hessian.shape)}")
+    Pixels that are blank in every image are inputs that never differ from each other: without damping there
+    is no inverse. Raises TypeError or ValueError for a damping that is not positive or a Hessian of zeros.
+    Source: notebook 03.2."""
+    if (
+        arguments.tensor("hessian", hessian).ndim != 2
+        or hessian.shape[0] != hessian.shape[1]
+        or not hessian.is_floating_point()
+    ):
+        raise ValueError(
+            f"hessian must be a square matrix of floats, got {hessian.dtype} of shape {tuple(hessian.shape)}"
+        )
     mean = hessian.diagonal().mean()
     if not mean > 0:
         raise ValueError("the hessian must not be zero everywhere: the layer never has an input other than 0")
-    return hessian + arguments.positive("damping", damping) * mean * torch.eye(len(hessian), dtype=hessian.dtype)
+    return hessian + arguments.positive("damping", damping) * mean * torch.eye(
+        len(hessian), dtype=hessian.dtype
+    )
 
 
 def watch(model: nn.Module) -> dict[str, tuple[nn.Module, torch.Tensor, torch.Tensor]]:
-    """Return a dict that every forward pass fills: weight name -> (layer, input, output). Call it inside ``unchanged``.
+    """Return a dict that every forward pass fills: weight name -> (layer, input, output). Call it inside
+    ``unchanged``.
 
-    Raises ValueError in the forward pass for a layer with groups, with padding other than zeros, or used twice in one pass.
-    """
+    Raises ValueError in the forward pass for a layer with groups, with padding other than zeros, or used
+    twice in one pass."""
     names = {weight: name for name, weight in prunable(model).items()}
     seen = {}
 
     def look(layer, inputs, output):
         name = names[layer.weight]
         if name in seen:
-            raise ValueError(f"{name} is used twice in one forward pass; this criterion needs every layer to be used once")
-        if isinstance(layer, nn.Conv2d) and (layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+            raise ValueError(
+                f"{name} is used twice in one forward pass; this criterion needs every layer to be used once"
+            )
+        if isinstance(layer, nn.Conv2d) and (
+            layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str)
+        ):
             raise ValueError(f"{name} must have groups=1 and zero padding given in numbers, got {layer}")
         seen[name] = layer, inputs[0].detach(), output
 
@@ -204,8 +229,8 @@ def watch(model: nn.Module) -> dict[str, tuple[nn.Module, torch.Tensor, torch.Te
 
 
 def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: the patches of a convolution, the places of a
-    sequence ``(N, T, inputs)``, else one position."""
+    """Return the inputs that meet a row of the weight, ``(N, inputs, positions)``: the patches of a
+    convolution, the places of a sequence ``(N, T, inputs)``, else one position."""
     if not isinstance(layer, nn.Conv2d | nn.Linear):
         raise TypeError(f"layer must be an nn.Linear or nn.Conv2d, got {type(layer).__name__}")
     if not isinstance(x, torch.Tensor):
@@ -218,7 +243,9 @@ def columns(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _squares(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    """Return the sum over examples of the squared gradient per example, of the weight's shape; ``g`` is the output's gradient."""
+    """Return the sum over examples of the squared gradient per example, of the weight's shape; ``g`` is the
+    output's gradient.
+    """
     if isinstance(layer, nn.Linear):
         if x.ndim != 2:
             raise ValueError(f"inputs of a Linear layer must have shape (N, inputs), got {tuple(x.shape)}")
@@ -231,7 +258,10 @@ def _check_inverse(weights: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor
     arguments.tensor("weights", weights)
     arguments.tensor("inverse", inverse)
     if weights.ndim == 0 or inverse.shape != (weights.shape[-1],) * 2:
-        raise ValueError(f"inverse must have shape {tuple(weights.shape[-1:]) * 2} to fit the weights, got {tuple(inverse.shape)}")
+        raise ValueError(
+            f"inverse must have shape {tuple(weights.shape[-1:]) * 2} to fit the weights, got"
+            f" {tuple(inverse.shape)}"
+        )
     return inverse
 
 
@@ -240,7 +270,10 @@ def _check_removable(inverse: torch.Tensor, q: int) -> None:
     if q >= len(inverse):
         raise ValueError(f"q must be smaller than the number of weights {len(inverse)}, got {q}")
     if not inverse[q, q] > 0:
-        raise ValueError(f"weight q must still be there (a positive diagonal element), got q={q} with {float(inverse[q, q])}")
+        raise ValueError(
+            f"weight q must still be there (a positive diagonal element), got q={q} with"
+            f" {float(inverse[q, q])}"
+        )
 
 
 NEEDS = ("data", "gradients", "hessian")

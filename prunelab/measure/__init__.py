@@ -1,8 +1,8 @@
-"""What pruning saved: parameters, nonzeros, bytes on disk, multiply-accumulates, latency; side by side, by layer, on one page.
+"""What pruning saved: parameters, nonzeros, bytes on disk, multiply-accumulates, latency; side by side, by
+layer, on one page.
 
-``core`` counts and times whole models, ``layers`` single layers, ``reasons`` says why a number did not move, ``report`` is the
-page.
-"""
+``core`` counts and times whole models, ``layers`` single layers, ``reasons`` says why a number did not move,
+``report`` is the page."""
 
 from prunelab.measure.core import (
     REAL,

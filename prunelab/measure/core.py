@@ -1,4 +1,6 @@
-"""What pruning saved: parameters, nonzeros, bytes on disk, multiply-accumulates, latency, and all of them in one table."""
+"""What pruning saved: parameters, nonzeros, bytes on disk, multiply-accumulates, latency, and all of them in
+one table.
+"""
 
 import html
 import logging
@@ -20,18 +22,23 @@ from prunelab.masks import sparsity as tensor_sparsity
 from prunelab.measure import tables
 from prunelab.training import evaluator
 
-logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns on import where a CUDA toolkit meets no GPU
+logging.getLogger("torch.utils.cpp_extension").setLevel(
+    logging.ERROR
+)  # it warns on import where a CUDA toolkit meets no GPU
 from torch.utils.benchmark import Timer  # noqa: E402
 
 ROUNDS = 31  # timed blocks per model, interleaved
-BLOCK_SECONDS = 0.01  # a block is long enough for the clock and short enough to meet the same disturbances as its neighbour
+# a block is long enough for the clock and short enough to meet the same disturbances as its neighbour
+BLOCK_SECONDS = 0.01
 REAL = 0.10  # a difference below 10 % is called no difference
 SAME = "no measurable difference"
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds per call: the median of the timed blocks, and the quartiles ``low`` and ``high``; with the conditions."""
+    """Seconds per call: the median of the timed blocks, and the quartiles ``low`` and ``high``; with the
+    conditions.
+    """
 
     median: float
     low: float
@@ -41,19 +48,22 @@ class Latency:
 
     def __str__(self) -> str:
         return (
-            f"~{1e3 * self.median:7.3f} ms (middle half of the runs ~{1e3 * self.low:7.3f} to ~{1e3 * self.high:7.3f} ms, "
-            f"batch {self.batch}, ~{self.threads} threads)"
+            f"~{1e3 * self.median:7.3f} ms (middle half of the runs ~{1e3 * self.low:7.3f} to"
+            f" ~{1e3 * self.high:7.3f} ms, batch {self.batch}, ~{self.threads} threads)"
         )
 
 
 def parameters(model: nn.Module) -> int:
-    """Return the number of parameters, biases and BatchNorm included; TypeError if ``model`` is no module. Source: notebook 00."""
+    """Return the number of parameters, biases and BatchNorm included; TypeError if ``model`` is no module.
+    Source: notebook 00.
+    """
     _module("model", model)
     return sum(p.numel() for p in model.parameters())
 
 
 def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) -> int:
-    """Return how many parameters are not zero, or would not be once ``masks`` were applied. Source: notebook 00.
+    """Return how many parameters are not zero, or would not be once ``masks`` were applied. Source: notebook
+    00.
 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
     """
@@ -63,7 +73,8 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
 
 
 def layer_sparsity(model: nn.Module) -> dict[str, float]:
-    """Return zeros / elements of every prunable weight, by parameter name; ``masks.sparsity(model)`` is all of them taken together.
+    """Return zeros / elements of every prunable weight, by parameter name; ``masks.sparsity(model)`` is all
+    of them taken together.
 
     Source: notebook 00.
     """
@@ -71,10 +82,11 @@ def layer_sparsity(model: nn.Module) -> dict[str, float]:
 
 
 def bytes_on_disk(model: nn.Module) -> int:
-    """Return the bytes of the model's state dict saved as safetensors: every value, and a header that names the tensors.
+    """Return the bytes of the model's state dict saved as safetensors: every value, and a header that names
+    the tensors.
 
-    A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR counts with its indices.
-    Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
+    A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR
+    counts with its indices. Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
     """
     _module("model", model)
     tensors: dict[str, torch.Tensor] = {}
@@ -87,16 +99,19 @@ def bytes_on_disk(model: nn.Module) -> int:
     return len(save(tensors))
 
 
-def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torch.Tensor] | None = None) -> int:
-    """Return the multiply-accumulates of one forward pass of ``example_input`` ``(batch, ...)`` through Linear and Conv2d layers.
+def macs(
+    model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torch.Tensor] | None = None
+) -> int:
+    """Return the multiply-accumulates of one forward pass of ``example_input`` ``(batch, ...)`` through
+    Linear and Conv2d layers.
 
-    A layer costs its number of weights times the output positions each is used at. With ``masks`` (parameter name -> mask) only the
-    kept weights count: what a perfect sparse kernel would do, not what a dense one does. Biases, pooling and BatchNorm are not
-    counted. ``torch.utils.flop_counter`` counts 2 per multiply-accumulate and a sparse CSR layer as dense.
+    A layer costs its number of weights times the output positions each is used at. With ``masks`` (parameter
+    name -> mask) only the kept weights count: what a perfect sparse kernel would do, not what a dense one
+    does. Biases, pooling and BatchNorm are not counted. ``torch.utils.flop_counter`` counts 2 per
+    multiply-accumulate and a sparse CSR layer as dense.
 
-    Raises TypeError if ``model`` is no module or ``example_input`` no tensor, and as ``masks.expand_masks`` does.
-    Source: notebook 01.
-    """
+    Raises TypeError if ``model`` is no module or ``example_input`` no tensor, and as ``masks.expand_masks``
+    does. Source: notebook 01."""
     _module("model", model)
     arguments.tensor("example_input", example_input)
     expanded = expand_masks(model, {} if masks is None else masks)
@@ -125,25 +140,30 @@ def macs(model: nn.Module, example_input: torch.Tensor, masks: Mapping[str, torc
 
 
 def latency(model: nn.Module, example_input: torch.Tensor) -> Latency:
-    """Return the time of one forward pass of ``example_input`` ``(batch, ...)``: warmed up, in eval and inference mode.
+    """Return the time of one forward pass of ``example_input`` ``(batch, ...)``: warmed up, in eval and
+    inference mode.
 
-    Raises TypeError or ValueError if ``example_input`` is no tensor or ``model`` no module. Source: notebook 00.
-    """
+    Raises TypeError or ValueError if ``example_input`` is no tensor or ``model`` no module. Source: notebook
+    00."""
     _module("model", model)
     return _summary(_timed_blocks({"model": model}, example_input)["model"], example_input)
 
 
 def latencies(models: Mapping[str, nn.Module], example_input: torch.Tensor) -> dict[str, Latency]:
-    """Return the ``latency`` of each of ``models`` (name -> model); their timed runs take turns, so they may be compared.
+    """Return the ``latency`` of each of ``models`` (name -> model); their timed runs take turns, so they may
+    be compared.
 
     Raises as ``compare`` does. Source: notebook 07.2.
     """
-    return {name: _summary(times, example_input) for name, times in _timed_blocks(models, example_input).items()}
+    return {
+        name: _summary(times, example_input) for name, times in _timed_blocks(models, example_input).items()
+    }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result of ``compare``: ``rows``, one dict per model; prints as a table, and shows as one in a notebook.
+    """The result of ``compare``: ``rows``, one dict per model; prints as a table, and shows as one in a
+    notebook.
 
     What depends on the machine or on training, the verdicts included, carries a ``~``.
     """
@@ -152,7 +172,16 @@ class Comparison:
     conditions: str
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
-        head = ["model", "accuracy", "parameters", "nonzeros", "bytes", "MACs", "latency", "against the first"]
+        head = [
+            "model",
+            "accuracy",
+            "parameters",
+            "nonzeros",
+            "bytes",
+            "MACs",
+            "latency",
+            "against the first",
+        ]
         body = []
         for row in self.rows:
             time = row["latency"]
@@ -165,10 +194,16 @@ class Comparison:
                     f"{row['bytes']:,}",
                     f"{row['macs']:,}",
                     f"~{1e3 * time.median:7.3f} ms",
-                    "-" if row["verdict"] == "-" else f"~{row['verdict'].removeprefix('~').strip():>{len(SAME)}}",
+                    (
+                        "-"
+                        if row["verdict"] == "-"
+                        else f"~{row['verdict'].removeprefix('~').strip():>{len(SAME)}}"
+                    ),
                 ]
             )
-        keep = [i for i in range(len(head)) if i != 1 or any(row["accuracy"] is not None for row in self.rows)]
+        keep = [
+            i for i in range(len(head)) if i != 1 or any(row["accuracy"] is not None for row in self.rows)
+        ]
         return [head[i] for i in keep], [[line[i] for i in keep] for line in body]
 
     def __str__(self) -> str:
@@ -185,18 +220,19 @@ def compare(
     example_input: torch.Tensor,
     dataset: TensorDataset | Callable[[nn.Module], float] | None = None,
 ) -> Comparison:
-    """Measure ``models`` (name -> model) side by side: accuracy on ``dataset``, parameters, nonzeros, bytes, MACs and latency.
+    """Measure ``models`` (name -> model) side by side: accuracy on ``dataset``, parameters, nonzeros, bytes,
+    MACs and latency.
 
-    In place of a dataset there may be a function ``evaluate(model) -> percent``: for what no accuracy on labelled images measures.
+    In place of a dataset there may be a function ``evaluate(model) -> percent``: for what no accuracy on
+    labelled images measures.
 
-    MACs and latency are those of one pass of ``example_input`` ``(batch, ...)``. The timed runs are interleaved, so that a
-    disturbance of the machine meets every model. Each row's ``speedup`` is the median over rounds of first time / own time with a
-    90 % bootstrap interval (``speedup_low``, ``speedup_high``); its ``verdict`` says "no measurable difference" when that interval
-    reaches into a band of 10 % around 1.
+    MACs and latency are those of one pass of ``example_input`` ``(batch, ...)``. The timed runs are
+    interleaved, so that a disturbance of the machine meets every model. Each row's ``speedup`` is the median
+    over rounds of first time / own time with a 90 % bootstrap interval (``speedup_low``, ``speedup_high``);
+    its ``verdict`` says "no measurable difference" when that interval reaches into a band of 10 % around 1.
 
-    Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no tensor.
-    Source: notebook 00.
-    """
+    Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no
+    tensor. Source: notebook 00."""
     evaluate = (lambda model: None) if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))
@@ -219,8 +255,8 @@ def compare(
             }
         )
     conditions = (
-        f"MACs and latency for a batch of {len(example_input)}; latency is the median of {ROUNDS} interleaved runs, "
-        f"~{torch.get_num_threads()} threads"
+        f"MACs and latency for a batch of {len(example_input)}; latency is the median of {ROUNDS} interleaved"
+        f" runs, ~{torch.get_num_threads()} threads"
     )
     return Comparison(rows, conditions)
 
@@ -265,7 +301,9 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
         arguments.fits("example_input", example_input, model)
     timers, calls = {}, {}
     for name, model in models.items():
-        timers[name] = Timer("model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads())
+        timers[name] = Timer(
+            "model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads()
+        )
         with _eval_mode(model), torch.inference_mode():
             fastest = min(
                 timers[name].timeit(1).mean for _ in range(5)

@@ -18,7 +18,9 @@ OTHERS = "(outside the layers)"  # functions called in forward: sums, reshapes, 
 
 @dataclass(frozen=True)
 class Profile:
-    """The result of ``profile``: ``rows``, one dict per layer in the order of the first call; prints as a table."""
+    """The result of ``profile``: ``rows``, one dict per layer in the order of the first call; prints as a
+    table.
+    """
 
     rows: list[dict]
     conditions: str
@@ -50,16 +52,16 @@ class Profile:
 
 
 def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
-    """Return what each layer of ``model`` costs in one pass of ``example_input`` ``(batch, ...)``, in eval mode.
+    """Return what each layer of ``model`` costs in one pass of ``example_input`` ``(batch, ...)``, in eval
+    mode.
 
-    A row holds ``layer``, ``kind``, ``weights`` (elements), ``macs`` (of Linear and Conv2d), ``seconds`` (the median of 15 passes,
-    hooks included, so that layers of a few microseconds look slower than they are) and ``macs_per_byte`` (multiply-accumulates for
-    each byte of input, weights and output: where it is small, memory sets the pace and not arithmetic). The last row is the time
-    outside the layers.
+    A row holds ``layer``, ``kind``, ``weights`` (elements), ``macs`` (of Linear and Conv2d), ``seconds`` (the
+    median of 15 passes, hooks included, so that layers of a few microseconds look slower than they are) and
+    ``macs_per_byte`` (multiply-accumulates for each byte of input, weights and output: where it is small,
+    memory sets the pace and not arithmetic). The last row is the time outside the layers.
 
-    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` no tensor. Source: Williams, Waterman and
-    Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2.
-    """
+    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` no tensor. Source: Williams,
+    Waterman and Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2."""
     _module("model", model)
     arguments.fits("example_input", arguments.tensor("example_input", example_input), model)
     rows: dict[str, dict] = {}
@@ -78,7 +80,9 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
     leaves = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
     hooks = [layer.register_forward_pre_hook(lambda _, __, name=name: before(name)) for name, layer in leaves]
     hooks += [
-        layer.register_forward_hook(lambda layer, inputs, output, name=name: after(name, layer, inputs, output))
+        layer.register_forward_hook(
+            lambda layer, inputs, output, name=name: after(name, layer, inputs, output)
+        )
         for name, layer in leaves
     ]
     try:
@@ -98,7 +102,9 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
 def _row(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor, earlier: dict | None) -> dict:
     weight = getattr(layer, "weight", None)
     weights = weight.numel() if isinstance(weight, torch.Tensor) else 0
-    moved = sum(t.numel() * t.element_size() for t in (*inputs, output, weight) if isinstance(t, torch.Tensor))
+    moved = sum(
+        t.numel() * t.element_size() for t in (*inputs, output, weight) if isinstance(t, torch.Tensor)
+    )
     macs = 0
     if isinstance(layer, nn.Conv2d | nn.Linear):
         macs = weights * (output[:, 0] if isinstance(layer, nn.Conv2d) else output[..., 0]).numel()

@@ -9,25 +9,27 @@ from prunelab.masks import sparsity as tensor_sparsity
 from prunelab.measure.core import REAL, _module, bytes_on_disk, macs, parameters
 from prunelab.measure.layers import OTHERS, profile
 
-MEMORY_BOUND = 4.0  # multiply-accumulates per byte; a processor core can do more of them in the time it takes to fetch a byte
+# multiply-accumulates per byte; a processor core can do more of them in the time it takes to fetch a byte
+MEMORY_BOUND = 4.0
 SHARE = 0.2  # a layer that takes less of the time than this explains little
 LANES = 8  # float32 numbers that a vector unit of a common processor works on at once
 BEHIND = 0.7  # a speed-up below this part of the saving in MACs asks for a reason
 
 
 def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
-    """Return why the file of ``pruned`` is not at least 10 % smaller than that of ``dense``, one sentence or two each; [] if it is.
+    """Return why the file of ``pruned`` is not at least 10 % smaller than that of ``dense``, one sentence or
+    two each; [] if it is.
 
-    Masks that ``torch.nn.utils.prune`` left behind are named in any case. Raises TypeError if one of the two is no module.
-    Source: notebooks 00, 05 and 09.2.
-    """
+    Masks that ``torch.nn.utils.prune`` left behind are named in any case. Raises TypeError if one of the two
+    is no module. Source: notebooks 00, 05 and 09.2."""
     _module("dense", dense)
     _module("pruned", pruned)
     found = []
     if masked := left_behind(pruned):
         found.append(
-            f"Masks left behind: the state dict holds a dense copy (_orig) and a mask (_mask) of {_some(masked)}, "
-            "which torch.nn.utils.prune keeps until prune.remove is called. The file is larger, not smaller."
+            "Masks left behind: the state dict holds a dense copy (_orig) and a mask (_mask) of"
+            f" {_some(masked)}, which torch.nn.utils.prune keeps until prune.remove is called. The file is"
+            " larger, not smaller."
         )
     before, after = bytes_on_disk(dense), bytes_on_disk(pruned)
     if after * (1 + REAL) < before:
@@ -36,23 +38,30 @@ def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
     if zeros > REAL * elements:
         stored = 4 * (elements - zeros) + elements / 8
         found.append(
-            f"Zeros stored densely: {zeros:,} of {elements:,} weights are zero, and a dense file spends as many bytes on a "
-            f"zero as on any other number ({after:,} bytes against {before:,}). Values and a bitmap of places would take about "
-            f"{stored:,.0f} bytes for the weights: store it sparse, or remove what is empty as a whole."
+            f"Zeros stored densely: {zeros:,} of {elements:,} weights are zero, and a dense file spends as"
+            f" many bytes on a zero as on any other number ({after:,} bytes against {before:,}). Values and a"
+            f" bitmap of places would take about {stored:,.0f} bytes for the weights: store it sparse, or"
+            " remove what is empty as a whole."
         )
     elif not masked and parameters(pruned) > parameters(dense) / (1 + REAL):
-        found.append(f"Nothing was removed: {parameters(pruned):,} parameters against {parameters(dense):,}, and hardly a zero.")
+        found.append(
+            f"Nothing was removed: {parameters(pruned):,} parameters against {parameters(dense):,}, and"
+            " hardly a zero."
+        )
     return found
 
 
-def not_faster(dense: nn.Module, pruned: nn.Module, example_input: torch.Tensor, low: float, high: float) -> list[str]:
-    """Return why ``pruned`` is not faster than ``dense`` on ``example_input``, or less than its MACs promise; [] if it is.
+def not_faster(
+    dense: nn.Module, pruned: nn.Module, example_input: torch.Tensor, low: float, high: float
+) -> list[str]:
+    """Return why ``pruned`` is not faster than ``dense`` on ``example_input``, or less than its MACs promise;
+    [] if it is.
 
-    ``low`` and ``high`` bound the measured speed-up, dense time / pruned time, as ``compare`` gives them. Layers are named.
+    ``low`` and ``high`` bound the measured speed-up, dense time / pruned time, as ``compare`` gives them.
+    Layers are named.
 
-    Raises TypeError or ValueError for bad models, no example, or bounds that are not positive or not in order.
-    Source: notebooks 07.2 and 09.2.
-    """
+    Raises TypeError or ValueError for bad models, no example, or bounds that are not positive or not in
+    order. Source: notebooks 07.2 and 09.2."""
     arguments.module("dense", dense), arguments.module("pruned", pruned)
     arguments.positive("low", low)
     if arguments.positive("high", high) < low:
@@ -63,14 +72,17 @@ def not_faster(dense: nn.Module, pruned: nn.Module, example_input: torch.Tensor,
         return []
     found = []
     if masked := left_behind(pruned):
-        found.append(f"Masks at work: torch.nn.utils.prune multiplies {_some(masked)} by a mask before every pass.")
+        found.append(
+            f"Masks at work: torch.nn.utils.prune multiplies {_some(masked)} by a mask before every pass."
+        )
     if saving < 1 + REAL:
         return found + _nothing_removed(pruned, saving)
     found += _memory_bound(pruned, example_input) + _odd_channels(dense, pruned)
     if not found:
         found.append(
-            f"Too little work: MACs fell {saving:.1f} times and the time did not follow. No layer is large enough to explain it; "
-            "what remains is the fixed price of calling each layer. Try a larger batch."
+            f"Too little work: MACs fell {saving:.1f} times and the time did not follow. No layer is large"
+            " enough to explain it; what remains is the fixed price of calling each layer. Try a larger"
+            " batch."
         )
     return found
 
@@ -83,45 +95,53 @@ def left_behind(model: nn.Module) -> list[str]:
     _module("model", model)
     state = model.state_dict()
     return [
-        name.removesuffix("_mask") for name in state if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state
+        name.removesuffix("_mask")
+        for name in state
+        if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state
     ]
 
 
 def _nothing_removed(pruned: nn.Module, saving: float) -> list[str]:
     zeros, elements = _zeros(pruned)
     row_sizes = {name: weight[0].numel() for name, weight in _weights(pruned).items()}
-    empty = {name: int((weight.detach().flatten(1) == 0).all(1).sum()) for name, weight in _weights(pruned).items()}
+    empty = {
+        name: int((weight.detach().flatten(1) == 0).all(1).sum()) for name, weight in _weights(pruned).items()
+    }
     empty = {name: count for name, count in empty.items() if count}
     if zeros <= REAL * elements:
         return [f"The same work: MACs fell {saving:.2f} times, and hardly a weight is zero."]
     if sum(size * empty[name] for name, size in row_sizes.items() if name in empty) > REAL * elements:
         rows = ", ".join(f"{count} of {name}" for name, count in list(empty.items())[:4])
         return [
-            f"Zeros computed densely: whole filters or neurons are zero ({rows}) and still there, so every one is multiplied. "
-            "surgery.remove_filters takes them out."
+            f"Zeros computed densely: whole filters or neurons are zero ({rows}) and still there, so every"
+            " one is multiplied. surgery.remove_filters takes them out."
         ]
     return [
-        f"Unstructured mask: {zeros:,} of {elements:,} weights are zero, one here and one there, and few filters are empty as a "
-        "whole. A dense kernel multiplies by every zero. Prune whole filters instead, or use a sparse kernel where the sparsity "
-        "is high enough for it."
+        f"Unstructured mask: {zeros:,} of {elements:,} weights are zero, one here and one there, and few"
+        " filters are empty as a whole. A dense kernel multiplies by every zero. Prune whole filters"
+        " instead, or use a sparse kernel where the sparsity is high enough for it."
     ]
 
 
 def _memory_bound(pruned: nn.Module, example_input: torch.Tensor) -> list[str]:
     rows = [row for row in profile(pruned, example_input).rows if row["layer"] != OTHERS]
     total = sum(row["seconds"] for row in rows)
-    slow = [row for row in rows if row["macs"] and row["macs_per_byte"] < MEMORY_BOUND and row["seconds"] > SHARE * total]
+    slow = [
+        row
+        for row in rows
+        if row["macs"] and row["macs_per_byte"] < MEMORY_BOUND and row["seconds"] > SHARE * total
+    ]
     found = [
-        f"Memory-bound layer: {row['layer']} does {row['macs_per_byte']:.1f} multiply-accumulates for each byte it moves and "
-        f"takes ~{100 * row['seconds'] / total:.0f} % of the layers' time. It waits for memory; fewer MACs shorten it only as "
-        "far as they mean fewer bytes."
+        f"Memory-bound layer: {row['layer']} does {row['macs_per_byte']:.1f} multiply-accumulates for each"
+        f" byte it moves and takes ~{100 * row['seconds'] / total:.0f} % of the layers' time. It waits for"
+        " memory; fewer MACs shorten it only as far as they mean fewer bytes."
         for row in slow
     ]
     idle = sum(row["seconds"] for row in rows if not row["macs"])
     if idle > SHARE * total:
         found.append(
-            f"Layers without MACs: activations, normalisations and poolings take ~{100 * idle / total:.0f} % of the layers' time, "
-            "and no count of MACs contains them."
+            f"Layers without MACs: activations, normalisations and poolings take ~{100 * idle / total:.0f} %"
+            " of the layers' time, and no count of MACs contains them."
         )
     return found
 
@@ -137,8 +157,8 @@ def _odd_channels(dense: nn.Module, pruned: nn.Module) -> list[str]:
         return []
     rows = ", ".join(f"{name} {count}" for name, count in list(odd.items())[:4])
     return [
-        f"Odd channel count: {rows}. Vector units work on {LANES} or 16 numbers at once, so a channel count is paid as if it were "
-        f"rounded up. schedules.guard_masks(..., multiple={LANES}) keeps multiples."
+        f"Odd channel count: {rows}. Vector units work on {LANES} or 16 numbers at once, so a channel count"
+        f" is paid as if it were rounded up. schedules.guard_masks(..., multiple={LANES}) keeps multiples."
     ]
 
 

@@ -4,10 +4,15 @@ import html
 
 
 def text(head: list[str], body: list[list[str]]) -> str:
-    """Return the table as lines: the first column to the left, the others to the right. Source: notebook 00."""
+    """Return the table as lines: the first column to the left, the others to the right. Source: notebook
+    00.
+    """
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     return "\n".join(
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         for line in [head, *body]
     )
 
@@ -24,4 +29,7 @@ def web(head: list[str], body: list[list[str]]) -> str:
 def markdown(head: list[str], body: list[list[str]]) -> str:
     """Return the table as Markdown. Source: notebook 09.2."""
     rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").strip() for cell in line) + " |" for line in [head, rule, *body])
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").strip() for cell in line) + " |"
+        for line in [head, rule, *body]
+    )

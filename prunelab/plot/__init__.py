@@ -1,10 +1,19 @@
-"""Every figure of the course, in one style. Each function takes data and returns the ``Figure``; none of them shows it twice.
+"""Every figure of the course, in one style. Each function takes data and returns the ``Figure``; none of them
+shows it twice.
 
 In a notebook end the call with a semicolon: the figure appears once, below the cell.
 """
 
 from prunelab.plot import _style
-from prunelab.plot.activations import against_oracle, dropped_board, histograms, neuron_pairs, responses, signed_changes, unit_maps
+from prunelab.plot.activations import (
+    against_oracle,
+    dropped_board,
+    histograms,
+    neuron_pairs,
+    responses,
+    signed_changes,
+    unit_maps,
+)
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares

@@ -1,4 +1,6 @@
-"""Series that are checked, and logarithmic axes in percent, for weights kept and errors; 0 stands apart, under a tick "0"."""
+"""Series that are checked, and logarithmic axes in percent, for weights kept and errors; 0 stands apart,
+under a tick "0".
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,28 +11,35 @@ from matplotlib.ticker import MaxNLocator
 from prunelab import arguments
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]]
-STEPS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8))  # ticks of a decade; the second where the first gives less than three
+STEPS = (
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 4, 5, 6, 7, 8),
+)  # ticks of a decade; the second where the first gives less than three
 TOO_SMALL = 1e-6  # percent; less than that is 0
 
 
 def kept(sparsities: Iterable[float]) -> np.ndarray:
-    """Return the percent that is kept at each of ``sparsities``, which lie in [0, 1]; exactly 0 where nothing is."""
+    """Return the percent that is kept at each of ``sparsities``, which lie in [0, 1]; exactly 0 where nothing
+    is.
+    """
     percent = 100 * (1 - np.asarray(sparsities, dtype=float))
     return np.where(percent < TOO_SMALL, 0.0, percent)
 
 
 def error(accuracies: Iterable) -> np.ndarray:
-    """Return the errors in percent that belong to ``accuracies`` in percent, of any shape; exactly 0 where all is right."""
+    """Return the errors in percent that belong to ``accuracies`` in percent, of any shape; exactly 0 where
+    all is right.
+    """
     percent = 100 - np.asarray(accuracies, dtype=float)
     return np.where(percent < TOO_SMALL, 0.0, percent)
 
 
 def logarithmic(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
-    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic, for the ``values`` that it shows, none of them negative.
+    """Make ``axis``, ``axes.xaxis`` or ``axes.yaxis``, logarithmic, for the ``values`` that it shows, none of
+    them negative.
 
-    Its limits and ticks follow from them. With ``falling`` it runs from much to little. A value of 0, which has no logarithm, is
-    drawn half a power of ten below the smallest one, under a tick "0".
-    """
+    Its limits and ticks follow from them. With ``falling`` it runs from much to little. A value of 0, which
+    has no logarithm, is drawn half a power of ten below the smallest one, under a tick "0"."""
     values = np.asarray(values, dtype=float).ravel()
     positive = values[values > 0]
     low, high = (positive.min(), positive.max()) if len(positive) else (10.0, 100.0)
@@ -42,7 +51,10 @@ def logarithmic(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
     axes, letter = axis.axes, axis.axis_name
     getattr(axes, f"set_{letter}scale")(
         "function",
-        functions=(lambda v: np.log10(np.where(np.asarray(v) > 0, v, floor)), lambda u: 10.0 ** np.asarray(u)),
+        functions=(
+            lambda v: np.log10(np.where(np.asarray(v) > 0, v, floor)),
+            lambda u: 10.0 ** np.asarray(u),
+        ),
     )
     ticks = ([0.0] if has_zero else []) + nice_ticks(low if has_zero else limits[0], limits[1])
     axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -51,19 +63,27 @@ def logarithmic(axis: Axis, values: np.ndarray, falling: bool = False) -> None:
 
 
 def nice_ticks(low: float, high: float) -> list[float]:
-    """Return round numbers from ``low`` to ``high`` for a logarithmic axis: 1, 2, 5, finer where they are too few."""
+    """Return round numbers from ``low`` to ``high`` for a logarithmic axis: 1, 2, 5, finer where they are too
+    few.
+    """
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for steps in STEPS:
         ticks = [t for t in np.outer(decades, steps).ravel() if low * 0.999 <= t <= high * 1.001]
         if len(ticks) >= 3:
             return [float(f"{t:.4g}") for t in ticks]
-    return [float(f"{t:.6g}") for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]
+    return [
+        float(f"{t:.6g}")
+        for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+        if low <= t <= high
+    ]
 
 
 def series(
     name: str, curves: Curves, x_ends: tuple[float, float], y_ends: tuple[float, float]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Check the curves in the argument ``name``; return each label's x ``(points,)`` and y ``(networks, points)``."""
+    """Check the curves in the argument ``name``; return each label's x ``(points,)`` and y ``(networks,
+    points)``.
+    """
     checked = {}
     for label, pair in arguments.mapping(name, curves).items():
         part = f"{name}[{label!r}]"
@@ -72,6 +92,8 @@ def series(
         x = np.atleast_1d(arguments.numbers(f"the x values of {part}", pair[0], *x_ends))
         y = np.atleast_2d(arguments.numbers(f"the y values of {part}", pair[1], *y_ends))
         if x.ndim != 1 or y.ndim != 2 or y.shape[1] != len(x):
-            raise ValueError(f"{part} must have as many y as x values per network, got {y.shape[-1]} and {x.shape[-1]}")
+            raise ValueError(
+                f"{part} must have as many y as x values per network, got {y.shape[-1]} and {x.shape[-1]}"
+            )
         checked[label] = (x, y)
     return checked

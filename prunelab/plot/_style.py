@@ -1,4 +1,6 @@
-"""The one style sheet: colours that colour-blind readers can tell apart (Okabe and Ito), sizes that a projector can show."""
+"""The one style sheet: colours that colour-blind readers can tell apart (Okabe and Ito), sizes that a
+projector can show.
+"""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,8 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
-)  # fmt: skip
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
 RED = "#C00000"  # thresholds and means, where the text says "red"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -19,7 +28,10 @@ HATCH = "////"  # pruned things carry it as well as a colour; nothing else is ha
 LINES = ("-", "--", "-.", ":")
 SMALL = 8  # points; no text of a figure is smaller
 DIVERGING = "RdBu_r"
-WIDTH, HEIGHT = 8.0, 3.2  # inches; with the dpi below a figure is 720 pixels wide and fits a slide of 1280 x 720
+WIDTH, HEIGHT = (
+    8.0,
+    3.2,
+)  # inches; with the dpi below a figure is 720 pixels wide and fits a slide of 1280 x 720
 LETTER = 0.07  # inches; the width of an average letter of 8 points
 
 
@@ -63,13 +75,21 @@ def legend_below(figure: Figure, columns: int = 4) -> None:
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    figure.legend(found.values(), found, loc="outside lower center", ncols=min(columns, len(found)), fontsize=SMALL)
+    figure.legend(
+        found.values(), found, loc="outside lower center", ncols=min(columns, len(found)), fontsize=SMALL
+    )
 
 
 def name_ticks(axis: Axes, names: Sequence[str], inches: float) -> None:
-    """Write ``names`` under the ticks 0, 1, ... of ``axis``, wrapped to ``inches`` each, or slanted if a word is longer."""
+    """Write ``names`` under the ticks 0, 1, ... of ``axis``, wrapped to ``inches`` each, or slanted if a word
+    is longer.
+    """
     letters = int(inches / LETTER)
     if max(len(word) for name in names for word in name.split() or [""]) <= letters:
-        axis.set_xticks(range(len(names)), [textwrap.fill(name, max(letters, 1)) for name in names], fontsize=SMALL)
+        axis.set_xticks(
+            range(len(names)), [textwrap.fill(name, max(letters, 1)) for name in names], fontsize=SMALL
+        )
     else:
-        axis.set_xticks(range(len(names)), names, fontsize=SMALL, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_xticks(
+            range(len(names)), names, fontsize=SMALL, rotation=35, ha="right", rotation_mode="anchor"
+        )

@@ -16,11 +16,15 @@ from prunelab.plot import _style
 VALUES_UP_TO = 200  # cells; more than that and the numbers in them cannot be read
 
 
-def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None) -> Figure:
-    """Draw one matrix ``(rows, columns)``, or several by title side by side on one colour scale, with the values in the cells.
+def heatmap(
+    matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None
+) -> Figure:
+    """Draw one matrix ``(rows, columns)``, or several by title side by side on one colour scale, with the
+    values in the cells.
 
-    Zeros are grey and hatched; with ``masks`` (title -> bool tensor) the cells that a mask prunes are hatched over their colour
-    instead, so that one sees what would go. Values are written when a matrix has at most 200 cells.
+    Zeros are grey and hatched; with ``masks`` (title -> bool tensor) the cells that a mask prunes are hatched
+    over their colour instead, so that one sees what would go. Values are written when a matrix has at most
+    200 cells.
 
     Raises ValueError if a matrix is not 2-D or a mask does not fit it. Source: notebook 01.
     """
@@ -30,8 +34,12 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
         if arguments.tensor(f"matrices[{title!r}]", matrix).ndim != 2:
             raise ValueError(f"matrices[{title!r}] must be 2-D, got shape {tuple(matrix.shape)}")
     for title, mask in masks.items():
-        arguments.mask(f"masks[{arguments.one_of('a title in masks', title, matrices)!r}]", mask, matrices[title].shape)
-    arrays = {title: matrix.detach().double().numpy() + 0.0 for title, matrix in matrices.items()}  # + 0.0 turns -0 into 0
+        arguments.mask(
+            f"masks[{arguments.one_of('a title in masks', title, matrices)!r}]", mask, matrices[title].shape
+        )
+    arrays = {
+        title: matrix.detach().double().numpy() + 0.0 for title, matrix in matrices.items()
+    }  # + 0.0 turns -0 into 0
     limit = max(float(np.abs(a).max()) for a in arrays.values()) or 1.0
     rows, columns = (max(a.shape[i] for a in arrays.values()) for i in (0, 1))
     digits = 2 if columns * len(arrays) <= 20 else 1  # what fits into a cell of a figure 9 inches wide
@@ -41,28 +49,52 @@ def heatmap(matrices: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[
     for axis, (title, array) in zip(axes[0], arrays.items(), strict=True):
         shown = np.ma.masked_equal(array, 0) if title not in masks else array
         axis.set_facecolor(_style.PRUNED)
-        axis.imshow(shown, cmap=_style.DIVERGING, vmin=-limit, vmax=limit, aspect="auto" if array.size > VALUES_UP_TO else "equal")
+        axis.imshow(
+            shown,
+            cmap=_style.DIVERGING,
+            vmin=-limit,
+            vmax=limit,
+            aspect="auto" if array.size > VALUES_UP_TO else "equal",
+        )
         pruned = ~masks[title].numpy() if title in masks else array == 0
         for i, j in np.argwhere(pruned) if array.size <= 4 * VALUES_UP_TO else ():
-            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, hatch=_style.HATCH, linewidth=0, edgecolor="#8C8C8C"))
+            axis.add_patch(
+                Rectangle(
+                    (j - 0.5, i - 0.5), 1, 1, fill=False, hatch=_style.HATCH, linewidth=0, edgecolor="#8C8C8C"
+                )
+            )
         for (i, j), value in np.ndenumerate(array) if array.size <= VALUES_UP_TO else ():
             text = f"{value:.{digits}g}"
             if len(text) > 5:
                 text = f"{value:.2f}" if abs(value) >= 0.005 else "~0"  # nearly 0, and not pruned
             dark = abs(value) > 0.65 * limit
-            axis.text(j, i, text, ha="center", va="center", fontsize=_style.SMALL, color="white" if dark else "black")
-        axis.set(title=title, xticks=[], yticks=[], xlabel=f"{array.shape[1]} columns", ylabel=f"{array.shape[0]} rows")
+            axis.text(
+                j,
+                i,
+                text,
+                ha="center",
+                va="center",
+                fontsize=_style.SMALL,
+                color="white" if dark else "black",
+            )
+        axis.set(
+            title=title,
+            xticks=[],
+            yticks=[],
+            xlabel=f"{array.shape[1]} columns",
+            ylabel=f"{array.shape[0]} rows",
+        )
         axis.grid(False)
     return figure
 
 
 def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool = True) -> Figure:
-    """Draw a histogram of each prunable weight's values, one panel per layer; several models by name are laid over one another.
+    """Draw a histogram of each prunable weight's values, one panel per layer; several models by name are laid
+    over one another.
 
-    All panels have the same bins, and the number of weights is logarithmic, so that the few large ones show beside the many small
-    ones. ``zeros=False`` leaves the zeros out: after pruning the hole around zero shows. Raises ValueError if the models differ in
-    their layers. Source: notebooks 00 and 01.
-    """
+    All panels have the same bins, and the number of weights is logarithmic, so that the few large ones show
+    beside the many small ones. ``zeros=False`` leaves the zeros out: after pruning the hole around zero
+    shows. Raises ValueError if the models differ in their layers. Source: notebooks 00 and 01."""
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
     for label, model in models.items():
         try:
@@ -70,12 +102,15 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
         except ValueError as error:
             raise ValueError(f"models[{label!r}]: {error}") from None
     arguments.flag("zeros", zeros)
-    values = {label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()}
+    values = {
+        label: [w.detach().flatten() for w in prunable(model).values()] for label, model in models.items()
+    }
     names = list(prunable(next(iter(models.values()))))
     for label, model in models.items():
         if list(prunable(model)) != names:
             raise ValueError(
-                f"models must have the same layers, got {', '.join(names)} and, in {label!r}, {', '.join(prunable(model))}"
+                f"models must have the same layers, got {', '.join(names)} and, in {label!r},"
+                f" {', '.join(prunable(model))}"
             )
         for name, weight in zip(names, values[label], strict=True):
             arguments.tensor(f"{name} of models[{label!r}]", weight)
@@ -84,9 +119,15 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
     size = (max(_style.WIDTH, 1.9 * len(names)), 2.4)
     figure, axes = plt.subplots(1, len(names), figsize=size, squeeze=False, sharex=True, sharey=True)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
-        for colour, (label, layers) in zip((_style.SKY, _style.RED, _style.GREEN), values.items(), strict=False):
+        for colour, (label, layers) in zip(
+            (_style.SKY, _style.RED, _style.GREEN), values.items(), strict=False
+        ):
             shown = layers[i] if zeros else layers[i][layers[i] != 0]
-            look = {"histtype": "stepfilled", "alpha": 0.8} if colour == _style.SKY else {"histtype": "step", "linewidth": 1.5}
+            look = (
+                {"histtype": "stepfilled", "alpha": 0.8}
+                if colour == _style.SKY
+                else {"histtype": "step", "linewidth": 1.5}
+            )
             axis.hist(shown.numpy(), bins=bins, color=colour, label=label, **look)
         axis.set_title(name, fontsize=9)
         axis.set(xlabel="weight", yscale="log")
@@ -97,7 +138,8 @@ def weight_histograms(models: nn.Module | Mapping[str, nn.Module], zeros: bool =
 
 
 def density_bars(model: nn.Module) -> Figure:
-    """Draw the density (nonzeros / elements) of each prunable weight as a bar; what is missing to 100 % is hatched.
+    """Draw the density (nonzeros / elements) of each prunable weight as a bar; what is missing to 100 % is
+    hatched.
 
     Source: notebook 01.
     """
@@ -105,7 +147,14 @@ def density_bars(model: nn.Module) -> Figure:
     density = np.array([int(w.count_nonzero()) / w.numel() for w in weights.values()])
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.4))
     axis.bar(list(weights), 100 * density, color=_style.KEPT, label="kept")
-    axis.bar(list(weights), 100 * (1 - density), bottom=100 * density, color=_style.PRUNED, hatch=_style.HATCH, label="pruned")
+    axis.bar(
+        list(weights),
+        100 * (1 - density),
+        bottom=100 * density,
+        color=_style.PRUNED,
+        hatch=_style.HATCH,
+        label="pruned",
+    )
     for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
         axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
     axis.set(ylabel="weights (%)", ylim=(0, 115))

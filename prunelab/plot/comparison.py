@@ -11,17 +11,20 @@ from prunelab.plot import _axes, _style
 
 
 def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel: str) -> Figure:
-    """Draw stacked bars, one panel per case: a case maps a bar's label to {part: amount}, every bar with the same parts.
+    """Draw stacked bars, one panel per case: a case maps a bar's label to {part: amount}, every bar with the
+    same parts.
 
-    All panels have one range. Raises ValueError if there is no case or a bar has other parts. Source: notebook 03.4.
-    """
+    All panels have one range. Raises ValueError if there is no case or a bar has other parts. Source:
+    notebook 03.4."""
     parts = None
     for title, bars in arguments.mapping("cases", cases).items():
         for label, bar in arguments.mapping(f"cases[{title!r}]", bars).items():
             name = f"cases[{title!r}][{label!r}]"
             parts = parts or list(arguments.mapping(name, bar))
             if list(arguments.mapping(name, bar)) != parts:
-                raise ValueError(f"{name} must have the parts {', '.join(map(str, parts))}, got {', '.join(map(str, bar))}")
+                raise ValueError(
+                    f"{name} must have the parts {', '.join(map(str, parts))}, got {', '.join(map(str, bar))}"
+                )
             arguments.numbers(name, list(bar.values()), low=0, length=len(parts))
     arguments.text("ylabel", ylabel)
     figure, axes = plt.subplots(1, len(cases), figsize=(_style.WIDTH, 3.2), squeeze=False, sharey=True)
@@ -30,7 +33,9 @@ def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel:
         bottom = np.zeros(len(bars))
         for i, part in enumerate(parts):
             heights = np.array([bar[part] for bar in bars.values()])
-            axis.bar(list(bars), heights, bottom=bottom, color=_style.COLOURS[i % 7], edgecolor="white", label=part)
+            axis.bar(
+                list(bars), heights, bottom=bottom, color=_style.COLOURS[i % 7], edgecolor="white", label=part
+            )
             bottom = bottom + heights
         axis.set_title(title, fontsize=10)
         axis.set_ylim(0, 1.08 * max(float(highest), 1e-12))
@@ -41,16 +46,21 @@ def stacked_bars(cases: Mapping[str, Mapping[str, Mapping[str, float]]], ylabel:
 
 
 def best_of(
-    losses: Sequence[float], draws: Sequence[int], measured: Sequence[float], expected: Sequence[float], marks: Mapping[str, float]
+    losses: Sequence[float],
+    draws: Sequence[int],
+    measured: Sequence[float],
+    expected: Sequence[float],
+    marks: Mapping[str, float],
 ) -> Figure:
-    """Draw the losses of random candidates as a histogram with ``marks`` (label -> loss), and beside it the best of the first N.
+    """Draw the losses of random candidates as a histogram with ``marks`` (label -> loss), and beside it the
+    best of the first N.
 
-    ``measured`` and ``expected`` are the average best loss of ``draws`` draws, found and by theory. Raises ValueError if they
-    differ in length. Source: notebook 03.4.
-    """
+    ``measured`` and ``expected`` are the average best loss of ``draws`` draws, found and by theory. Raises
+    ValueError if they differ in length. Source: notebook 03.4."""
     draws = arguments.numbers("draws", draws, low=1).ravel()
     measured, expected = (
-        arguments.numbers(name, row, length=len(draws)) for name, row in (("measured", measured), ("expected", expected))
+        arguments.numbers(name, row, length=len(draws))
+        for name, row in (("measured", measured), ("expected", expected))
     )
     losses = arguments.numbers("losses", losses, low=0, high=1e6).ravel()
     for label, loss in arguments.mapping("marks", marks).items():
@@ -70,11 +80,15 @@ def best_of(
 
 
 def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the lowest loss found so far against the number of candidates looked at; ``runs`` maps a label to losses in order.
+    """Draw the lowest loss found so far against the number of candidates looked at; ``runs`` maps a label to
+    losses in order.
 
     Raises ValueError if there is no run. Source: notebook 03.4.
     """
-    found = {label: arguments.numbers(f"runs[{label!r}]", row).ravel() for label, row in arguments.mapping("runs", runs).items()}
+    found = {
+        label: arguments.numbers(f"runs[{label!r}]", row).ravel()
+        for label, row in arguments.mapping("runs", runs).items()
+    }
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
     for i, (label, losses) in enumerate(found.items()):
         axis.step(
@@ -90,24 +104,36 @@ def search_progress(runs: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, error: bool = False) -> Figure:
-    """Draw one row per criterion and one dot per network, a bar at the mean; one panel per title, rows in the order given.
+def dot_board(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, error: bool = False
+) -> Figure:
+    """Draw one row per criterion and one dot per network, a bar at the mean; one panel per title, rows in the
+    order given.
 
-    All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a logarithmic axis, so that
-    a table as pruned and one after fine-tuning stand side by side. Every panel has the same criteria. Raises ValueError if they
-    differ.
-    Source: notebook 03.5.
-    """
-    rows = list(arguments.mapping("the first of panels", next(iter(arguments.mapping("panels", panels).values()))))
+    All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a
+    logarithmic axis, so that a table as pruned and one after fine-tuning stand side by side. Every panel has
+    the same criteria. Raises ValueError if they differ. Source: notebook 03.5."""
+    rows = list(
+        arguments.mapping("the first of panels", next(iter(arguments.mapping("panels", panels).values())))
+    )
     ends = (0, 100) if arguments.flag("error", error) else (-np.inf, np.inf)
     boards = {}
     for title, panel in panels.items():
         if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:
-            raise ValueError(f"panels must all have the same criteria in the same order, got {list(panel)} and {rows}")
-        values = [np.atleast_1d(arguments.numbers(f"panels[{title!r}][{row!r}]", panel[row], *ends)) for row in rows]
+            raise ValueError(
+                f"panels must all have the same criteria in the same order, got {list(panel)} and {rows}"
+            )
+        values = [
+            np.atleast_1d(arguments.numbers(f"panels[{title!r}][{row!r}]", panel[row], *ends)) for row in rows
+        ]
         boards[title] = [_axes.error(row) for row in values] if error else values
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(_style.WIDTH, 1.2 + 0.26 * len(rows)), squeeze=False, sharey=True, sharex=True
+        1,
+        len(panels),
+        figsize=(_style.WIDTH, 1.2 + 0.26 * len(rows)),
+        squeeze=False,
+        sharey=True,
+        sharex=True,
     )
     for axis, (title, board) in zip(axes[0], boards.items(), strict=True):
         for i, values in enumerate(board):
@@ -120,20 +146,30 @@ def dot_board(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, 
                 markeredgewidth=0.5,
                 label="one network",
             )
-            axis.plot([np.mean(values)] * 2, [i - 0.35, i + 0.35], color=_style.RED, linewidth=2.5, marker="", label="mean")
+            axis.plot(
+                [np.mean(values)] * 2,
+                [i - 0.35, i + 0.35],
+                color=_style.RED,
+                linewidth=2.5,
+                marker="",
+                label="mean",
+            )
         axis.set(title=title, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axes[0, 0].set_yticks(range(len(rows)), rows)
     if error:
-        _axes.logarithmic(axes[0, 0].xaxis, np.concatenate([values for board in boards.values() for values in board]))
+        _axes.logarithmic(
+            axes[0, 0].xaxis, np.concatenate([values for board in boards.values() for values in board])
+        )
     _style.legend_below(figure)
     return figure
 
 
 def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlabel: str) -> Figure:
-    """Draw paired differences: ``differences`` maps a label to (the value of every network, low, high) of its interval.
+    """Draw paired differences: ``differences`` maps a label to (the value of every network, low, high) of its
+    interval.
 
-    An interval that excludes zero is drawn dark and thick. Raises ValueError if there is none. Source: notebook 03.5.
-    """
+    An interval that excludes zero is drawn dark and thick. Raises ValueError if there is none. Source:
+    notebook 03.5."""
     rows = []
     for label, entry in arguments.mapping("differences", differences).items():
         if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != 3:
@@ -145,9 +181,13 @@ def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlab
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 1.2 + 0.28 * len(rows)))
     for i, (points, low, high) in enumerate(rows):
         real = low > 0 or high < 0
-        colour, width, label = (_style.BLUE, 3, "interval without zero") if real else ("#9E9E9E", 1.5, "interval with zero")
+        colour, width, label = (
+            (_style.BLUE, 3, "interval without zero") if real else ("#9E9E9E", 1.5, "interval with zero")
+        )
         axis.plot([low, high], [i, i], color=colour, linewidth=width, marker="|", markersize=8, label=label)
-        axis.plot(points, [i + 0.22] * len(points), "o", markersize=3, color=_style.ORANGE, label="one network")
+        axis.plot(
+            points, [i + 0.22] * len(points), "o", markersize=3, color=_style.ORANGE, label="one network"
+        )
     axis.axvline(0, color=_style.BLACK, linewidth=1, marker="")
     axis.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axis.set_yticks(range(len(rows)), list(differences))

@@ -1,4 +1,6 @@
-"""Figures of chapters 00 and 01: what a network sees, the cut through the magnitudes, and where weights and work sit."""
+"""Figures of chapters 00 and 01: what a network sees, the cut through the magnitudes, and where weights and
+work sit.
+"""
 
 from collections.abc import Mapping
 
@@ -15,25 +17,32 @@ from prunelab.plot import _style
 
 @torch.inference_mode()
 def feature_maps(models: nn.Sequential | Mapping[str, nn.Sequential], image: torch.Tensor) -> Figure:
-    """Draw what networks make of one ``image`` ``(1, height, width)``, a row for each of ``models`` (name -> model), or for one.
+    """Draw what networks make of one ``image`` ``(1, height, width)``, a row for each of ``models`` (name ->
+    model), or for one.
 
-    From left to right: the image, what each convolution passes on (after its ReLU and pooling), the probability of each class.
-    A map has the same grey scale in all rows, black being its largest value in the first one. Every network has the same layers.
+    From left to right: the image, what each convolution passes on (after its ReLU and pooling), the
+    probability of each class. A map has the same grey scale in all rows, black being its largest value in the
+    first one. Every network has the same layers.
 
-    Raises ValueError if ``image`` has another rank or a model is no ``nn.Sequential`` with a Conv2d. Source: notebook 01.
-    """
+    Raises ValueError if ``image`` has another rank or a model is no ``nn.Sequential`` with a Conv2d. Source:
+    notebook 01."""
     models = arguments.mapping("models", models if isinstance(models, Mapping) else {"": models})
     passes = {label: _stages(f"models[{label!r}]", model, image) for label, model in models.items()}
     first, _ = next(iter(passes.values()))
     for label, (stages, _) in passes.items():
-        if {title: maps.shape for title, maps in stages.items()} != {title: maps.shape for title, maps in first.items()}:
+        if {title: maps.shape for title, maps in stages.items()} != {
+            title: maps.shape for title, maps in first.items()
+        }:
             raise ValueError(
-                f"models[{label!r}] must have the layers of the first model, {', '.join(first)}, got {', '.join(stages)}"
+                f"models[{label!r}] must have the layers of the first model, {', '.join(first)}, got"
+                f" {', '.join(stages)}"
             )
     widths = [1.0] + [1.5] * (len(first) - 1) + [1.7]
     size = (_style.WIDTH, 0.6 + (1.7 if len(models) == 1 else 1.0 * len(models)))
     figure, axes = plt.subplots(len(models), len(widths), figsize=size, width_ratios=widths, squeeze=False)
-    for number, (row, (label, (stages, probabilities))) in enumerate(zip(axes, passes.items(), strict=True), 1):
+    for number, (row, (label, (stages, probabilities))) in enumerate(
+        zip(axes, passes.items(), strict=True), 1
+    ):
         for axis, (title, maps) in zip(row, stages.items(), strict=False):
             axis.imshow(_tiles(maps.numpy(), first[title].numpy()), cmap="gray_r", vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
@@ -49,17 +58,31 @@ def feature_maps(models: nn.Sequential | Mapping[str, nn.Sequential], image: tor
     return figure
 
 
-def _stages(part: str, model: nn.Sequential, image: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Return the maps ``(n, h, w)`` that reach the layer after each convolution, pooled, and the probability of each class."""
+def _stages(
+    part: str, model: nn.Sequential, image: torch.Tensor
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Return the maps ``(n, h, w)`` that reach the layer after each convolution, pooled, and the probability
+    of each class.
+    """
     if not isinstance(model, nn.Sequential) or not any(isinstance(layer, nn.Conv2d) for layer in model):
         raise ValueError(f"{part} must be an nn.Sequential with a Conv2d layer, got {type(model).__name__}")
     channels = next(layer for layer in model if isinstance(layer, nn.Conv2d)).in_channels
-    if arguments.tensor("image", image).ndim != 3 or image.shape[0] != channels or not image.is_floating_point():
-        raise ValueError(f"image must have shape ({channels}, height, width) and floats, got {tuple(image.shape)}, {image.dtype}")
+    if (
+        arguments.tensor("image", image).ndim != 3
+        or image.shape[0] != channels
+        or not image.is_floating_point()
+    ):
+        raise ValueError(
+            f"image must have shape ({channels}, height, width) and floats, got {tuple(image.shape)},"
+            f" {image.dtype}"
+        )
     x, stages, open_name = image[None], {"input": image}, None
     for name, layer in model.named_children():
         if isinstance(layer, nn.Linear) and x.shape[-1] != layer.in_features:
-            raise ValueError(f"image must give layer {name} {layer.in_features} inputs, got {x.shape[-1]}: {tuple(image.shape)}")
+            raise ValueError(
+                f"image must give layer {name} {layer.in_features} inputs, got {x.shape[-1]}:"
+                f" {tuple(image.shape)}"
+            )
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and min(x.shape[-2:]) < np.max(layer.kernel_size):
             raise ValueError(f"image must be large enough for layer {name}, got {tuple(image.shape)}")
         if open_name and not isinstance(layer, nn.ReLU | nn.MaxPool2d | nn.BatchNorm2d):
@@ -71,7 +94,9 @@ def _stages(part: str, model: nn.Sequential, image: torch.Tensor) -> tuple[dict[
 
 
 def _tiles(maps: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them; 0 to 1 is the range of the same map in ``scale``."""
+    """Lay ``(n, h, w)`` maps out in a grid, a grey line between them; 0 to 1 is the range of the same map in
+    ``scale``.
+    """
     columns = next(c for c in range(1, len(maps) + 1) if len(maps) % c == 0 and c * c >= len(maps))
     rows = len(maps) // columns
     h, w = maps.shape[1:]
@@ -84,10 +109,12 @@ def _tiles(maps: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def cut(weight: torch.Tensor, mask: torch.Tensor, title: str = "") -> Figure:
-    """Draw the values of ``weight`` (at least 2-D) as a histogram cut by a threshold, and beside it which places the cut hits.
+    """Draw the values of ``weight`` (at least 2-D) as a histogram cut by a threshold, and beside it which
+    places the cut hits.
 
-    ``mask`` is a bool tensor of the same shape, ``True`` = kept, such as ``keep_top`` gives for magnitudes. The red lines stand at
-    the largest pruned magnitude. In the picture on the right a row is an output, a column one of its weights; dark = kept.
+    ``mask`` is a bool tensor of the same shape, ``True`` = kept, such as ``keep_top`` gives for magnitudes.
+    The red lines stand at the largest pruned magnitude. In the picture on the right a row is an output, a
+    column one of its weights; dark = kept.
 
     Raises ValueError if the shapes differ or ``weight`` is not at least 2-D. Source: notebook 01.
     """
@@ -108,20 +135,33 @@ def cut(weight: torch.Tensor, mask: torch.Tensor, title: str = "") -> Figure:
         part.set_label(label)
     _style.legend_below(figure)
     left.set(xlabel="weight", ylabel="number of weights", title=title)
-    right.imshow(mask.flatten(1).numpy(), cmap=ListedColormap([_style.PRUNED, _style.KEPT]), vmin=0, vmax=1, aspect="auto",
-                 interpolation="nearest")  # fmt: skip
-    right.set(title="mask (dark = kept)", xlabel=f"{mask[0].numel()} weights of an output", ylabel=f"{len(mask)} outputs")
+    right.imshow(
+        mask.flatten(1).numpy(),
+        cmap=ListedColormap([_style.PRUNED, _style.KEPT]),
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    right.set(
+        title="mask (dark = kept)",
+        xlabel=f"{mask[0].numel()} weights of an output",
+        ylabel=f"{len(mask)} outputs",
+    )
     right.grid(False)
     return figure
 
 
 def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure:
-    """Draw how each quantity splits over the layers: ``counts`` maps a quantity ("weights", "MACs") to layer -> amount.
+    """Draw how each quantity splits over the layers: ``counts`` maps a quantity ("weights", "MACs") to layer
+    -> amount.
 
-    One horizontal bar per quantity, each 100 % long. Raises ValueError if a quantity adds up to nothing. Source: notebook 01.
-    """
+    One horizontal bar per quantity, each 100 % long. Raises ValueError if a quantity adds up to nothing.
+    Source: notebook 01."""
     for quantity, amounts in arguments.mapping("counts", counts).items():
-        arguments.labels(f"the layers of counts[{quantity!r}]", list(arguments.mapping(f"counts[{quantity!r}]", amounts)))
+        arguments.labels(
+            f"the layers of counts[{quantity!r}]", list(arguments.mapping(f"counts[{quantity!r}]", amounts))
+        )
         arguments.numbers(f"counts[{quantity!r}]", list(amounts.values()), low=0, length=len(amounts))
     arguments.text("title", title)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.7 + 0.6 * len(counts)))
@@ -132,12 +172,23 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
         for i, (layer, amount) in enumerate(amounts.items()):
             share = 100 * amount / total
             colour = _style.COLOURS[i % len(_style.COLOURS)]
-            axis.barh(row, share, left=left, color=colour, edgecolor="white", label=layer if row == 0 else None)
+            axis.barh(
+                row, share, left=left, color=colour, edgecolor="white", label=layer if row == 0 else None
+            )
             if share > 6:
-                axis.text(left + share / 2, row, f"{layer}\n{share:.0f} %", ha="center", va="center", fontsize=8,
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+                axis.text(
+                    left + share / 2,
+                    row,
+                    f"{layer}\n{share:.0f} %",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                )
             left += share
-    axis.set(yticks=range(len(counts)), yticklabels=list(counts), xlim=(0, 100), xlabel="share (%)", title=title)
+    axis.set(
+        yticks=range(len(counts)), yticklabels=list(counts), xlim=(0, 100), xlabel="share (%)", title=title
+    )
     axis.invert_yaxis()
     axis.grid(False)
     _style.legend_beside(axis)

@@ -1,4 +1,6 @@
-"""Figures of the chapters on criteria: who keeps what, predicted against true, the scales of BatchNorm, the surgeon's step."""
+"""Figures of the chapters on criteria: who keeps what, predicted against true, the scales of BatchNorm, the
+surgeon's step.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +14,20 @@ from prunelab.plot import _axes, _style
 
 
 def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
-    """Draw the share of weights that each case keeps in each layer: ``cases`` maps a label to masks by parameter name.
+    """Draw the share of weights that each case keeps in each layer: ``cases`` maps a label to masks by
+    parameter name.
 
     Raises ValueError if there is no case or two of them have other names. Source: notebook 03.1.
     """
-    names = list(arguments.mapping("the first of cases", next(iter(arguments.mapping("cases", cases).values()))))
+    names = list(
+        arguments.mapping("the first of cases", next(iter(arguments.mapping("cases", cases).values())))
+    )
     for label, masks in cases.items():
         if list(arguments.mapping(f"cases[{label!r}]", masks)) != names:
-            raise ValueError(f"cases[{label!r}] must have masks for {', '.join(map(str, names))}, got {', '.join(map(str, masks))}")
+            raise ValueError(
+                f"cases[{label!r}] must have masks for {', '.join(map(str, names))}, got"
+                f" {', '.join(map(str, masks))}"
+            )
         for name, mask in masks.items():
             arguments.mask(f"cases[{label!r}][{name!r}]", mask)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.8))
@@ -29,7 +37,13 @@ def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
         at = np.arange(len(names)) + (i - (len(cases) - 1) / 2) * width
         bars = axis.bar(at, shares, width, label=label, color=_style.COLOURS[i % 7], edgecolor="white")
         upright = len(names) * len(cases) > 16
-        axis.bar_label(bars, [f"{share:.1f}" for share in shares], fontsize=_style.SMALL, rotation=90 if upright else 0, padding=2)
+        axis.bar_label(
+            bars,
+            [f"{share:.1f}" for share in shares],
+            fontsize=_style.SMALL,
+            rotation=90 if upright else 0,
+            padding=2,
+        )
     axis.set(ylabel="weights kept (%)", ylim=(0, 130))
     axis.set_yticks(range(0, 101, 20))
     _style.name_ticks(axis, names, (_style.WIDTH - 0.8) / len(names))
@@ -40,10 +54,11 @@ def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
 def predicted_and_true(
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = True
 ) -> Figure:
-    """Draw one panel of points per title, ``(x, y)``, with the diagonal on which both are equal; logarithmic axes by default.
+    """Draw one panel of points per title, ``(x, y)``, with the diagonal on which both are equal; logarithmic
+    axes by default.
 
-    Raises ValueError if an x and a y have other lengths or, with ``log``, a value is not positive. Source: notebooks 03.1, 03.2.
-    """
+    Raises ValueError if an x and a y have other lengths or, with ``log``, a value is not positive. Source:
+    notebooks 03.1, 03.2."""
     ends = (1e-300, np.inf) if arguments.flag("log", log) else (-np.inf, np.inf)
     pairs = _axes.series("points", points, ends, ends)
     arguments.text("xlabel", xlabel), arguments.text("ylabel", ylabel)
@@ -62,10 +77,11 @@ def predicted_and_true(
 
 
 def scales(cases: Mapping[str, Mapping[str, torch.Tensor]], threshold: float | None = None) -> Figure:
-    """Draw every channel's scale, largest first, one panel per case: a case maps parameter names to scores, one marker per layer.
+    """Draw every channel's scale, largest first, one panel per case: a case maps parameter names to scores,
+    one marker per layer.
 
-    ``threshold`` is a line; above it the axis is logarithmic. Raises ValueError if there is no case. Source: notebook 03.1.
-    """
+    ``threshold`` is a line; above it the axis is logarithmic. Raises ValueError if there is no case. Source:
+    notebook 03.1."""
     for title, scores in arguments.mapping("cases", cases).items():
         for name, value in arguments.mapping(f"cases[{title!r}]", scores).items():
             arguments.tensor(f"cases[{title!r}][{name!r}]", value)
@@ -80,23 +96,37 @@ def scales(cases: Mapping[str, Mapping[str, torch.Tensor]], threshold: float | N
             at = (layer[order] == i).nonzero().flatten()
             axis.plot(at, values[order][at], markersize=6, linestyle="", label=name, **_style.look(i))
         if threshold is not None:
-            axis.set_yscale("symlog", linthresh=max(abs(threshold), 1e-9))  # logarithmic above the threshold, linear down to 0
-            axis.axhline(threshold, color=_style.BLACK, linewidth=0.8, linestyle="--", marker="", label=f"threshold {threshold:g}")
-        axis.set(title=title, xlabel="channels, largest scale first", ylim=(-0.02 * float(values.max()), None))
+            axis.set_yscale(
+                "symlog", linthresh=max(abs(threshold), 1e-9)
+            )  # logarithmic above the threshold, linear down to 0
+            axis.axhline(
+                threshold,
+                color=_style.BLACK,
+                linewidth=0.8,
+                linestyle="--",
+                marker="",
+                label=f"threshold {threshold:g}",
+            )
+        axis.set(
+            title=title, xlabel="channels, largest scale first", ylim=(-0.02 * float(values.max()), None)
+        )
     axes[0, 0].set_ylabel("|gamma|")
     _style.legend_below(figure)
     return figure
 
 
 def surgery(weights: torch.Tensor, hessian: torch.Tensor) -> Figure:
-    """Draw a quadratic loss over two weights, its minimum at ``weights`` ``(2,)``, and where OBD and OBS go to remove the first.
+    """Draw a quadratic loss over two weights, its minimum at ``weights`` ``(2,)``, and where OBD and OBS go
+    to remove the first.
 
-    Raises ValueError if there are not two weights or ``hessian`` ``(2, 2)`` is not positive definite. Source: notebook 03.2.
-    """
+    Raises ValueError if there are not two weights or ``hessian`` ``(2, 2)`` is not positive definite. Source:
+    notebook 03.2."""
     arguments.shaped("weights", weights, (2,)), arguments.shaped("hessian", hessian, (2, 2))
     weights, hessian = weights.detach().double(), hessian.detach().double()
     if not (torch.linalg.eigvalsh(hessian) > 0).all():
-        raise ValueError(f"hessian must be positive definite, got eigenvalues {torch.linalg.eigvalsh(hessian).tolist()}")
+        raise ValueError(
+            f"hessian must be positive definite, got eigenvalues {torch.linalg.eigvalsh(hessian).tolist()}"
+        )
     w, h = weights.numpy(), hessian.numpy()
     x, y = np.meshgrid(np.linspace(-0.4, 1.8, 200), np.linspace(-0.6, 2.2, 200))
     dx, dy = x - w[0], y - w[1]
@@ -118,11 +148,11 @@ def surgery(weights: torch.Tensor, hessian: torch.Tensor) -> Figure:
 
 
 def weights_left(runs: Sequence[Mapping], published: Mapping[int, int]) -> Figure:
-    """Draw how many weights each run of ``experiments/monk.py`` left, one panel per problem, one dot per network.
+    """Draw how many weights each run of ``experiments/monk.py`` left, one panel per problem, one dot per
+    network.
 
-    ``runs`` have the keys problem, criterion, seed and left; ``published`` (problem -> weights) is drawn as a line.
-    Raises ValueError if there is no run. Source: notebook 03.2.
-    """
+    ``runs`` have the keys problem, criterion, seed and left; ``published`` (problem -> weights) is drawn as a
+    line. Raises ValueError if there is no run. Source: notebook 03.2."""
     if not isinstance(runs, Sequence) or not all(
         isinstance(run, Mapping) and {"problem", "criterion", "left"} <= set(run) for run in runs
     ):
@@ -135,10 +165,14 @@ def weights_left(runs: Sequence[Mapping], published: Mapping[int, int]) -> Figur
     figure, axes = plt.subplots(1, len(published), figsize=(_style.WIDTH, 3.1), squeeze=False)
     for axis, (problem, line) in zip(axes[0], published.items(), strict=True):
         for i, criterion in enumerate(criteria):
-            left = [run["left"] for run in runs if run["problem"] == problem and run["criterion"] == criterion]
+            left = [
+                run["left"] for run in runs if run["problem"] == problem and run["criterion"] == criterion
+            ]
             at = i + np.linspace(-0.2, 0.2, len(left))
             axis.plot(at, left, markersize=7, linestyle="", **_style.look(i))
-        axis.axhline(line, color=_style.BLACK, linewidth=0.8, linestyle="--", marker="", label="reported for OBS")
+        axis.axhline(
+            line, color=_style.BLACK, linewidth=0.8, linestyle="--", marker="", label="reported for OBS"
+        )
         axis.set(title=f"problem {problem}", xticks=range(len(criteria)), xticklabels=criteria)
         axis.set_ylim(0, 1.1 * max(run["left"] for run in runs if run["problem"] == problem))
         axis.set_xlim(-0.5, len(criteria) - 0.5)

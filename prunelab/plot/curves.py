@@ -14,17 +14,23 @@ from prunelab.plot._axes import Curves
 
 
 def pruning_curves(
-    curves: Curves, title: str = "", xlabel: str = "weights kept (%)", ylabel: str = "validation error (%)", loss: bool = False
+    curves: Curves,
+    title: str = "",
+    xlabel: str = "weights kept (%)",
+    ylabel: str = "validation error (%)",
+    loss: bool = False,
 ) -> Figure:
-    """Draw error against what is kept, both logarithmic: ``curves`` maps a label to sparsities and accuracies in percent.
+    """Draw error against what is kept, both logarithmic: ``curves`` maps a label to sparsities and accuracies
+    in percent.
 
-    The sparsities ``(points,)`` lie in [0, 1]; the accuracies have shape ``(networks, points)`` or ``(points,)`` and are drawn
-    as errors. The x axis runs from 100 % kept to 1 % and less, so that the last tenth takes half of the picture or more; nothing
-    kept stands apart at its end, over the tick 0. The line is the mean of the networks, small markers show each of them, a
-    bar reaches from the lowest to the highest. With ``loss`` the y are positive losses, drawn as they are.
+    The sparsities ``(points,)`` lie in [0, 1]; the accuracies have shape ``(networks, points)`` or
+    ``(points,)`` and are drawn as errors. The x axis runs from 100 % kept to 1 % and less, so that the last
+    tenth takes half of the picture or more; nothing kept stands apart at its end, over the tick 0. The line
+    is the mean of the networks, small markers show each of them, a bar reaches from the lowest to the
+    highest. With ``loss`` the y are positive losses, drawn as they are.
 
-    Raises ValueError if an x and a y do not fit, a sparsity is outside [0, 1] or an accuracy outside [0, 100]. Source: notebook 01.
-    """
+    Raises ValueError if an x and a y do not fit, a sparsity is outside [0, 1] or an accuracy outside [0,
+    100]. Source: notebook 01."""
     ends = (0, np.inf) if arguments.flag("loss", loss) else (0, 100)
     checked = _axes.series("curves", curves, (0, 1), ends)
     lines = {label: (_axes.kept(x), y if loss else _axes.error(y)) for label, (x, y) in checked.items()}
@@ -46,12 +52,13 @@ def tradeoff(
     error: bool = False,
     log: bool = False,
 ) -> Figure:
-    """Draw a result against any cost, with the spread: ``curves`` maps a label to x ``(points,)`` and y ``(networks, points)``.
+    """Draw a result against any cost, with the spread: ``curves`` maps a label to x ``(points,)`` and y
+    ``(networks, points)``.
 
-    The line is the mean of the networks, small markers show each of them, a bar reaches from the lowest to the highest. With
-    ``error`` the y are accuracies in percent, drawn as errors on a logarithmic axis; with ``log`` the x axis is logarithmic too.
-    For sparsities use ``pruning_curves``. Raises ValueError if an x and a y do not fit. Source: notebooks 01 and 02.
-    """
+    The line is the mean of the networks, small markers show each of them, a bar reaches from the lowest to
+    the highest. With ``error`` the y are accuracies in percent, drawn as errors on a logarithmic axis; with
+    ``log`` the x axis is logarithmic too. For sparsities use ``pruning_curves``. Raises ValueError if an x
+    and a y do not fit. Source: notebooks 01 and 02."""
     ends = (-np.inf, np.inf)
     arguments.flag("error", error), arguments.flag("log", log)
     lines = _axes.series("curves", curves, (1e-12, np.inf) if log else ends, (0, 100) if error else ends)
@@ -71,7 +78,9 @@ def tradeoff(
 
 
 def _draw(axis: Axes, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Draw every curve; where networks are spread, neighbours are moved a few points sideways, so that none covers another."""
+    """Draw every curve; where networks are spread, neighbours are moved a few points sideways, so that none
+    covers another.
+    """
     spread = any(len(y) > 1 for _, y in lines.values())
     step = min(3.0, 14.0 / len(lines)) if spread else 0.0
     for i, (label, (x, y)) in enumerate(lines.items()):

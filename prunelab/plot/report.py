@@ -17,7 +17,8 @@ WEAK = "#BDBDBD"
 
 
 def costs(profile: Profile) -> Figure:
-    """Draw each layer's share of the weights, of the MACs and of the time, in percent, one panel each; layers from top to bottom.
+    """Draw each layer's share of the weights, of the MACs and of the time, in percent, one panel each; layers
+    from top to bottom.
 
     Layers without weights that take less than 3 % of the time are drawn together. Source: notebook 09.2.
     """
@@ -25,7 +26,10 @@ def costs(profile: Profile) -> Figure:
         raise TypeError(f"profile must be a Profile of prunelab.measure, got {type(profile).__name__}")
     small = 0.03 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
-    rest = {key: sum(row[key] for row in profile.rows if row not in shown) for key in ("weights", "macs", "seconds")}
+    rest = {
+        key: sum(row[key] for row in profile.rows if row not in shown)
+        for key in ("weights", "macs", "seconds")
+    }
     rows = [*shown, {"layer": "(all others)", **rest}] if len(shown) < len(profile.rows) else shown
     figure, axes = plt.subplots(1, 3, figsize=(9, 1.2 + 0.22 * len(rows)), sharey=True, sharex=True)
     for axis, (key, title), colour in zip(
@@ -43,9 +47,8 @@ def costs(profile: Profile) -> Figure:
 def report(report: Report) -> Figure:
     """Draw a report: what is left of each quantity, what is left in each layer, and quality against time.
 
-    A quantity that did not move by 10 % is grey. The time's whisker is its 90 % interval, on the right the middle half of the runs.
-    Without a quality the third panel is left out. Source: notebook 09.2.
-    """
+    A quantity that did not move by 10 % is grey. The time's whisker is its 90 % interval, on the right the
+    middle half of the runs. Without a quality the third panel is left out. Source: notebook 09.2."""
     if not isinstance(report, Report):
         raise TypeError(f"report must be a Report of prunelab.measure, got {type(report).__name__}")
     dense, pruned = report.rows
@@ -60,14 +63,27 @@ def report(report: Report) -> Figure:
     axes[1].set(title="weights left, by layer", xlabel="% of the dense layer", xlim=(0, 105))
     axes[1].grid(axis="y", visible=False)
     if panels == 3:
-        for row, colour, marker, place in ((dense, _style.BLACK, "s", (6, -12)), (pruned, _style.BLUE, "o", (6, 8))):
+        for row, colour, marker, place in (
+            (dense, _style.BLACK, "s", (6, -12)),
+            (pruned, _style.BLUE, "o", (6, 8)),
+        ):
             time = row["latency"]
             spread = [[1e3 * (time.median - time.low)], [1e3 * (time.high - time.median)]]
             axes[2].errorbar(
-                [1e3 * time.median], [row["accuracy"]], xerr=spread, color=colour, marker=marker, markersize=7, capsize=3
+                [1e3 * time.median],
+                [row["accuracy"]],
+                xerr=spread,
+                color=colour,
+                marker=marker,
+                markersize=7,
+                capsize=3,
             )
             axes[2].annotate(
-                row["model"], (1e3 * time.median, row["accuracy"]), xytext=place, textcoords="offset points", fontsize=9
+                row["model"],
+                (1e3 * time.median, row["accuracy"]),
+                xytext=place,
+                textcoords="offset points",
+                fontsize=9,
             )
         axes[2].set(title="quality against time", xlabel="milliseconds", ylabel="quality")
         axes[2].set_xlim(0, 1300 * max(row["latency"].high for row in report.rows))
@@ -77,7 +93,12 @@ def report(report: Report) -> Figure:
 
 def _left(axis: Axes, report: Report) -> None:
     dense, pruned = report.rows
-    keys = {"parameters": "parameters", "nonzero parameters": "nonzeros", "bytes on disk": "bytes", "MACs": "macs"}
+    keys = {
+        "parameters": "parameters",
+        "nonzero parameters": "nonzeros",
+        "bytes on disk": "bytes",
+        "MACs": "macs",
+    }
     left = {label: 100 * pruned[key] / max(1, dense[key]) for label, key in keys.items()}
     left["milliseconds"] = 100 / pruned["speedup"]
     colours = [_style.KEPT if report.moved[label] else WEAK for label in left]
@@ -106,8 +127,15 @@ def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Fi
         places = i + 0.08 * (np.arange(len(heights)) - (len(heights) - 1) / 2)
         axis.plot(places, heights, markersize=7, linestyle="", **_style.look(i))
     axis.axhline(limit, color=_style.BLACK, linestyle="--", linewidth=1, marker="")
-    axis.annotate("one point lost", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-                  va="center", fontsize=9)  # fmt: skip
+    axis.annotate(
+        "one point lost",
+        (1.0, limit),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
     axis.set(ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
     axis.set_xticks(range(len(groups)), list(groups))
     axis.grid(axis="x", visible=False)
@@ -122,7 +150,9 @@ def waves(frames: torch.Tensor, answers: torch.Tensor) -> Figure:
     for name, value in (("frames", frames), ("answers", answers)):
         if arguments.tensor(name, value).ndim != 2 or len(value) != len(frames):
             raise ValueError(f"{name} must have one row per sound, got shape {tuple(value.shape)}")
-    figure, axes = plt.subplots(len(frames), 2, figsize=(_style.WIDTH, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False)
+    figure, axes = plt.subplots(
+        len(frames), 2, figsize=(_style.WIDTH, 1.1 + 0.8 * len(frames)), sharex="col", squeeze=False
+    )
     for (left, right), frame, answer in zip(axes, frames, answers, strict=True):
         left.plot(np.arange(len(frame)) / RATE * 1e3, frame, color=_style.BLUE, marker="", linewidth=0.8)
         right.plot(answer, color=_style.ORANGE, marker="", linewidth=1.2)

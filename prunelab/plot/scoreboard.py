@@ -15,14 +15,18 @@ SHARES = (1, 3, 10, 30, 100)
 
 
 def scoreboard(rows: Sequence[Mapping]) -> Figure:
-    """Draw the rows of ``prunelab.scoreboard``, the dense network first: a panel for each quantity, a line for each row.
+    """Draw the rows of ``prunelab.scoreboard``, the dense network first: a panel for each quantity, a line
+    for each row.
 
-    The first panel shows the error on the validation split, the others the share of the dense network's number, both on a
-    logarithmic axis. What did not move is a grey dot on the dense network's dotted line, what moved a bar that ends in a square.
+    The first panel shows the error on the validation split, the others the share of the dense network's
+    number, both on a logarithmic axis. What did not move is a grey dot on the dense network's dotted line,
+    what moved a bar that ends in a square.
 
     Raises TypeError or ValueError if ``rows`` holds no rows of the scoreboard. Source: notebook 00.
     """
-    from prunelab.scoreboard import moved  # the scoreboard measures, and what measures must not need the figures
+    from prunelab.scoreboard import (
+        moved,
+    )  # the scoreboard measures, and what measures must not need the figures
 
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
         raise TypeError(f"rows must be the rows of a scoreboard, got {rows!r:.80}")
@@ -58,7 +62,8 @@ def _axis(axis: plt.Axes, quantity: str, title: str, values: Sequence[float]) ->
     axis.set_xscale("log")
     ticks = [t for t in (*SHARES, 0.3, 300) if min(values) / 1.6 <= t <= max(values) * 1.6]
     axis.set_xlim(
-        min(*values, 30 if quantity != "accuracy" else 1.2) / 1.7, max(*values, 100 if quantity != "accuracy" else 3) * 1.7
+        min(*values, 30 if quantity != "accuracy" else 1.2) / 1.7,
+        max(*values, 100 if quantity != "accuracy" else 3) * 1.7,
     )
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks], fontsize=8)
     axis.xaxis.set_minor_locator(NullLocator())

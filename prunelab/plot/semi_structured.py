@@ -14,19 +14,29 @@ from prunelab.semi_structured import compress_24, nm_mask
 
 
 def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Draw the share of magnitude kept, ``families`` (title -> pattern -> share in [0, 1]): one panel each, a bar per pattern.
+    """Draw the share of magnitude kept, ``families`` (title -> pattern -> share in [0, 1]): one panel each, a
+    bar per pattern.
 
     Source: notebook 06.
     """
     for title, shares in arguments.mapping("families", families).items():
         arguments.numbers(
-            f"families[{title!r}]", list(arguments.mapping(f"families[{title!r}]", shares).values()), 0, 1, len(shares)
+            f"families[{title!r}]",
+            list(arguments.mapping(f"families[{title!r}]", shares).values()),
+            0,
+            1,
+            len(shares),
         )
     figure, axes = plt.subplots(1, len(families), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (title, shares) in zip(axes[0], families.items(), strict=True):
         axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
-        axis.bar(list(shares), [100 * (1 - share) for share in shares.values()], bottom=[100 * share for share in shares.values()],
-                 color=_style.PRUNED, hatch=_style.HATCH)  # fmt: skip
+        axis.bar(
+            list(shares),
+            [100 * (1 - share) for share in shares.values()],
+            bottom=[100 * share for share in shares.values()],
+            color=_style.PRUNED,
+            hatch=_style.HATCH,
+        )
         for i, share in enumerate(shares.values()):
             axis.text(i, 102, f"{100 * share:.1f}", ha="center", fontsize=_style.SMALL)
         axis.set(title=title, ylim=(0, 115))
@@ -36,26 +46,44 @@ def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
 
 
 def sparse_core(weight: torch.Tensor) -> Figure:
-    """Draw how a sparse tensor core multiplies a 2:4 row ``(1, in)``: values and positions stored, activations picked by them.
+    """Draw how a sparse tensor core multiplies a 2:4 row ``(1, in)``: values and positions stored,
+    activations picked by them.
 
     Raises ValueError if ``weight`` is not one 2:4-sparse row of at most 16 entries. Source: notebook 06.
     """
     if arguments.tensor("weight", weight).ndim != 2 or weight.shape[0] != 1 or weight.shape[1] > 16:
         raise ValueError(f"weight must be one row of at most 16 entries, got shape {tuple(weight.shape)}")
     values, metadata = compress_24(weight)
-    positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][: values.shape[1]]
+    positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][
+        : values.shape[1]
+    ]
     picked = [4 * (i // 2) + position for i, position in enumerate(positions)]
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.6))
     inputs = weight.shape[1]
 
     def cell(x: float, y: float, text: str, colour: str, hatched: bool = False) -> None:
-        axis.add_patch(Rectangle((x, y), 0.94, 0.8, facecolor=colour, edgecolor="#404040", linewidth=0.6,
-                                 hatch=_style.HATCH if hatched else None))  # fmt: skip
+        axis.add_patch(
+            Rectangle(
+                (x, y),
+                0.94,
+                0.8,
+                facecolor=colour,
+                edgecolor="#404040",
+                linewidth=0.6,
+                hatch=_style.HATCH if hatched else None,
+            )
+        )
         axis.text(x + 0.47, y + 0.4, text, ha="center", va="center", fontsize=8)
 
     for i, value in enumerate(weight[0].tolist()):
         gap = 0.4 * (i // 4)
-        cell(i + gap, 4.6, f"{value:.1f}" if value else "", _style.SKY if value else _style.PRUNED, hatched=not value)
+        cell(
+            i + gap,
+            4.6,
+            f"{value:.1f}" if value else "",
+            _style.SKY if value else _style.PRUNED,
+            hatched=not value,
+        )
         cell(i + gap, 0, f"x{i}", _style.YELLOW if i in picked else "white")
     offset = (inputs + 0.4 * (inputs / 4 - 1) - values.shape[1]) / 2
     for i, (value, position, source) in enumerate(zip(values[0].tolist(), positions, picked, strict=True)):
@@ -63,8 +91,17 @@ def sparse_core(weight: torch.Tensor) -> Figure:
         cell(x, 3.1, f"{value:.1f}", _style.SKY)
         cell(x, 2.2, f"{position:02b}", _style.ORANGE)
         start = (source + 0.4 * (source // 4) + 0.47, 0.85)
-        axis.add_patch(FancyArrowPatch(start, (x + 0.47, 2.15), arrowstyle="-|>", mutation_scale=8, color="#404040", linewidth=0.8))
-    for y, text in ((5.0, "2:4 weights"), (3.5, "stored values"), (2.6, "2-bit positions"), (0.4, "activations")):
+        axis.add_patch(
+            FancyArrowPatch(
+                start, (x + 0.47, 2.15), arrowstyle="-|>", mutation_scale=8, color="#404040", linewidth=0.8
+            )
+        )
+    for y, text in (
+        (5.0, "2:4 weights"),
+        (3.5, "stored values"),
+        (2.6, "2-bit positions"),
+        (0.4, "activations"),
+    ):
         axis.text(-0.4, y, text, ha="right", va="center")
     axis.set(xlim=(-4, inputs + 0.4 * (inputs / 4 - 1) + 0.1), ylim=(-0.2, 5.6))
     axis.axis("off")
@@ -72,10 +109,11 @@ def sparse_core(weight: torch.Tensor) -> Figure:
 
 
 def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:
-    """Draw a small matrix ``(out, in)`` in its groups of ``m``, of which ``nm_mask`` keeps the ``n`` largest: the others hatched.
+    """Draw a small matrix ``(out, in)`` in its groups of ``m``, of which ``nm_mask`` keeps the ``n`` largest:
+    the others hatched.
 
-    Raises TypeError or ValueError unless ``weight`` has at most 8 rows and 32 columns and ``m`` divides them. Source: notebook 06.
-    """
+    Raises TypeError or ValueError unless ``weight`` has at most 8 rows and 32 columns and ``m`` divides them.
+    Source: notebook 06."""
     mask = nm_mask(weight, n, m)
     if weight.ndim != 2 or weight.shape[0] > 8 or weight.shape[1] > 32:
         raise ValueError(f"weight must have at most 8 rows and 32 columns, got shape {tuple(weight.shape)}")
@@ -86,7 +124,11 @@ def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:
     colours = plt.get_cmap(_style.DIVERGING)
     for (i, j), kept in np.ndenumerate(mask.numpy()):
         value, x = float(weight[i, j]), j + gap * (j // m)
-        style = {"facecolor": colours(0.5 + value / limit / 2)} if kept else {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
+        style = (
+            {"facecolor": colours(0.5 + value / limit / 2)}
+            if kept
+            else {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
+        )
         axis.add_patch(Rectangle((x, i), 1, 0.9, edgecolor="white", linewidth=0.5, **style))
         dark = kept and abs(value) > 0.65 * limit
         text = f"{value:.2f}" if columns <= 16 else f"{value:.1f}"  # what fits
@@ -94,7 +136,9 @@ def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:
         axis.text(x + 0.5, i + 0.45, text, ha="center", va="center", fontsize=_style.SMALL, color=colour)
     for group in range(columns // m):
         x = group * (m + gap)
-        axis.add_patch(Rectangle((x - 0.1, -0.1), m + 0.2, rows + 0.1, fill=False, edgecolor="#404040", linewidth=1.2))
+        axis.add_patch(
+            Rectangle((x - 0.1, -0.1), m + 0.2, rows + 0.1, fill=False, edgecolor="#404040", linewidth=1.2)
+        )
         axis.text(x + m / 2, -0.25, f"group {group}", ha="center", va="bottom", fontsize=_style.SMALL)
     axis.set(xlim=(-0.3, columns + gap * (columns // m) - 0.2), ylim=(rows + 0.2, -0.9))
     axis.set_title(f"{n} of every {m} are kept, {m - n} are pruned (hatched)")

@@ -22,7 +22,9 @@ def csr_arrays(weight: torch.Tensor) -> Figure:
     Raises ValueError unless ``weight`` is a matrix of at most 120 elements. Source: notebook 07.1.
     """
     if arguments.tensor("weight", weight).ndim != 2 or weight.numel() > CELLS:
-        raise ValueError(f"weight must be a matrix of at most {CELLS} elements, got shape {tuple(weight.shape)}")
+        raise ValueError(
+            f"weight must be a matrix of at most {CELLS} elements, got shape {tuple(weight.shape)}"
+        )
     rows, columns = weight.shape
     weight = weight.detach()
     positions = weight.nonzero()
@@ -54,15 +56,24 @@ def csr_arrays(weight: torch.Tensor) -> Figure:
 
 
 def gap_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> Figure:
-    """Draw a short vector as a tape of cells, and over it the steps of its gap code; a filler's cell has a red frame.
+    """Draw a short vector as a tape of cells, and over it the steps of its gap code; a filler's cell has a
+    red frame.
 
     Raises ValueError if ``weight`` is no vector of at most 120 elements. Source: notebook 07.1.
     """
     if arguments.tensor("weight", weight).ndim != 1 or weight.numel() > CELLS:
-        raise ValueError(f"weight must be a vector of at most {CELLS} elements, got shape {tuple(weight.shape)}")
-    if arguments.tensor("gaps", gaps).ndim != 1 or gaps.is_floating_point() or gaps.min() < 1 or gaps.sum() > weight.numel():
         raise ValueError(
-            f"gaps must be whole steps of at least 1 that stay inside the vector of {weight.numel()}, got {gaps!r:.80}"
+            f"weight must be a vector of at most {CELLS} elements, got shape {tuple(weight.shape)}"
+        )
+    if (
+        arguments.tensor("gaps", gaps).ndim != 1
+        or gaps.is_floating_point()
+        or gaps.min() < 1
+        or gaps.sum() > weight.numel()
+    ):
+        raise ValueError(
+            f"gaps must be whole steps of at least 1 that stay inside the vector of {weight.numel()}, got"
+            f" {gaps!r:.80}"
         )
     if arguments.tensor("values", values).shape != gaps.shape:
         raise ValueError(f"values must have shape {tuple(gaps.shape)}, got {tuple(values.shape)}")
@@ -79,9 +90,15 @@ def gap_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> 
         arrow = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.35"}
         axis.annotate("", (end + 0.5, 1.05), (start + 0.5, 1.05), arrowprops=arrow)
         height = 1.15 + min(0.16 * gap, 1.4)
-        axis.text((start + end) / 2 + 0.5, height, f"{gap}", ha="center", va="bottom", fontsize=9, color=colour)
+        axis.text(
+            (start + end) / 2 + 0.5, height, f"{gap}", ha="center", va="bottom", fontsize=9, color=colour
+        )
         start = end
-    axis.set(xlim=(-1.2, len(weight) + 0.2), ylim=(-0.8, 3.2), title="steps from one entry to the next (red frame: a filler)")
+    axis.set(
+        xlim=(-1.2, len(weight) + 0.2),
+        ylim=(-0.8, 3.2),
+        title="steps from one entry to the next (red frame: a filler)",
+    )
     axis.axis("off")
     return figure
 
@@ -93,12 +110,12 @@ def storage_curves(
     bound: Sequence[float] | None = None,
     dense: float = 32.0,
 ) -> Figure:
-    """Draw bits per weight against density, both logarithmic: lines computed, markers measured, the bound as a grey area.
+    """Draw bits per weight against density, both logarithmic: lines computed, markers measured, the bound as
+    a grey area.
 
-    ``curves`` maps a format to its bits at ``densities``; ``measured`` maps it to (densities, bits). The dashed horizontal is the
-    dense matrix: where a rising line crosses it a circle marks that format's break-even. Raises ValueError if lengths differ.
-    Source: notebook 07.1.
-    """
+    ``curves`` maps a format to its bits at ``densities``; ``measured`` maps it to (densities, bits). The
+    dashed horizontal is the dense matrix: where a rising line crosses it a circle marks that format's
+    break-even. Raises ValueError if lengths differ. Source: notebook 07.1."""
     measured = {} if measured is None else arguments.mapping("measured", measured, at_least=0)
     percent = 100 * arguments.numbers("densities", densities, 1e-9, 1).ravel()
     lines = {
@@ -109,18 +126,37 @@ def storage_curves(
     low, high = 0.6 * min(bits.min() for bits in lines.values()), 3 * arguments.positive("dense", dense)
     if bound is not None:
         bits = arguments.numbers("bound", bound, 0, length=len(percent))
-        axis.fill_between(percent, np.maximum(bits, low), low, color=_style.PRUNED, label="out of reach (entropy)")
+        axis.fill_between(
+            percent, np.maximum(bits, low), low, color=_style.PRUNED, label="out of reach (entropy)"
+        )
     for i, (name, bits) in enumerate(lines.items()):
         look, points = _style.look(i), measured.get(name)
-        axis.plot(percent, bits, color=look["color"], linestyle=_style.LINES[i % 4], marker="", label=None if points else name)
+        axis.plot(
+            percent,
+            bits,
+            color=look["color"],
+            linestyle=_style.LINES[i % 4],
+            marker="",
+            label=None if points else name,
+        )
         if points:
             axis.plot(100 * np.asarray(points[0]), points[1], linestyle="", label=name, **look)
         if min(bits) < dense < max(bits):
             even = float(np.interp(dense, bits, percent))
-            axis.plot([even], [dense], marker="o", markersize=9, markerfacecolor="none", color=look["color"], linestyle="")
+            axis.plot(
+                [even],
+                [dense],
+                marker="o",
+                markersize=9,
+                markerfacecolor="none",
+                color=look["color"],
+                linestyle="",
+            )
             axis.plot([], [], linestyle="", marker="", label=f"   as large as dense at {even:.0f} %")
     axis.axhline(dense, color=_style.BLACK, linestyle="--", linewidth=1, marker="", label="dense")
-    axis.set(xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", yscale="log", ylim=(low, high))
+    axis.set(
+        xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", yscale="log", ylim=(low, high)
+    )
     _axes.logarithmic(axis.xaxis, percent, falling=True)
     axis.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 32, 64) if low <= t <= high])
     axis.yaxis.set_major_formatter("{x:g}")
@@ -130,14 +166,16 @@ def storage_curves(
 
 
 def storage_bars(
-    sizes: Mapping[str, tuple[float, float]], bound: float | None = None, dense: float | None = None, title: str = ""
+    sizes: Mapping[str, tuple[float, float]],
+    bound: float | None = None,
+    dense: float | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw bytes as horizontal bars: ``sizes`` maps a format to (bytes of the values, bytes of the index).
 
-    ``bound`` is drawn as a line, ``dense`` as the line that a format should not reach. If a bar ends left of the bound, a sentence
-    says why that is no contradiction: the bound holds for one code for the whole network, not for one of each layer.
-    Source: notebook 07.1.
-    """
+    ``bound`` is drawn as a line, ``dense`` as the line that a format should not reach. If a bar ends left of
+    the bound, a sentence says why that is no contradiction: the bound holds for one code for the whole
+    network, not for one of each layer. Source: notebook 07.1."""
     for name, size in arguments.mapping("sizes", sizes).items():
         arguments.numbers(f"sizes[{name!r}]", size, low=0, length=2)
     for name, line in (("bound", bound), ("dense", dense)):
@@ -152,10 +190,22 @@ def storage_bars(
     axis.barh(names, index, left=values, color=_style.ORANGE, label="positions")
     widest = max(float((values + index).max()), (bound or 0) / 1024, (dense or 0) / 1024)
     for y, total in enumerate(values + index):
-        axis.text(total + 0.008 * widest, y, f"{total:,.1f}", va="center", fontsize=_style.SMALL,
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+        axis.text(
+            total + 0.008 * widest,
+            y,
+            f"{total:,.1f}",
+            va="center",
+            fontsize=_style.SMALL,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
     if bound is not None:
-        axis.axvline(bound / 1024, color=_style.BLACK, linestyle=":", marker="", label="entropy bound,\nzeros at random places")
+        axis.axvline(
+            bound / 1024,
+            color=_style.BLACK,
+            linestyle=":",
+            marker="",
+            label="entropy bound,\nzeros at random places",
+        )
     if dense is not None:
         axis.axvline(dense / 1024, color=_style.BLACK, linestyle="--", marker="", label="dense")
     axis.set(xlabel="KiB", title=title, xlim=(0, 1.15 * max(widest, 1e-9)))
@@ -168,13 +218,22 @@ def storage_bars(
 
 
 def shared_weights(values: torch.Tensor, centroids: torch.Tensor) -> Figure:
-    """Draw the histogram of the kept weights and the shared values that replace them. Source: notebook 07.1."""
+    """Draw the histogram of the kept weights and the shared values that replace them. Source: notebook
+    07.1.
+    """
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.6))
-    axis.hist(arguments.tensor("values", values).detach().flatten().numpy(), bins=120, color=_style.KEPT, label="kept weights")
+    axis.hist(
+        arguments.tensor("values", values).detach().flatten().numpy(),
+        bins=120,
+        color=_style.KEPT,
+        label="kept weights",
+    )
     if arguments.tensor("centroids", centroids).numel() > 1024:
         raise ValueError(f"centroids must be at most 1,024, got {centroids.numel():,}")
     for i, centroid in enumerate(centroids.detach().flatten().tolist()):
-        axis.axvline(centroid, color=_style.ORANGE, linewidth=0.8, marker="", label="shared values" if i == 0 else None)
+        axis.axvline(
+            centroid, color=_style.ORANGE, linewidth=0.8, marker="", label="shared values" if i == 0 else None
+        )
     axis.set(xlabel="weight", ylabel="number of weights")
     _style.legend_beside(axis)
     return figure

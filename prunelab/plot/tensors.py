@@ -1,4 +1,6 @@
-"""A convolution weight in three dimensions: every filter a stack of kernels, every kernel a plate of cells."""
+"""A convolution weight in three dimensions: every filter a stack of kernels, every kernel a plate of
+cells.
+"""
 
 from collections.abc import Mapping
 
@@ -20,15 +22,17 @@ BLOCK, GAP = 0.25, 1.4  # height of a kept cell and gap between filters, in cell
 MARGINS = np.array([2.4, 1.6])  # for the numbers of the channels and filters, in cells
 
 
-def tensor_view(weights: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None) -> Figure:
+def tensor_view(
+    weights: torch.Tensor | Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None
+) -> Figure:
     """Draw one convolution weight ``(out, in, kh, kw)``, or several by title side by side, cell by cell.
 
-    Each filter is a stack of plates, one kernel per input channel. A kept weight is a raised block, a pruned one a flat tile
-    that is struck out. Pruned is what is zero; or, with ``masks`` (title -> bool tensor, may be per group), what the mask prunes.
+    Each filter is a stack of plates, one kernel per input channel. A kept weight is a raised block, a pruned
+    one a flat tile that is struck out. Pruned is what is zero; or, with ``masks`` (title -> bool tensor, may
+    be per group), what the mask prunes.
 
-    Raises TypeError or ValueError for a weight that is not 4-D or has more than 6,000 cells, and for a mask that does not fit.
-    Source: notebook 02.
-    """
+    Raises TypeError or ValueError for a weight that is not 4-D or has more than 6,000 cells, and for a mask
+    that does not fit. Source: notebook 02."""
     weights = arguments.mapping("weights", weights if isinstance(weights, Mapping) else {"": weights})
     masks = {} if masks is None else arguments.mapping("masks", masks, at_least=0)
     for title in masks:
@@ -37,9 +41,14 @@ def tensor_view(weights: torch.Tensor | Mapping[str, torch.Tensor], masks: Mappi
     size = np.max([_size(cells.shape) for cells in kept.values()], axis=0)
     panels = len(kept)
     layouts = [(-(-panels // across), across) for across in range(1, panels + 1)]
-    inches, down, across = max((min(0.22, 9.0 / (m * size[0]), (4.0 - 0.35 * n) / (n * size[1])), n, m) for n, m in layouts)
+    inches, down, across = max(
+        (min(0.22, 9.0 / (m * size[0]), (4.0 - 0.35 * n) / (n * size[1])), n, m) for n, m in layouts
+    )
     figure, axes = plt.subplots(
-        down, across, figsize=(max(2.5, across * size[0] * inches), down * (size[1] * inches + 0.35)), squeeze=False
+        down,
+        across,
+        figsize=(max(2.5, across * size[0] * inches), down * (size[1] * inches + 0.35)),
+        squeeze=False,
     )
     for axis in axes.flat[panels:]:
         axis.set_visible(False)
@@ -50,10 +59,11 @@ def tensor_view(weights: torch.Tensor | Mapping[str, torch.Tensor], masks: Mappi
 
 
 def draw_tensor(axis: Axes, kept: torch.Tensor) -> None:
-    """Draw the 4-D bool tensor ``kept`` on ``axis``: blocks where it is ``True``, tiles struck out where it is ``False``.
+    """Draw the 4-D bool tensor ``kept`` on ``axis``: blocks where it is ``True``, tiles struck out where it
+    is ``False``.
 
-    All visible faces are computed at once and drawn as one collection, from the back to the front. Source: notebook 02.
-    """
+    All visible faces are computed at once and drawn as one collection, from the back to the front. Source:
+    notebook 02."""
     if not isinstance(axis, Axes):
         raise TypeError(f"axis must be matplotlib Axes, got {type(axis).__name__}")
     if arguments.mask("kept", kept).ndim != 4 or kept.numel() > CELLS:
@@ -84,7 +94,9 @@ def draw_tensor(axis: Axes, kept: torch.Tensor) -> None:
     order = np.argsort(-depth, kind="stable")
     paper = _project(faces)[order]
     # snapped to whole pixels, equal plates look equal, and the picture takes a quarter of the bytes
-    axis.add_collection(PolyCollection(paper, facecolors=colours[order], edgecolors=edges[order], linewidths=0.4, snap=True))
+    axis.add_collection(
+        PolyCollection(paper, facecolors=colours[order], edgecolors=edges[order], linewidths=0.4, snap=True)
+    )
     _label(axis, cells.shape)
 
 
@@ -97,7 +109,11 @@ def _label(axis: Axes, shape: tuple[int, ...]) -> None:
     for row in range(-(-out // FILTERS)):
         for i in range(channels):
             axis.text(
-                *_project(np.array([-0.4, 0, -i * plate - row * stack])), f"in {i}", ha="right", va="bottom", fontsize=_style.SMALL
+                *_project(np.array([-0.4, 0, -i * plate - row * stack])),
+                f"in {i}",
+                ha="right",
+                va="bottom",
+                fontsize=_style.SMALL,
             )
     w, h = _size(shape)
     axis.set(xlim=(-MARGINS[0], w - MARGINS[0]), aspect="equal")
@@ -107,7 +123,9 @@ def _label(axis: Axes, shape: tuple[int, ...]) -> None:
 
 
 def _steps(shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Return the distances of one kernel to the next below, of one row of filters to the next, and of one filter to the next."""
+    """Return the distances of one kernel to the next below, of one row of filters to the next, and of one
+    filter to the next.
+    """
     _, channels, height, width = shape
     plate = SLANT[1] * height + BLOCK + 0.3
     return plate, plate * channels + 1.9, width + SLANT[0] * height + GAP
@@ -121,7 +139,9 @@ def _size(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _project(points: np.ndarray) -> np.ndarray:
-    """Project ``(..., 3)``, right, back and up, to ``(..., 2)`` on paper; parallels stay parallel and cells equally large."""
+    """Project ``(..., 3)``, right, back and up, to ``(..., 2)`` on paper; parallels stay parallel and cells
+    equally large.
+    """
     return points[..., [0, 2]] + points[..., 1:2] * SLANT
 
 
@@ -129,10 +149,13 @@ def _kept(title: str, weight: torch.Tensor, mask: torch.Tensor | None) -> torch.
     """Check one weight and its mask, and return what is kept, a bool tensor of the weight's shape."""
     name = f"weights[{title!r}]"
     if arguments.tensor(name, weight).ndim != 4:
-        raise ValueError(f"{name} must be a convolution weight (out, in, kh, kw), got shape {tuple(weight.shape)}")
+        raise ValueError(
+            f"{name} must be a convolution weight (out, in, kh, kw), got shape {tuple(weight.shape)}"
+        )
     if weight.numel() > CELLS:
         raise ValueError(
-            f"{name} must have at most {CELLS:,} cells to be readable, got {weight.numel():,}; draw a part, weight[:8]"
+            f"{name} must have at most {CELLS:,} cells to be readable, got {weight.numel():,}; draw a part,"
+            " weight[:8]"
         )
     if mask is None:
         return weight.detach() != 0
@@ -140,5 +163,7 @@ def _kept(title: str, weight: torch.Tensor, mask: torch.Tensor | None) -> torch.
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
         raise TypeError(f"{name} must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}")
     if mask.ndim != 4 or any(a not in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)):
-        raise ValueError(f"{name} must have shape {tuple(weight.shape)}, or 1 in some dimensions, got {tuple(mask.shape)}")
+        raise ValueError(
+            f"{name} must have shape {tuple(weight.shape)}, or 1 in some dimensions, got {tuple(mask.shape)}"
+        )
     return mask.expand(weight.shape)

@@ -1,7 +1,8 @@
-"""Zeros that take no bytes: sparse formats, what they cost, and a pruned model on disk. Notebook 07.1 derives all of it.
+"""Zeros that take no bytes: sparse formats, what they cost, and a pruned model on disk. Notebook 07.1 derives
+all of it.
 
-``formats`` encodes and decodes, ``coding`` counts (bytes, entropy bound, Huffman, weight sharing), ``files`` saves and loads.
-"""
+``formats`` encodes and decodes, ``coding`` counts (bytes, entropy bound, Huffman, weight sharing), ``files``
+saves and loads."""
 
 from prunelab.storage.coding import (
     binary_entropy,

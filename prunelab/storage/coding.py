@@ -1,4 +1,6 @@
-"""What the formats cost in theory: byte counts, the entropy bound, Huffman code lengths and shared weights."""
+"""What the formats cost in theory: byte counts, the entropy bound, Huffman code lengths and shared
+weights.
+"""
 
 import heapq
 import math
@@ -11,17 +13,24 @@ from prunelab.storage.formats import FORMATS, POINTER_BITS, _matrix_shape
 
 
 def format_bytes(
-    format: str, shape: tuple[int, ...], entries: int, value_bits: int = 32, index_bits: int = 32, stream_bytes: int = 0
+    format: str,
+    shape: tuple[int, ...],
+    entries: int,
+    value_bits: int = 32,
+    index_bits: int = 32,
+    stream_bytes: int = 0,
 ) -> int:
-    """Return the bytes that a weight of ``shape`` with ``entries`` stored values takes in ``format``, to the byte.
+    """Return the bytes that a weight of ``shape`` with ``entries`` stored values takes in ``format``, to the
+    byte.
 
-    ``entries`` are the nonzeros ("gap": and fillers, ``gap_code`` counts them; "dense": ignored). "2:4" counts two values and 4
-    bits per group of 4, whatever is in them. ``stream_bytes`` is the length of the index of "huffman", known only once it is made.
-    With V value bits, i index bits, R rows, C columns, k entries: dense RCV, coo k(V + 2i), csr k(V + i) + 32(R + 1),
-    csc k(V + i) + 32(C + 1), bitmap RC + kV, gap k(V + i), 2:4 RC(V/2 + 1) bits, each array rounded up to whole bytes.
+    ``entries`` are the nonzeros ("gap": and fillers, ``gap_code`` counts them; "dense": ignored). "2:4"
+    counts two values and 4 bits per group of 4, whatever is in them. ``stream_bytes`` is the length of the
+    index of "huffman", known only once it is made. With V value bits, i index bits, R rows, C columns, k
+    entries: dense RCV, coo k(V + 2i), csr k(V + i) + 32(R + 1), csc k(V + i) + 32(C + 1), bitmap RC + kV, gap
+    k(V + i), 2:4 RC(V/2 + 1) bits, each array rounded up to whole bytes.
 
-    Raises ValueError for an unknown format, negative counts, or columns that 4 does not divide ("2:4"). Source: notebook 07.1.
-    """
+    Raises ValueError for an unknown format, negative counts, or columns that 4 does not divide ("2:4").
+    Source: notebook 07.1."""
     arguments.one_of("format", format, (*FORMATS, "2:4"))
     for name, value in {"entries": entries, "stream_bytes": stream_bytes}.items():
         arguments.count(name, value, at_least=0)
@@ -44,15 +53,19 @@ def format_bytes(
     return math.ceil(values * value_bits / 8) + index
 
 
-def bits_per_weight(format: str, density: float, value_bits: int = 32, index_bits: int = 16, columns: int | None = None) -> float:
-    """Return the bits per weight that ``format`` is expected to take on a random mask of ``density``, in theory.
+def bits_per_weight(
+    format: str, density: float, value_bits: int = 32, index_bits: int = 16, columns: int | None = None
+) -> float:
+    """Return the bits per weight that ``format`` is expected to take on a random mask of ``density``, in
+    theory.
 
-    ``format`` is "dense", "coo", "csr", "bitmap", "gap", "2:4" or "bound", the entropy bound. ``columns`` adds the row pointers of
-    "csr" (32 bits per row); without it they are left out. For "gap" the fillers are counted: with the chance (1 - d)^(2^b) that the
-    next 2^b positions are all zero, a nonzero needs 1 / (1 - (1 - d)^(2^b)) entries on average.
+    ``format`` is "dense", "coo", "csr", "bitmap", "gap", "2:4" or "bound", the entropy bound. ``columns``
+    adds the row pointers of "csr" (32 bits per row); without it they are left out. For "gap" the fillers are
+    counted: with the chance (1 - d)^(2^b) that the next 2^b positions are all zero, a nonzero needs 1 / (1 -
+    (1 - d)^(2^b)) entries on average.
 
-    Raises ValueError for an unknown format or a density outside [0, 1]. Source: notebook 07.1, where each line is derived.
-    """
+    Raises ValueError for an unknown format or a density outside [0, 1]. Source: notebook 07.1, where each
+    line is derived."""
     density = arguments.fraction("density", density)
     arguments.one_of("format", format, ("dense", "coo", "csr", "bitmap", "gap", "2:4", "bound"))
     arguments.count("value_bits", value_bits)
@@ -63,7 +76,10 @@ def bits_per_weight(format: str, density: float, value_bits: int = 32, index_bit
     return {
         "dense": value_bits,
         "coo": density * (value_bits + 2 * index_bits),
-        "csr": density * (value_bits + index_bits) + (0 if columns is None else POINTER_BITS / arguments.count("columns", columns)),
+        "csr": (
+            density * (value_bits + index_bits)
+            + (0 if columns is None else POINTER_BITS / arguments.count("columns", columns))
+        ),
         "bitmap": 1 + density * value_bits,
         "2:4": value_bits / 2 + 1,
         "bound": binary_entropy(density) + density * value_bits,
@@ -71,7 +87,8 @@ def bits_per_weight(format: str, density: float, value_bits: int = 32, index_bit
 
 
 def binary_entropy(density: float) -> float:
-    """Return H(d) = -d log2 d - (1 - d) log2(1 - d) in bits per weight: what a random mask of density d costs on average.
+    """Return H(d) = -d log2 d - (1 - d) log2(1 - d) in bits per weight: what a random mask of density d costs
+    on average.
 
     Raises TypeError or ValueError if ``density`` is not in [0, 1]. Source: Shannon (1948); notebook 07.1.
     """
@@ -80,11 +97,12 @@ def binary_entropy(density: float) -> float:
 
 
 def entropy_bound(elements: int, nonzeros: int) -> float:
-    """Return log2 of the number of masks with ``nonzeros`` of ``elements`` kept, in bits: no index is shorter for all of them.
+    """Return log2 of the number of masks with ``nonzeros`` of ``elements`` kept, in bits: no index is shorter
+    for all of them.
 
-    Divided by ``elements`` it approaches ``binary_entropy(nonzeros / elements)`` from below. A single mask with structure (dense
-    columns, empty rows) can be cheaper. Raises ValueError unless 0 <= nonzeros <= elements. Source: notebook 07.1.
-    """
+    Divided by ``elements`` it approaches ``binary_entropy(nonzeros / elements)`` from below. A single mask
+    with structure (dense columns, empty rows) can be cheaper. Raises ValueError unless 0 <= nonzeros <=
+    elements. Source: notebook 07.1."""
     arguments.count("elements", elements, at_least=0)
     if arguments.count("nonzeros", nonzeros, at_least=0) > elements:
         raise ValueError(f"nonzeros must be at most elements {elements}, got {nonzeros}")
@@ -93,15 +111,16 @@ def entropy_bound(elements: int, nonzeros: int) -> float:
 
 
 def huffman_lengths(counts: torch.Tensor) -> torch.Tensor:
-    """Return the length in bits of each symbol's code in a Huffman code for ``counts`` ``(symbols,)``, as int64.
+    """Return the length in bits of each symbol's code in a Huffman code for ``counts`` ``(symbols,)``, as
+    int64.
 
-    A symbol that never occurs gets 0, a symbol that is the only one 1 bit. Raises TypeError or ValueError if ``counts`` is no
-    non-empty 1-D tensor of non-negative numbers. Source: Huffman (1952); notebook 07.1.
-    """
+    A symbol that never occurs gets 0, a symbol that is the only one 1 bit. Raises TypeError or ValueError if
+    ``counts`` is no non-empty 1-D tensor of non-negative numbers. Source: Huffman (1952); notebook 07.1."""
     arguments.tensor("counts", counts)
     if counts.ndim != 1 or bool((counts < 0).any()):
         raise ValueError(
-            f"counts must be non-negative and of shape (symbols,), got shape {tuple(counts.shape)}, least {counts.min()}"
+            f"counts must be non-negative and of shape (symbols,), got shape {tuple(counts.shape)}, least"
+            f" {counts.min()}"
         )
     lengths = torch.zeros(len(counts), dtype=torch.int64)
     order = counter(len(counts))  # equal counts: the older tree first, so that no two trees are ever compared
@@ -118,12 +137,15 @@ def huffman_lengths(counts: torch.Tensor) -> torch.Tensor:
 
 
 def huffman_bits(symbols: torch.Tensor) -> int:
-    """Return the bits that ``symbols`` (non-negative integers, any shape) take in their own Huffman code, the table not counted.
+    """Return the bits that ``symbols`` (non-negative integers, any shape) take in their own Huffman code, the
+    table not counted.
 
     Raises TypeError or ValueError if they are no integers or negative. Source: notebook 07.1.
     """
     if not isinstance(symbols, torch.Tensor) or symbols.is_floating_point() or symbols.is_complex():
-        raise TypeError(f"symbols must be a tensor of integers, got {getattr(symbols, 'dtype', type(symbols).__name__)}")
+        raise TypeError(
+            f"symbols must be a tensor of integers, got {getattr(symbols, 'dtype', type(symbols).__name__)}"
+        )
     if symbols.numel() == 0:
         return 0
     if int(symbols.min()) < 0:
@@ -132,16 +154,19 @@ def huffman_bits(symbols: torch.Tensor) -> int:
     return int((huffman_lengths(counts) * counts).sum())
 
 
-def share_weights(values: torch.Tensor, clusters: int = 64, iterations: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``(centroids, codes)``: k-means of ``values`` (any shape) on the line; ``centroids[codes]`` replaces the values.
+def share_weights(
+    values: torch.Tensor, clusters: int = 64, iterations: int = 300
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``(centroids, codes)``: k-means of ``values`` (any shape) on the line; ``centroids[codes]``
+    replaces the values.
 
-    The ``clusters`` centroids, rising, start at equal distances from the least to the largest value, as Deep Compression found
-    better than random or density-based starts: it keeps the rare large weights. Lloyd's iteration stops when no code changes, or
-    after ``iterations``. A centroid that no value chooses stays where it is. ``codes`` has the shape of ``values``, int64.
+    The ``clusters`` centroids, rising, start at equal distances from the least to the largest value, as Deep
+    Compression found better than random or density-based starts: it keeps the rare large weights. Lloyd's
+    iteration stops when no code changes, or after ``iterations``. A centroid that no value chooses stays
+    where it is. ``codes`` has the shape of ``values``, int64.
 
-    Raises TypeError or ValueError if ``values`` is empty, not floating or not finite, or ``clusters`` or ``iterations`` below 1.
-    Source: Han, Mao and Dally (arXiv 1510.00149), section 3; notebook 07.1.
-    """
+    Raises TypeError or ValueError if ``values`` is empty, not floating or not finite, or ``clusters`` or
+    ``iterations`` below 1. Source: Han, Mao and Dally (arXiv 1510.00149), section 3; notebook 07.1."""
     arguments.tensor("values", values)
     if not values.is_floating_point():
         raise TypeError(f"values must be floating, got {values.dtype}")

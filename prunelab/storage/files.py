@@ -1,4 +1,6 @@
-"""A pruned model on disk: every tensor in the format that is smallest for it, in one safetensors file that checks itself."""
+"""A pruned model on disk: every tensor in the format that is smallest for it, in one safetensors file that
+checks itself.
+"""
 
 import hashlib
 import json
@@ -21,12 +23,12 @@ _CODEBOOK = 256  # a tensor with more distinct values than this is stored as it 
 
 
 def encode_smallest(weight: torch.Tensor) -> Encoded:
-    """Return ``weight`` in the format that takes the fewest bytes: dense, bitmap, gaps of 2 to 8 bits, or Huffman-coded gaps.
+    """Return ``weight`` in the format that takes the fewest bytes: dense, bitmap, gaps of 2 to 8 bits, or
+    Huffman-coded gaps.
 
-    Where a weight has few distinct values, as after weight sharing, they are counted as numbers of a code book. CSR is not among
-    the candidates: it is made to compute with, and the gaps say the same in fewer bits. Raises as ``encode`` does.
-    Source: notebook 07.1.
-    """
+    Where a weight has few distinct values, as after weight sharing, they are counted as numbers of a code
+    book. CSR is not among the candidates: it is made to compute with, and the gaps say the same in fewer
+    bits. Raises as ``encode`` does. Source: notebook 07.1."""
     encoded = encode(weight, "huffman")
     positions = weight.detach().reshape(-1).nonzero().squeeze(1)
     distances = positions.diff(prepend=positions.new_full((1,), -1))
@@ -35,7 +37,10 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
     if book is not None:
         value_bits = max(len(book), 1).bit_length()  # one more than the book: the fillers of "gap" are zeros
     entries: dict[str, tuple[int | None, int]] = {"dense": (None, 0), "bitmap": (None, len(positions))}
-    sizes = {name: format_bytes(name, tuple(weight.shape), count, value_bits) for name, (_, count) in entries.items()}
+    sizes = {
+        name: format_bytes(name, tuple(weight.shape), count, value_bits)
+        for name, (_, count) in entries.items()
+    }
     for bits in _GAP_WIDTHS:
         count = int(((distances - 1) // (1 << bits) + 1).sum())
         size = format_bytes("gap", tuple(weight.shape), count, value_bits, bits)
@@ -47,14 +52,15 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
 
 
 def save_sparse(model: nn.Module, path: Path | str) -> int:
-    """Write the state of ``model`` to ``path`` as small as ``encode_smallest`` makes it, and return the bytes of the file.
+    """Write the state of ``model`` to ``path`` as small as ``encode_smallest`` makes it, and return the bytes
+    of the file.
 
-    The round trip through ``load_sparse`` is exact (-0.0 comes back as 0.0). A safetensors file; its metadata holds the format of
-    each tensor and a SHA-256 checksum over all of it. The file is written aside and renamed, so if something fails on the way, a
-    file that was there before stays as it was.
+    The round trip through ``load_sparse`` is exact (-0.0 comes back as 0.0). A safetensors file; its metadata
+    holds the format of each tensor and a SHA-256 checksum over all of it. The file is written aside and
+    renamed, so if something fails on the way, a file that was there before stays as it was.
 
-    Raises TypeError if ``model`` is no module and OSError if the folder cannot be written. Source: notebook 07.1.
-    """
+    Raises TypeError if ``model`` is no module and OSError if the folder cannot be written. Source: notebook
+    07.1."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     arrays, tensors = {}, {}
@@ -85,12 +91,12 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
 
 
 def load_sparse(path: Path | str, model: nn.Module) -> None:
-    """Read the file that ``save_sparse`` wrote into ``model``, in place; if anything is wrong, the model stays as it was.
+    """Read the file that ``save_sparse`` wrote into ``model``, in place; if anything is wrong, the model
+    stays as it was.
 
-    Raises FileNotFoundError for a missing file, and ValueError for one that is truncated or altered (its checksum is named), that
-    holds indices outside a tensor, or that comes from another model (names, shapes and dtypes are compared).
-    Source: notebook 07.1.
-    """
+    Raises FileNotFoundError for a missing file, and ValueError for one that is truncated or altered (its
+    checksum is named), that holds indices outside a tensor, or that comes from another model (names, shapes
+    and dtypes are compared). Source: notebook 07.1."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     path, model = arguments.path("path", path), arguments.module("model", model)
@@ -101,7 +107,9 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     _same_model(path, tensors, state)
     decoded = {}
     for name, card in tensors.items():
-        parts = {key.rpartition(":")[2]: array for key, array in arrays.items() if key.rpartition(":")[0] == name}
+        parts = {
+            key.rpartition(":")[2]: array for key, array in arrays.items() if key.rpartition(":")[0] == name
+        }
         try:
             decoded[name] = _unfold(card, parts, state[name].dtype)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -118,22 +126,34 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is truncated or altered, or no safetensors file: {error}") from error
     if metadata.get("prunelab") != VERSION or "tensors" not in metadata:
-        raise ValueError(f"{path} was not written by save_sparse of this version ({VERSION}): its metadata say so")
+        raise ValueError(
+            f"{path} was not written by save_sparse of this version ({VERSION}): its metadata say so"
+        )
     found = _digest(arrays, {key: metadata[key] for key in ("prunelab", "tensors")})
     if found != metadata.get("sha256"):
-        raise ValueError(f"{path} is altered: sha256 of its contents is {found}, expected {metadata.get('sha256')}")
+        raise ValueError(
+            f"{path} is altered: sha256 of its contents is {found}, expected {metadata.get('sha256')}"
+        )
     return arrays, json.loads(metadata["tensors"])
 
 
 def _same_model(path: Path, tensors: Mapping[str, dict], state: Mapping[str, torch.Tensor]) -> None:
     missing, unknown = sorted(state.keys() - tensors.keys()), sorted(tensors.keys() - state.keys())
     if missing or unknown:
-        raise ValueError(f"{path} is from another model: it lacks {missing or 'nothing'} and has {unknown or 'nothing'} too many")
+        raise ValueError(
+            f"{path} is from another model: it lacks {missing or 'nothing'} and has {unknown or 'nothing'}"
+            " too many"
+        )
     for name, value in state.items():
         card = tensors[name]
-        there, here = (tuple(card["shape"]), card["dtype"]), (tuple(value.shape), str(value.dtype).removeprefix("torch."))
+        there, here = (
+            (tuple(card["shape"]), card["dtype"]),
+            (tuple(value.shape), str(value.dtype).removeprefix("torch.")),
+        )
         if there != here:
-            raise ValueError(f"{path} is from another model: {name} is {there} in the file and {here} in the model")
+            raise ValueError(
+                f"{path} is from another model: {name} is {there} in the file and {here} in the model"
+            )
 
 
 def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
@@ -146,7 +166,9 @@ def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
 
 
 def _fold(encoded: Encoded) -> dict[str, torch.Tensor]:
-    """Return the arrays of ``encoded``, the values replaced by a code book and codes where that takes fewer bytes."""
+    """Return the arrays of ``encoded``, the values replaced by a code book and codes where that takes fewer
+    bytes.
+    """
     data = encoded.arrays["data"]
     book = _book(data)
     if book is None:
@@ -156,11 +178,16 @@ def _fold(encoded: Encoded) -> dict[str, torch.Tensor]:
     name, best = ("codes", packed) if packed.nbytes <= coded.nbytes else ("coded", coded)
     if book.nbytes + best.nbytes >= data.nbytes:
         return encoded.arrays
-    return {part: array for part, array in encoded.arrays.items() if part != "data"} | {"book": book, name: best}
+    return {part: array for part, array in encoded.arrays.items() if part != "data"} | {
+        "book": book,
+        name: best,
+    }
 
 
 def _book(data: torch.Tensor) -> torch.Tensor | None:
-    """Return the distinct values of ``data``, rising, or None if there are none, too many or NaN among them."""
+    """Return the distinct values of ``data``, rising, or None if there are none, too many or NaN among
+    them.
+    """
     if len(data[:10_000].unique()) > _CODEBOOK:  # spares sorting a large tensor
         return None
     book = data.unique()
@@ -168,7 +195,9 @@ def _book(data: torch.Tensor) -> torch.Tensor | None:
 
 
 def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
-    """Return the tensor that a card and its arrays describe; KeyError, TypeError or ValueError if they do not fit together."""
+    """Return the tensor that a card and its arrays describe; KeyError, TypeError or ValueError if they do not
+    fit together.
+    """
     shape, values = tuple(card["shape"]), card["values"]
     if card["format"] not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {card['format']!r}")

@@ -1,7 +1,8 @@
-"""Sparse formats: where the zeros of a weight go when it is written down, and what the positions of the others cost.
+"""Sparse formats: where the zeros of a weight go when it is written down, and what the positions of the
+others cost.
 
-A weight of any rank is read as a matrix: its first dimension gives the rows, the rest the columns (a vector is one row).
-"""
+A weight of any rank is read as a matrix: its first dimension gives the rows, the rest the columns (a vector
+is one row)."""
 
 import math
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ _ESCAPE = 255  # in the byte stream of "huffman": 255 positions further, and no 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A weight in one of ``FORMATS``: its ``arrays`` are all that has to be stored besides format, shape and index width.
+    """A weight in one of ``FORMATS``: its ``arrays`` are all that has to be stored besides format, shape and
+    index width.
 
-    ``data`` holds the nonzero values in the weight's dtype ("gap": and its fillers). The other arrays, by format: "csr" and "csc"
-    ``indptr`` (int32) and ``indices``, "coo" ``rows`` and ``columns``, "bitmap" ``bitmap``, "gap" ``gaps``, "huffman" ``stream``.
-    Index widths of 8, 16, 32 and 64 bits are stored as integers, others packed bit by bit into bytes. Source: notebook 07.1.
-    """
+    ``data`` holds the nonzero values in the weight's dtype ("gap": and its fillers). The other arrays, by
+    format: "csr" and "csc" ``indptr`` (int32) and ``indices``, "coo" ``rows`` and ``columns``, "bitmap"
+    ``bitmap``, "gap" ``gaps``, "huffman" ``stream``. Index widths of 8, 16, 32 and 64 bits are stored as
+    integers, others packed bit by bit into bytes. Source: notebook 07.1."""
 
     format: str
     shape: tuple[int, ...]
@@ -40,14 +42,14 @@ class Encoded:
 def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = None) -> Encoded:
     """Return ``weight`` (any real dtype, at least one dimension, possibly empty) in one of ``FORMATS``.
 
-    ``index_bits`` is the width of one column number ("csr", "coo"), row number ("csc", "coo") or gap ("gap"; 1 to 16). By default
-    it is the smallest of 8, 16, 32 that fits, and 5 for "gap". "dense", "bitmap" and "huffman" have none. -0.0 is stored as 0.0.
+    ``index_bits`` is the width of one column number ("csr", "coo"), row number ("csc", "coo") or gap ("gap";
+    1 to 16). By default it is the smallest of 8, 16, 32 that fits, and 5 for "gap". "dense", "bitmap" and
+    "huffman" have none. -0.0 is stored as 0.0.
 
-    Raises TypeError if ``weight`` is no tensor of real numbers and ValueError for a scalar, an unknown format and an index width
-    that is not allowed or too narrow for the shape.
-    Source: Saad, "Iterative methods for sparse linear systems" (2003), section 3.4, for COO, CSR and CSC; Han, Mao and Dally, "Deep
-    compression" (arXiv 1510.00149) for gaps with filler; notebook 07.1.
-    """
+    Raises TypeError if ``weight`` is no tensor of real numbers and ValueError for a scalar, an unknown format
+    and an index width that is not allowed or too narrow for the shape. Source: Saad, "Iterative methods for
+    sparse linear systems" (2003), section 3.4, for COO, CSR and CSC; Han, Mao and Dally, "Deep compression"
+    (arXiv 1510.00149) for gaps with filler; notebook 07.1."""
     arguments.one_of("format", format, FORMATS)
     rows, columns = _matrix(weight)
     bits = _width(format, rows, columns, index_bits)
@@ -71,7 +73,9 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
     row = positions // max(columns, 1)
     column = pack(positions - row * columns, bits)
     if format == "coo":
-        return Encoded(format, tuple(weight.shape), bits, {"data": data, "rows": pack(row, bits), "columns": column})
+        return Encoded(
+            format, tuple(weight.shape), bits, {"data": data, "rows": pack(row, bits), "columns": column}
+        )
     indptr = torch.zeros(rows + 1, dtype=torch.int32)
     indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
     return Encoded(format, tuple(weight.shape), bits, {"data": data, "indptr": indptr, "indices": column})
@@ -80,8 +84,8 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
 def decode(encoded: Encoded) -> torch.Tensor:
     """Return the weight that ``encode`` was given, in its shape and dtype.
 
-    Raises ValueError, in words, if the arrays do not fit together or an index lies outside the shape. Source: notebook 07.1.
-    """
+    Raises ValueError, in words, if the arrays do not fit together or an index lies outside the shape. Source:
+    notebook 07.1."""
     if not isinstance(encoded, Encoded):
         raise TypeError(f"encoded must be an Encoded, as encode returns it, got {type(encoded).__name__}")
     arguments.one_of("encoded.format", encoded.format, FORMATS)
@@ -95,7 +99,10 @@ def decode(encoded: Encoded) -> torch.Tensor:
         return data.clone().view(shape)
     if encoded.format == "bitmap":
         if arrays["bitmap"].numel() != math.ceil(elements / 8):
-            raise ValueError(f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {shape}, got {arrays['bitmap'].numel()}")
+            raise ValueError(
+                f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {shape}, got"
+                f" {arrays['bitmap'].numel()}"
+            )
         flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
         positions = torch.from_numpy(flags.nonzero()[0])
     elif encoded.format == "gap":
@@ -106,7 +113,10 @@ def decode(encoded: Encoded) -> torch.Tensor:
         turned = decode(Encoded("csr", (columns, rows), bits, arrays))
         return turned.t().reshape(shape)
     elif encoded.format == "coo":
-        row, column = unpack(arrays["rows"], bits, data.numel()), unpack(arrays["columns"], bits, data.numel())
+        row, column = (
+            unpack(arrays["rows"], bits, data.numel()),
+            unpack(arrays["columns"], bits, data.numel()),
+        )
         _inside("rows", row, rows)
         _inside("columns", column, columns)
         positions = row * columns + column
@@ -116,18 +126,23 @@ def decode(encoded: Encoded) -> torch.Tensor:
         row = torch.repeat_interleave(torch.arange(rows), arrays["indptr"].diff().long())
         positions = row * columns + column
     if positions.numel() != data.numel():
-        raise ValueError(f"the index names {positions.numel()} positions, but data holds {data.numel()} values")
+        raise ValueError(
+            f"the index names {positions.numel()} positions, but data holds {data.numel()} values"
+        )
     weight = data.new_zeros(elements)
     weight[positions] = data
     return weight.view(shape)
 
 
-def check_csr(indptr: torch.Tensor, indices: torch.Tensor, data: torch.Tensor, shape: tuple[int, int]) -> None:
-    """Raise ValueError, saying which rule is broken, if the three arrays are no CSR matrix of ``shape`` (rows, columns).
+def check_csr(
+    indptr: torch.Tensor, indices: torch.Tensor, data: torch.Tensor, shape: tuple[int, int]
+) -> None:
+    """Raise ValueError, saying which rule is broken, if the three arrays are no CSR matrix of ``shape``
+    (rows, columns).
 
-    The rules: ``indptr`` has rows + 1 entries, starts at 0, never falls and ends at the number of values; ``indices`` has one entry
-    per value, each in [0, columns), rising strictly within a row. Source: notebook 07.1.
-    """
+    The rules: ``indptr`` has rows + 1 entries, starts at 0, never falls and ends at the number of values;
+    ``indices`` has one entry per value, each in [0, columns), rising strictly within a row. Source: notebook
+    07.1."""
     rows, columns = arguments.sizes("shape", shape, 2)
     for name, array in (("indptr", indptr), ("indices", indices), ("data", data)):
         arguments.vector(name, array, whole=name != "data")
@@ -136,7 +151,9 @@ def check_csr(indptr: torch.Tensor, indices: torch.Tensor, data: torch.Tensor, s
     if indptr[0] != 0:
         raise ValueError(f"indptr must start at 0, got {int(indptr[0])}")
     if (indptr.diff() < 0).any():
-        raise ValueError(f"indptr must never fall, but it falls after entry {int((indptr.diff() < 0).nonzero()[0])}")
+        raise ValueError(
+            f"indptr must never fall, but it falls after entry {int((indptr.diff() < 0).nonzero()[0])}"
+        )
     if indptr[-1] != data.numel():
         raise ValueError(f"indptr must end at the number of values {data.numel()}, got {int(indptr[-1])}")
     if indices.numel() != data.numel():
@@ -150,12 +167,13 @@ def check_csr(indptr: torch.Tensor, indices: torch.Tensor, data: torch.Tensor, s
 
 
 def gap_code(weight: torch.Tensor, index_bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``(gaps, values)`` of ``weight`` read row by row: how far each entry lies behind the one before, and its value.
+    """Return ``(gaps, values)`` of ``weight`` read row by row: how far each entry lies behind the one before,
+    and its value.
 
-    Gaps lie in 1 to ``2**index_bits`` (the first counts from position -1). Where the next nonzero is further away, filler entries
-    with the value 0 are put in between, ``2**index_bits`` further each, as Deep Compression does. Both tensors have shape
-    ``(entries,)``, gaps int64. Raises as ``encode`` does. Source: Han, Mao and Dally (arXiv 1510.00149), figure 2; notebook 07.1.
-    """
+    Gaps lie in 1 to ``2**index_bits`` (the first counts from position -1). Where the next nonzero is further
+    away, filler entries with the value 0 are put in between, ``2**index_bits`` further each, as Deep
+    Compression does. Both tensors have shape ``(entries,)``, gaps int64. Raises as ``encode`` does. Source:
+    Han, Mao and Dally (arXiv 1510.00149), figure 2; notebook 07.1."""
     _matrix(weight)
     reach = 1 << _width("gap", 1, 1, index_bits)
     flat = weight.detach().reshape(-1)
@@ -174,13 +192,14 @@ def gap_code(weight: torch.Tensor, index_bits: int) -> tuple[torch.Tensor, torch
 def gap_decode(gaps: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """Return the weight of ``shape`` that ``gap_code`` described.
 
-    Raises ValueError if there are not as many gaps as values, a gap is below 1 or the last one ends outside the shape.
-    Source: notebook 07.1.
-    """
+    Raises ValueError if there are not as many gaps as values, a gap is below 1 or the last one ends outside
+    the shape. Source: notebook 07.1."""
     arguments.vector("gaps", gaps, whole=True), arguments.vector("values", values)
     shape = arguments.sizes("shape", shape)
     if gaps.shape != values.shape:
-        raise ValueError(f"gaps and values must have the same shape, got {tuple(gaps.shape)} and {tuple(values.shape)}")
+        raise ValueError(
+            f"gaps and values must have the same shape, got {tuple(gaps.shape)} and {tuple(values.shape)}"
+        )
     if (gaps < 1).any():
         raise ValueError(f"gaps must be at least 1, got {int(gaps.min())}")
     positions = gaps.cumsum(0) - 1
@@ -191,7 +210,9 @@ def gap_decode(gaps: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...])
 
 
 def _deflate(positions: torch.Tensor) -> torch.Tensor:
-    """Return the distances between positions as a Huffman-coded byte stream; a distance of 256 or more begins with escapes."""
+    """Return the distances between positions as a Huffman-coded byte stream; a distance of 256 or more begins
+    with escapes.
+    """
     distances = positions.diff(prepend=positions.new_full((1,), -1)) - 1  # 0, 1, ...: the zeros passed over
     escapes = distances // _ESCAPE
     last = (escapes + 1).cumsum(0) - 1
@@ -241,7 +262,13 @@ def _width(format: str, rows: int, columns: int, index_bits: int | None) -> int:
         return bits
     largest = {"csr": columns, "csc": rows, "coo": max(rows, columns)}[format]
     needed = max(largest - 1, 1).bit_length()
-    bits = next(b for b in NATIVE if b >= needed) if index_bits is None else arguments.count("index_bits", index_bits)
+    bits = (
+        next(b for b in NATIVE if b >= needed)
+        if index_bits is None
+        else arguments.count("index_bits", index_bits)
+    )
     if not needed <= bits <= 64:
-        raise ValueError(f"index_bits must lie in {needed} to 64 to number {largest} rows or columns, got {bits}")
+        raise ValueError(
+            f"index_bits must lie in {needed} to 64 to number {largest} rows or columns, got {bits}"
+        )
     return bits

@@ -12,15 +12,17 @@ NATIVE = {8: np.uint8, 16: np.uint16, 32: np.int32, 64: np.int64}  # widths that
 
 
 def pack(numbers: torch.Tensor, bits: int) -> torch.Tensor:
-    """Return non-negative ``numbers`` ``(n,)`` with ``bits`` bits each: uint8, uint16, int32 or int64 where that fits, else bytes.
+    """Return non-negative ``numbers`` ``(n,)`` with ``bits`` bits each: uint8, uint16, int32 or int64 where
+    that fits, else bytes.
 
-    Packed bytes hold the numbers one after the other, lowest bit first. Raises ValueError if a number needs more bits.
-    Source: notebook 07.1.
-    """
+    Packed bytes hold the numbers one after the other, lowest bit first. Raises ValueError if a number needs
+    more bits. Source: notebook 07.1."""
     arguments.count("bits", bits, at_most=64)
     arguments.vector("numbers", numbers, whole=True)
     if numbers.numel() and (int(numbers.min()) < 0 or int(numbers.max()) >= 1 << min(bits, 63)):
-        raise ValueError(f"numbers must lie in [0, 2**{bits}), got {int(numbers.min())} to {int(numbers.max())}")
+        raise ValueError(
+            f"numbers must lie in [0, 2**{bits}), got {int(numbers.min())} to {int(numbers.max())}"
+        )
     array = numbers.numpy()
     if bits in NATIVE:
         return torch.from_numpy(array.astype(NATIVE[bits]))
@@ -31,14 +33,18 @@ def pack(numbers: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
-    """Return the ``count`` numbers that ``pack`` wrote, as int64; ValueError if the length does not fit. Source: notebook 07.1."""
+    """Return the ``count`` numbers that ``pack`` wrote, as int64; ValueError if the length does not fit.
+    Source: notebook 07.1.
+    """
     arguments.count("bits", bits, at_most=64), arguments.count("count", count, at_least=0)
     arguments.vector("packed", packed, whole=True)
     if bits not in NATIVE and packed.dtype != torch.uint8:
         raise TypeError(f"packed must be uint8 for {bits} bits, got {packed.dtype}")
     expected = count if bits in NATIVE else math.ceil(count * bits / 8)
     if packed.numel() != expected:
-        raise ValueError(f"packed must have {expected} entries for {count} numbers of {bits} bits, got {packed.numel()}")
+        raise ValueError(
+            f"packed must have {expected} entries for {count} numbers of {bits} bits, got {packed.numel()}"
+        )
     if bits in NATIVE:
         return torch.from_numpy(packed.numpy().astype(np.int64))
     flags = np.unpackbits(packed.numpy(), count=count * bits, bitorder="little").reshape(count, bits)
@@ -61,7 +67,8 @@ def deflate(symbols: torch.Tensor) -> torch.Tensor:
 
 
 def inflate(stream: torch.Tensor, at_most: int) -> torch.Tensor:
-    """Return the symbols that ``deflate`` coded; ValueError if ``stream`` is damaged or holds more than ``at_most`` symbols.
+    """Return the symbols that ``deflate`` coded; ValueError if ``stream`` is damaged or holds more than
+    ``at_most`` symbols.
 
     Raises TypeError for a stream that is not uint8. Source: notebook 07.1.
     """
@@ -74,5 +81,7 @@ def inflate(stream: torch.Tensor, at_most: int) -> torch.Tensor:
     except zlib.error as error:
         raise ValueError(f"the Huffman-coded stream is damaged: {error}") from error
     if len(raw) > at_most or not coder.eof or coder.unused_data:
-        raise ValueError(f"the Huffman-coded stream must end after at most {at_most} symbols, and it does not")
+        raise ValueError(
+            f"the Huffman-coded stream must end after at most {at_most} symbols, and it does not"
+        )
     return torch.frombuffer(bytearray(raw), dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)

@@ -1,4 +1,6 @@
-"""Physically removes masked filters and neurons, and what is coupled to them, so that zeros become fewer bytes and operations."""
+"""Physically removes masked filters and neurons, and what is coupled to them, so that zeros become fewer
+bytes and operations.
+"""
 
 from prunelab.surgery.batchnorm import reestimate_batchnorm
 from prunelab.surgery.groups import coupled_groups, coupled_masks, coupled_scores

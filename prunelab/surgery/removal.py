@@ -1,4 +1,6 @@
-"""Physically removes masked filters and neurons, so that fewer zeros become fewer bytes and fewer operations."""
+"""Physically removes masked filters and neurons, so that fewer zeros become fewer bytes and fewer
+operations.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -14,29 +16,34 @@ TOLERANCE = 1e-8  # of the final check, in float64, relative to the largest outp
 
 
 @torch.no_grad()
-def remove_filters(model: nn.Module, masks: Mapping[str, torch.Tensor], example_input: torch.Tensor | None = None) -> nn.Module:
-    """Return a smaller model that computes, in eval mode, what ``model`` computes under ``masks``; ``model`` is left alone.
+def remove_filters(
+    model: nn.Module, masks: Mapping[str, torch.Tensor], example_input: torch.Tensor | None = None
+) -> nn.Module:
+    """Return a smaller model that computes, in eval mode, what ``model`` computes under ``masks``; ``model``
+    is left alone.
 
-    ``masks`` (parameter name -> bool mask, ``(out, 1, 1, 1)`` or the full shape) may drop whole filters ``W[o]`` of a Conv2d,
-    whole neurons of a Linear, and channels of a BatchNorm (its scale, shape ``(out,)``). They go from the layer itself and from
-    all that is coupled to it: the BatchNorm behind it, depthwise and grouped convolutions, the other side of a residual sum, the
-    gates that multiply it, and the inputs of the next layers, through pooling, activations, concatenation and flatten.
-    ``coupled_groups`` and ``coupled_masks`` make masks that drop such a group together; masks that drop one side of a sum alone
-    are refused. Single masked weights in filters that stay remain zeros. A layer that would lose everything keeps its first
-    filter, zeroed.
+    ``masks`` (parameter name -> bool mask, ``(out, 1, 1, 1)`` or the full shape) may drop whole filters
+    ``W[o]`` of a Conv2d, whole neurons of a Linear, and channels of a BatchNorm (its scale, shape
+    ``(out,)``). They go from the layer itself and from all that is coupled to it: the BatchNorm behind it,
+    depthwise and grouped convolutions, the other side of a residual sum, the gates that multiply it, and the
+    inputs of the next layers, through pooling, activations, concatenation and flatten. ``coupled_groups`` and
+    ``coupled_masks`` make masks that drop such a group together; masks that drop one side of a sum alone are
+    refused. Single masked weights in filters that stay remain zeros. A layer that would lose everything keeps
+    its first filter, zeroed.
 
-    Masks are about weights: a dropped filter still sends on the constant its bias makes, such as ReLU(bias) or ReLU(beta), and
-    that constant is folded into the next bias. Where the next layer pads with zeros that is wrong at the border, and refused; a
-    mask on the bias, too, makes the constant 0.
+    Masks are about weights: a dropped filter still sends on the constant its bias makes, such as ReLU(bias)
+    or ReLU(beta), and that constant is folded into the next bias. Where the next layer pads with zeros that
+    is wrong at the border, and refused; a mask on the bias, too, makes the constant 0.
 
-    ``example_input`` (N, ...) shows the shape of the input; of its values nothing is used. Without it a batch of square images,
-    or of vectors, for which the model runs is looked for. The model may be an ``nn.Sequential`` or a module with its own
-    ``forward`` that ``torch.fx`` can trace; its class and its layers' names stay. The two models are compared on random inputs
-    in float64 before the smaller one is returned.
+    ``example_input`` (N, ...) shows the shape of the input; of its values nothing is used. Without it a batch
+    of square images, or of vectors, for which the model runs is looked for. The model may be an
+    ``nn.Sequential`` or a module with its own ``forward`` that ``torch.fx`` can trace; its class and its
+    layers' names stay. The two models are compared on random inputs in float64 before the smaller one is
+    returned.
 
-    Raises TypeError or ValueError for bad arguments, and ValueError naming the layer where a removal would not be exact or is not
-    understood. Source: Li et al., arXiv 1608.08710 (removal); Fang et al., arXiv 2301.12900 (coupled groups); notebooks 04.2, 09.1.
-    """
+    Raises TypeError or ValueError for bad arguments, and ValueError naming the layer where a removal would
+    not be exact or is not understood. Source: Li et al., arXiv 1608.08710 (removal); Fang et al., arXiv
+    2301.12900 (coupled groups); notebooks 04.2, 09.1."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     expanded = expand_masks(model, masks)
@@ -45,7 +52,8 @@ def remove_filters(model: nn.Module, masks: Mapping[str, torch.Tensor], example_
         owner = modules[parameter.rpartition(".")[0]]
         if type(owner) not in LAYERS:
             raise ValueError(
-                f"masks must name parameters of Conv2d, Linear or BatchNorm layers, got {parameter!r} of {type(owner).__name__}"
+                f"masks must name parameters of Conv2d, Linear or BatchNorm layers, got {parameter!r} of"
+                f" {type(owner).__name__}"
             )
     masked = copy.deepcopy(model)
     apply_masks(masked, masks)
@@ -61,13 +69,14 @@ def remove_filters(model: nn.Module, masks: Mapping[str, torch.Tensor], example_
 
 
 def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    """Return a copy of ``model`` whose Conv2d, Linear and BatchNorm layers have the sizes found in ``state``, loaded from it.
+    """Return a copy of ``model`` whose Conv2d, Linear and BatchNorm layers have the sizes found in ``state``,
+    loaded from it.
 
-    This is how a network made smaller by ``remove_filters`` is read back without pickle: save ``state_dict()`` as safetensors,
-    build the original class, resize. ``model`` is left alone.
+    This is how a network made smaller by ``remove_filters`` is read back without pickle: save
+    ``state_dict()`` as safetensors, build the original class, resize. ``model`` is left alone.
 
-    Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise. Source: notebook 04.2.
-    """
+    Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
+    Source: notebook 04.2."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -78,7 +87,8 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
             weight = state.get(f"{name}.weight".lstrip("."))
             if weight is None or weight.ndim != module.weight.ndim:
                 raise ValueError(
-                    f"state must hold {name}.weight with {module.weight.ndim} dimensions, got {getattr(weight, 'shape', None)}"
+                    f"state must hold {name}.weight with {module.weight.ndim} dimensions, got"
+                    f" {getattr(weight, 'shape', None)}"
                 )
             _set(resized, name, _sized(module, weight, state.get(f"{name}.bias".lstrip("."))))
     try:
@@ -90,10 +100,11 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 @torch.no_grad()
 def follow(model: nn.Module, example_input: torch.Tensor | None) -> tuple[Coupling, torch.Tensor]:
-    """Follow the channels of ``model`` (float64, eval mode, on the CPU) and return what was found, and the example that was used.
+    """Follow the channels of ``model`` (float64, eval mode, on the CPU) and return what was found, and the
+    example that was used.
 
-    Raises TypeError or ValueError if there is no example that the model runs on, or if torch.fx cannot trace it.
-    """
+    Raises TypeError or ValueError if there is no example that the model runs on, or if torch.fx cannot trace
+    it."""
     if example_input is not None and (not isinstance(example_input, torch.Tensor) or example_input.ndim == 0):
         raise TypeError(f"example_input must be a tensor (N, ...), got {type(example_input).__name__}")
     coupling = Coupling(model)
@@ -112,7 +123,9 @@ def follow(model: nn.Module, example_input: torch.Tensor | None) -> tuple[Coupli
 
 
 def _examples(model: nn.Module, coupling: Coupling):
-    """Yield inputs that the first layer could take: vectors, or square images of the usual sizes first, then of any."""
+    """Yield inputs that the first layer could take: vectors, or square images of the usual sizes first, then
+    of any.
+    """
     modules = dict(model.named_modules())
     called = (modules[node.target] for node in coupling.graph.nodes if node.op == "call_module")
     first = next((module for module in called if type(module) in (nn.Conv2d, nn.Linear)), None)
@@ -124,7 +137,9 @@ def _examples(model: nn.Module, coupling: Coupling):
 
 
 def _removed(coupling: Coupling, model: nn.Module, masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return for each channel's number whether it can go, ``(numbers,)`` bool; refuse if one that the masks drop cannot."""
+    """Return for each channel's number whether it can go, ``(numbers,)`` bool; refuse if one that the masks
+    drop cannot.
+    """
     groups = coupling.groups()
     asked = torch.zeros(len(groups), dtype=torch.bool)  # by group
     for parameter, mask in masks.items():
@@ -133,7 +148,9 @@ def _removed(coupling: Coupling, model: nn.Module, masks: Mapping[str, torch.Ten
         if kind != "weight" or not empty.any():
             continue
         if name not in coupling.layers:
-            raise ValueError(f"{name} is not called as a layer in the model's forward, so what it feeds is not known")
+            raise ValueError(
+                f"{name} is not called as a layer in the model's forward, so what it feeds is not known"
+            )
         asked[groups[coupling.layers[name].rows[empty]]] = True
     for layer in coupling.layers.values():
         if asked[groups[layer.rows]].all():
@@ -150,18 +167,27 @@ def _removed(coupling: Coupling, model: nn.Module, masks: Mapping[str, torch.Ten
     return removed
 
 
-def _check_constant(name: str, layer: Layer, removed: torch.Tensor, coupling: Coupling, groups: torch.Tensor) -> None:
+def _check_constant(
+    name: str, layer: Layer, removed: torch.Tensor, coupling: Coupling, groups: torch.Tensor
+) -> None:
     """Refuse a layer that would lose inputs which are no constants."""
     live = layer.columns[removed[layer.columns] & layer.live]
     if len(live):
         group = groups == groups[live[0]]
         why = next((f": {text}" for numbers, text in coupling.hints if group[numbers].any()), "")
-        raise ValueError(f"{name} reads channels of {_owners(coupling, group)} that are no constants under these masks{why}; "
-                         f"drop what is coupled together (coupled_masks), or keep it")  # fmt: skip
+        raise ValueError(
+            f"{name} reads channels of {_owners(coupling, group)} that are no constants under these"
+            f" masks{why}; drop what is coupled together (coupled_masks), or keep it"
+        )
 
 
 def _check_padding(
-    name: str, module: nn.Module, layer: Layer, removed: torch.Tensor, coupling: Coupling, groups: torch.Tensor
+    name: str,
+    module: nn.Module,
+    layer: Layer,
+    removed: torch.Tensor,
+    coupling: Coupling,
+    groups: torch.Tensor,
 ) -> None:
     """Refuse a layer that would lose constants which its zero padding ends."""
     if type(module) is not nn.Conv2d or module.padding in ((0, 0), "valid") or module.padding_mode != "zeros":
@@ -169,9 +195,11 @@ def _check_padding(
     ended = removed[layer.columns] & layer.value.ne(0) & module.weight.flatten(2).ne(0).any(2).any(0)
     if ended.any():
         owners = _owners(coupling, groups == groups[layer.columns[ended][0]])
-        raise ValueError(f"{name} pads with zeros, and a dropped filter before it sends the constant "
-                         f"~{float(layer.value[ended].abs().max()):.3g}: folded into the bias that would be wrong at the border; "
-                         f"mask the bias (BatchNorm's scale and shift) of {owners}, too, as coupled_masks does")  # fmt: skip
+        raise ValueError(
+            f"{name} pads with zeros, and a dropped filter before it sends the constant"
+            f" ~{float(layer.value[ended].abs().max()):.3g}: folded into the bias that would be wrong at the"
+            f" border; mask the bias (BatchNorm's scale and shift) of {owners}, too, as coupled_masks does"
+        )
 
 
 def _owners(coupling: Coupling, group: torch.Tensor) -> str:
@@ -179,12 +207,18 @@ def _owners(coupling: Coupling, group: torch.Tensor) -> str:
 
 
 def _shrink(module: nn.Module, layer: Layer, removed: torch.Tensor) -> nn.Module:
-    """Return the layer without the removed outputs and inputs, the constants of the inputs folded into its bias."""
+    """Return the layer without the removed outputs and inputs, the constants of the inputs folded into its
+    bias.
+    """
     keep = ~removed[layer.rows]
     weight, bias = module.weight, module.bias
     if layer.columns is not None:
         drop = removed[layer.columns]
-        constant = weight[:, drop].flatten(2).sum(2) @ layer.value[drop] if weight.ndim > 2 else weight[:, drop] @ layer.value[drop]
+        constant = (
+            weight[:, drop].flatten(2).sum(2) @ layer.value[drop]
+            if weight.ndim > 2
+            else weight[:, drop] @ layer.value[drop]
+        )
         if constant.ne(0).any():
             bias = constant if bias is None else bias + constant
         weight = weight[:, ~drop]
@@ -198,7 +232,9 @@ def _shrink(module: nn.Module, layer: Layer, removed: torch.Tensor) -> nn.Module
 
 @torch.no_grad()
 def _sized(module: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Module:
-    """Return a copy of the layer with this weight and bias: their shapes, dtype and values, everything else as it was."""
+    """Return a copy of the layer with this weight and bias: their shapes, dtype and values, everything else
+    as it was.
+    """
     smaller = copy.deepcopy(module)
     if type(module) is nn.Conv2d:
         if module.groups > 1:
@@ -218,32 +254,48 @@ def _sized(module: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None) -
     return smaller
 
 
-def _check(masked: nn.Module, small: nn.Module, example: torch.Tensor, coupling: Coupling, removed: torch.Tensor) -> None:
-    """The last lock: refuse a smaller model if one of its layers, or its output, differs from the masked model's.
+def _check(
+    masked: nn.Module, small: nn.Module, example: torch.Tensor, coupling: Coupling, removed: torch.Tensor
+) -> None:
+    """The last lock: refuse a smaller model if one of its layers, or its output, differs from the masked
+    model's.
 
-    The outputs alone would not do: a head that starts at zero, as in a vision transformer, hides everything behind it.
-    """
+    The outputs alone would not do: a head that starts at zero, as in a vision transformer, hides everything
+    behind it."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(example.shape, dtype=example.dtype, generator=generator) if example.is_floating_point() else example
+    x = (
+        torch.randn(example.shape, dtype=example.dtype, generator=generator)
+        if example.is_floating_point()
+        else example
+    )
     expected = _outputs(masked, x, coupling)
     try:
         outputs = _outputs(small, x, coupling)
     except Exception as error:
-        raise ValueError(f"model does not run with fewer channels, so its forward depends on their number: {error}") from error
+        raise ValueError(
+            f"model does not run with fewer channels, so its forward depends on their number: {error}"
+        ) from error
     for name, value in expected.items():
         if name in coupling.layers:
             dim = -1 if type(masked.get_submodule(name)) is nn.Linear else 1
             value = value.index_select(dim, (~removed[coupling.layers[name].rows]).nonzero().flatten())
         output = outputs[name]
         if output.shape != value.shape or not ((output - value).abs() <= TOLERANCE * value.abs().max()).all():
-            raise ValueError(f"{name} gives other outputs when filters are removed than when they are masked: the forward before "
-                             f"it does something to channels that was not understood")  # fmt: skip
+            raise ValueError(
+                f"{name} gives other outputs when filters are removed than when they are masked: the forward"
+                " before it does something to channels that was not understood"
+            )
 
 
 def _outputs(model: nn.Module, x: torch.Tensor, coupling: Coupling) -> dict[str, torch.Tensor]:
-    """Return what each layer gives for ``x`` at its last call, in the order of the calls, and the model's outputs."""
+    """Return what each layer gives for ``x`` at its last call, in the order of the calls, and the model's
+    outputs.
+    """
     seen: dict[str, torch.Tensor] = {}
-    hooks = {name: lambda module, inputs, output, name=name: seen.update({name: output}) for name in coupling.layers}
+    hooks = {
+        name: lambda module, inputs, output, name=name: seen.update({name: output})
+        for name in coupling.layers
+    }
     handles = [model.get_submodule(name).register_forward_hook(hook) for name, hook in hooks.items()]
     try:
         result = model(x.clone())
@@ -256,9 +308,13 @@ def _outputs(model: nn.Module, x: torch.Tensor, coupling: Coupling) -> dict[str,
 
 def _restored(small: nn.Module, model: nn.Module) -> nn.Module:
     """Give ``small`` the dtypes, the devices and the modes of ``model``."""
-    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(
+        model.named_buffers(remove_duplicate=False)
+    )
     for name, tensor in (*small.named_parameters(), *small.named_buffers()):
-        like = tensors.get(name, tensors.get(name.removesuffix("bias") + "weight"))  # a bias that came with a constant
+        like = tensors.get(
+            name, tensors.get(name.removesuffix("bias") + "weight")
+        )  # a bias that came with a constant
         tensor.data = tensor.data.to(like.device, like.dtype)
     for module, smaller in zip(model.modules(), small.modules(), strict=True):
         smaller.training = module.training

@@ -1,4 +1,6 @@
-"""The interactive explorers, by chapter. Each returns an ipywidgets box; a static figure stands beside it in the notebook."""
+"""The interactive explorers, by chapter. Each returns an ipywidgets box; a static figure stands beside it in
+the notebook.
+"""
 
 from prunelab.widgets.activations import compare_criteria, drop_units, energy_explorer
 from prunelab.widgets.after_training import removal_explorer

@@ -1,4 +1,6 @@
-"""The explorers of chapters 03.3, 03.4 and 03.5: units and what a criterion drops, the energy model, the board of criteria."""
+"""The explorers of chapters 03.3, 03.4 and 03.5: units and what a criterion drops, the energy model, the
+board of criteria.
+"""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -23,11 +25,12 @@ UNIT_CRITERIA = ("Taylor", "APoZ", "entropy", "ICC", "reconstruction", "filter L
 
 
 def drop_units(model: nn.Module, dataset: TensorDataset, judge: TensorDataset) -> w.VBox:
-    """Return an explorer: a criterion, a convolution and a number of filters -> which of them go, and the accuracy that is left.
+    """Return an explorer: a criterion, a convolution and a number of filters -> which of them go, and the
+    accuracy that is left.
 
-    Scores come from ``dataset``, the accuracy from ``judge``; the maps are those of the first image. ``model`` is left as it is.
-    Raises ValueError if ``model`` has no convolution with a ReLU behind it, TypeError for bad data. Source: notebook 03.3.
-    """
+    Scores come from ``dataset``, the accuracy from ``judge``; the maps are those of the first image.
+    ``model`` is left as it is. Raises ValueError if ``model`` has no convolution with a ReLU behind it,
+    TypeError for bad data. Source: notebook 03.3."""
 
     @cache
     def scores(criterion: str) -> dict[str, torch.Tensor]:
@@ -39,7 +42,9 @@ def drop_units(model: nn.Module, dataset: TensorDataset, judge: TensorDataset) -
         flows = activated(forward(model, dataset.tensors[0][:1])[1], model)
     maps = {name: flow.activation[0] for name, flow in flows.items() if flow.activation.ndim == 4}
     if not maps:
-        raise ValueError(f"model must have a convolution with an nn.ReLU behind it, got {type(model).__name__} without one")
+        raise ValueError(
+            f"model must have a convolution with an nn.ReLU behind it, got {type(model).__name__} without one"
+        )
     largest = max(len(m) for m in maps.values())
     dense = accuracy(model, judge)
 
@@ -50,7 +55,10 @@ def drop_units(model: nn.Module, dataset: TensorDataset, judge: TensorDataset) -
         pruned = copy.deepcopy(model)
         apply_masks(pruned, unit_masks(model, {layer: kept.view(-1, 1, 1, 1)}))
         gone = (~kept).nonzero().flatten().tolist()
-        text = f"{criterion} drops filters {gone} of {layer}: accuracy {accuracy(pruned, judge):.2f} %, before {dense:.2f} %"
+        text = (
+            f"{criterion} drops filters {gone} of {layer}: accuracy {accuracy(pruned, judge):.2f} %, before"
+            f" {dense:.2f} %"
+        )
         labels = [f"{k}: {value:.3g}" for k, value in enumerate(score.tolist())]
         return plot.unit_maps(maps[layer], labels, kept), text
 
@@ -70,10 +78,15 @@ def energy_explorer(model: nn.Module, example_input: torch.Tensor) -> w.VBox:
     layer_energies(model, example_input)
 
     def draw(mac: float, buffer: float, dram: float, batch: int) -> tuple[Figure, str]:
-        energies = layer_energies(model, example_input, costs=EnergyCosts(mac=mac, buffer=buffer, dram=dram, batch=batch))
+        energies = layer_energies(
+            model, example_input, costs=EnergyCosts(mac=mac, buffer=buffer, dram=dram, batch=batch)
+        )
         order = sorted(energies, key=lambda name: -energies[name].total)
         parts = ("compute", "weights", "activations")
-        bars = {name.removesuffix(".weight"): {part: getattr(energies[name], part) for part in parts} for name in order}
+        bars = {
+            name.removesuffix(".weight"): {part: getattr(energies[name], part) for part in parts}
+            for name in order
+        }
         total = sum(e.total for e in energies.values())
         text = f"prune in this order: {', '.join(bars)}; total {total:,.0f} per image, in units of one MAC"
         return plot.stacked_bars({"": bars}, "energy (1 = one MAC)"), text
@@ -88,12 +101,15 @@ def energy_explorer(model: nn.Module, example_input: torch.Tensor) -> w.VBox:
 
 
 def compare_criteria(results: Mapping[str, Mapping[str, Sequence[float]]]) -> w.VBox:
-    """Return an explorer of stored results: two criteria and a setting -> the paired differences and whether one is real.
+    """Return an explorer of stored results: two criteria and a setting -> the paired differences and whether
+    one is real.
 
-    ``results`` maps a setting ("filters, 50 %, before") to {criterion: one value per network}. Raises ValueError if it is empty or
-    a setting has fewer than two criteria. Source: notebook 03.5.
-    """
-    if any(len(arguments.mapping("a table in results", table)) < 2 for table in arguments.mapping("results", results).values()):
+    ``results`` maps a setting ("filters, 50 %, before") to {criterion: one value per network}. Raises
+    ValueError if it is empty or a setting has fewer than two criteria. Source: notebook 03.5."""
+    if any(
+        len(arguments.mapping("a table in results", table)) < 2
+        for table in arguments.mapping("results", results).values()
+    ):
         raise ValueError("results must hold settings with at least two criteria each")
     settings = list(results)
     names = list(results[settings[0]])
@@ -104,9 +120,19 @@ def compare_criteria(results: Mapping[str, Mapping[str, Sequence[float]]]) -> w.
             arguments.one_of("criterion", name, table)
         difference = [a - b for a, b in zip(table[first], table[second], strict=True)]
         mean, low, high = paired_interval(table[first], table[second])
-        real = "real: the interval excludes zero" if low > 0 or high < 0 else "not shown to be real: the interval includes zero"
-        text = f"{first} minus {second}: mean {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}; {real}"
-        return plot.forest({f"{first} - {second}": (difference, low, high)}, "difference in accuracy (points)"), text
+        real = (
+            "real: the interval excludes zero"
+            if low > 0 or high < 0
+            else "not shown to be real: the interval includes zero"
+        )
+        text = (
+            f"{first} minus {second}: mean {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f};"
+            f" {real}"
+        )
+        return (
+            plot.forest({f"{first} - {second}": (difference, low, high)}, "difference in accuracy (points)"),
+            text,
+        )
 
     return explorer(
         draw,

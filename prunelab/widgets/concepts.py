@@ -1,4 +1,6 @@
-"""The explorers of notebooks 00 and 01: a network that fails as its slider moves, and the threshold behind it."""
+"""The explorers of notebooks 00 and 01: a network that fails as its slider moves, and the threshold behind
+it.
+"""
 
 import copy
 
@@ -15,13 +17,15 @@ from prunelab.widgets.core import explorer
 
 
 def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:
-    """Return an explorer that prunes ``model`` by magnitude and shows what becomes of one image of ``dataset``.
+    """Return an explorer that prunes ``model`` by magnitude and shows what becomes of one image of
+    ``dataset``.
 
-    The picture has the maps that the convolutions pass on and the probability of each class, dense above, pruned below; the text
-    says what the pruned network reads, and its accuracy on all of ``dataset``. ``model`` is not changed.
+    The picture has the maps that the convolutions pass on and the probability of each class, dense above,
+    pruned below; the text says what the pruned network reads, and its accuracy on all of ``dataset``.
+    ``model`` is not changed.
 
-    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 00.
-    """
+    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook
+    00."""
     scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     accuracy(model, dataset)
     images, labels = dataset.tensors
@@ -32,8 +36,9 @@ def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:
         with torch.inference_mode():
             answer = small(images[image : image + 1])[0].softmax(0)
         text = (
-            f"{100 * sparsity_asked:.0f} % pruned: it reads a {int(answer.argmax())}, with probability {float(answer.max()):.2f}; "
-            f"the label is {int(labels[image])}. Accuracy on {len(images):,} images: {accuracy(small, dataset):.2f} %."
+            f"{100 * sparsity_asked:.0f} % pruned: it reads a {int(answer.argmax())}, with probability"
+            f" {float(answer.max()):.2f}; the label is {int(labels[image])}. Accuracy on {len(images):,}"
+            f" images: {accuracy(small, dataset):.2f} %."
         )
         return plot.feature_maps({"dense": model, "pruned": small}, images[image]), text
 
@@ -48,12 +53,12 @@ def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:
 def prune_by_size(model: nn.Module, dataset: TensorDataset) -> w.VBox:
     """Return an explorer that prunes ``model`` by magnitude to the sparsity of its slider.
 
-    It shows one layer's histogram with the threshold, that layer's mask, and the accuracy of the whole pruned network on
-    ``dataset``. The scope says whether each layer loses the same share or all weights are ranked together.
-    ``model`` is not changed.
+    It shows one layer's histogram with the threshold, that layer's mask, and the accuracy of the whole pruned
+    network on ``dataset``. The scope says whether each layer loses the same share or all weights are ranked
+    together. ``model`` is not changed.
 
-    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 01.
-    """
+    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook
+    01."""
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
     accuracy(model, dataset)  # refuses a bad dataset at once, not when the slider moves
     scores = {name: weight.abs() for name, weight in weights.items()}
@@ -75,5 +80,7 @@ def prune_by_size(model: nn.Module, dataset: TensorDataset) -> w.VBox:
         draw,
         sparsity_asked=w.FloatSlider(value=0.5, min=0, max=1, step=0.05, description="sparsity"),
         scope=w.Dropdown(options=SCOPES, value="layer", description="scope"),
-        layer=w.Dropdown(options=layers, value=max(layers, key=lambda name: weights[name].numel()), description="shown"),
+        layer=w.Dropdown(
+            options=layers, value=max(layers, key=lambda name: weights[name].numel()), description="shown"
+        ),
     )

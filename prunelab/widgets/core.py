@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 def explorer(draw: Callable[..., tuple[Figure, str]], **controls: w.ValueWidget) -> w.VBox:
     """Return a box of ``controls``, the picture and the text that ``draw(**values)`` gives for their values.
 
-    The box's ``.controls`` (name -> widget), ``.picture`` (an ``Image``, PNG) and ``.text`` (an ``HTML``) are its parts. A slider
-    reports its value when it is let go, so that a fast drag draws the last value and not a queue of all values passed.
-    ``draw`` is called once at the start and again whenever a value changes; its figure is closed after it is drawn. If it raises,
-    the text says what went wrong and the picture stays.
+    The box's ``.controls`` (name -> widget), ``.picture`` (an ``Image``, PNG) and ``.text`` (an ``HTML``) are
+    its parts. A slider reports its value when it is let go, so that a fast drag draws the last value and not
+    a queue of all values passed. ``draw`` is called once at the start and again whenever a value changes; its
+    figure is closed after it is drawn. If it raises, the text says what went wrong and the picture stays.
 
     Source: the explorers of every chapter.
     """

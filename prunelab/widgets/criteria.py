@@ -1,4 +1,6 @@
-"""The explorers of chapters 03.1 and 03.2: magnitudes that move while the function stays, and the surgeon's step on a quadratic."""
+"""The explorers of chapters 03.1 and 03.2: magnitudes that move while the function stays, and the surgeon's
+step on a quadratic.
+"""
 
 import ipywidgets as w
 import torch
@@ -16,11 +18,11 @@ from prunelab.widgets.core import explorer
 
 
 def scale_trick(model: nn.Module, dataset: TensorDataset, first: str = "fc1", second: str = "fc2") -> w.VBox:
-    """Return an explorer: one slider scales ``first`` up and ``second`` down, the other sets the global sparsity of magnitude.
+    """Return an explorer: one slider scales ``first`` up and ``second`` down, the other sets the global
+    sparsity of magnitude.
 
-    The picture shows what every layer keeps, the text the largest change of the dense output and the accuracy after pruning.
-    Raises TypeError or ValueError for bad data or layer names. Source: notebook 03.1.
-    """
+    The picture shows what every layer keeps, the text the largest change of the dense output and the accuracy
+    after pruning. Raises TypeError or ValueError for bad data or layer names. Source: notebook 03.1."""
     check_data(dataset)
     rescaled(model, first, second, 1.0)  # refuses bad names
     with torch.inference_mode():
@@ -34,8 +36,14 @@ def scale_trick(model: nn.Module, dataset: TensorDataset, first: str = "fc1", se
         masks = mask_model(magnitude(other), sparsity, scope="global")
         apply_masks(other, masks)
         found = accuracy(other, dataset)
-        text = f"{first} x {factor:.3g}, {second} / {factor:.3g}: the dense outputs move by at most {change:.1e}; "
-        return kept_by_layer({f"{sparsity:.0%} pruned": masks}), text + f"after pruning {sparsity:.0%}: {found:.1f} % right"
+        text = (
+            f"{first} x {factor:.3g}, {second} / {factor:.3g}: the dense outputs move by at most"
+            f" {change:.1e}; "
+        )
+        return (
+            kept_by_layer({f"{sparsity:.0%} pruned": masks}),
+            text + f"after pruning {sparsity:.0%}: {found:.1f} % right",
+        )
 
     return explorer(
         draw,
@@ -44,11 +52,14 @@ def scale_trick(model: nn.Module, dataset: TensorDataset, first: str = "fc1", se
     )
 
 
-def quadratic(weights: tuple[float, float] = (0.6, 0.9), curvatures: tuple[float, float] = (1.0, 1.5)) -> w.VBox:
-    """Return an explorer of a quadratic loss over two weights: the slider couples them, the picture shows OBD's and OBS's step.
+def quadratic(
+    weights: tuple[float, float] = (0.6, 0.9), curvatures: tuple[float, float] = (1.0, 1.5)
+) -> w.VBox:
+    """Return an explorer of a quadratic loss over two weights: the slider couples them, the picture shows
+    OBD's and OBS's step.
 
-    ``coupling`` is the off-diagonal element of the Hessian over the root of the product of the diagonal ones, between -1 and 1.
-    Raises TypeError or ValueError if a curvature is not positive. Source: notebook 03.2.
+    ``coupling`` is the off-diagonal element of the Hessian over the root of the product of the diagonal ones,
+    between -1 and 1. Raises TypeError or ValueError if a curvature is not positive. Source: notebook 03.2.
     """
     weights = tuple(arguments.numbers("weights", weights, length=2).tolist())
     curvatures = tuple(arguments.numbers("curvatures", curvatures, length=2).tolist())
@@ -62,7 +73,12 @@ def quadratic(weights: tuple[float, float] = (0.6, 0.9), curvatures: tuple[float
         obd = hessian.diagonal() * start**2 / 2
         obs = obs_saliency(start, torch.linalg.inv(hessian))
         both = start @ hessian @ start / 2
-        text = f"remove weight 1: OBD {obd[0]:.3f}, OBS {obs[0]:.3f}. Remove both: sum of OBD {obd.sum():.3f}, true loss {both:.3f}"
+        text = (
+            f"remove weight 1: OBD {obd[0]:.3f}, OBS {obs[0]:.3f}. Remove both: sum of OBD {obd.sum():.3f},"
+            f" true loss {both:.3f}"
+        )
         return surgery(start, hessian), text
 
-    return explorer(draw, coupling=w.FloatSlider(value=0.6, min=-0.95, max=0.95, step=0.05, description="coupling"))
+    return explorer(
+        draw, coupling=w.FloatSlider(value=0.6, min=-0.95, max=0.95, step=0.05, description="coupling")
+    )

@@ -1,4 +1,6 @@
-"""The explorer of chapter 02: what a hole of each shape looks like in a trained convolution, and what it costs."""
+"""The explorer of chapter 02: what a hole of each shape looks like in a trained convolution, and what it
+costs.
+"""
 
 import copy
 from functools import cache
@@ -18,10 +20,12 @@ from prunelab.widgets.core import explorer
 
 
 def granularity_explorer(model: nn.Module, dataset: TensorDataset, name: str = "conv2.weight") -> w.VBox:
-    """Return an explorer of granularity and sparsity for one convolution weight of ``model``, the parameter ``name``.
+    """Return an explorer of granularity and sparsity for one convolution weight of ``model``, the parameter
+    ``name``.
 
-    The picture shows the pruned weight and the accuracy on ``dataset`` (nothing else pruned, no fine-tuning) at every granularity;
-    the text states the sparsity asked for and the one reached. ``model`` is left as it is.
+    The picture shows the pruned weight and the accuracy on ``dataset`` (nothing else pruned, no fine-tuning)
+    at every granularity; the text states the sparsity asked for and the one reached. ``model`` is left as it
+    is.
 
     Raises ValueError if ``name`` is not a convolution weight of ``model``. Source: notebook 02.
     """
@@ -46,13 +50,16 @@ def granularity_explorer(model: nn.Module, dataset: TensorDataset, name: str = "
         accuracies = {g: pruned_accuracy(g, gone[g]) for g in GRANULARITIES}
         chosen = masks[granularity]
         text = (
-            f"{gone[granularity]:,} of {chosen.numel():,} groups pruned: asked for {100 * sparsity_asked:.0f} %, "
-            f"reached {100 * sparsity(chosen):.1f} %; accuracy ~{accuracies[granularity]:.2f} %, dense ~{dense:.2f} %"
+            f"{gone[granularity]:,} of {chosen.numel():,} groups pruned: asked for {100 * sparsity_asked:.0f}"
+            f" %, reached {100 * sparsity(chosen):.1f} %; accuracy ~{accuracies[granularity]:.2f} %, dense"
+            f" ~{dense:.2f} %"
         )
         return tensor_and_accuracy(chosen.expand(weight.shape), accuracies, granularity, dense), text
 
     return explorer(
         draw,
         granularity=w.Dropdown(options=GRANULARITIES, value="filter", description="granularity"),
-        sparsity_asked=w.FloatSlider(value=0.6, min=0, max=1, step=0.05, description="sparsity", readout_format=".0%"),
+        sparsity_asked=w.FloatSlider(
+            value=0.6, min=0, max=1, step=0.05, description="sparsity", readout_format=".0%"
+        ),
     )

@@ -1,4 +1,6 @@
-"""The explorer of chapter 10: how much of a language model is pruned, by what, and the line that it then writes."""
+"""The explorer of chapter 10: how much of a language model is pruned, by what, and the line that it then
+writes.
+"""
 
 import copy
 
@@ -20,14 +22,16 @@ LENGTH = 120
 BATCH = 16
 
 
-def written_text(model: Decoder, dataset: TensorDataset, characters: str, prompt: str = "\n  Alice ") -> w.VBox:
-    """Return an explorer: method and sparsity of a cut of the blocks, and what the pruned model writes behind ``prompt``.
+def written_text(
+    model: Decoder, dataset: TensorDataset, characters: str, prompt: str = "\n  Alice "
+) -> w.VBox:
+    """Return an explorer: method and sparsity of a cut of the blocks, and what the pruned model writes behind
+    ``prompt``.
 
-    ``dataset`` holds windows of character numbers for Wanda and SparseGPT, all layers on the dense model's inputs. The ground of a
-    character shows how surprising the dense model finds it; the text gives the mean.
-    Raises TypeError or ValueError for bad data, a model that is no Decoder, or a prompt with other ``characters``.
-    Source: notebook 10.1.
-    """
+    ``dataset`` holds windows of character numbers for Wanda and SparseGPT, all layers on the dense model's
+    inputs. The ground of a character shows how surprising the dense model finds it; the text gives the mean.
+    Raises TypeError or ValueError for bad data, a model that is no Decoder, or a prompt with other
+    ``characters``. Source: notebook 10.1."""
     names = [name for block in block_names(model) for name in block]
     start = encode(prompt, characters)
     hessians = layer_hessians(model, dataset, names=names, batch_size=BATCH)
@@ -51,7 +55,10 @@ def written_text(model: Decoder, dataset: TensorDataset, characters: str, prompt
         with torch.inference_mode():
             predicted = model(whole[None, :-1])[0].log_softmax(1) / -torch.log(torch.tensor(2.0))
         bits = predicted[torch.arange(len(start) - 1, len(whole) - 1), line]
-        return surprises(decode(line, characters), bits.tolist()), f"{method}, {sparsity:.0%}: {bits.mean():.2f} bits per character"
+        return (
+            surprises(decode(line, characters), bits.tolist()),
+            f"{method}, {sparsity:.0%}: {bits.mean():.2f} bits per character",
+        )
 
     return explorer(
         draw,

@@ -1,4 +1,6 @@
-"""The explorer of chapter 04: a ratio per layer on the sensitivity curves, what they predict, and what is measured."""
+"""The explorer of chapter 04: a ratio per layer on the sensitivity curves, what they predict, and what is
+measured.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -19,14 +21,18 @@ from prunelab.widgets.core import explorer
 
 
 def ratio_explorer(
-    model: nn.Module, dataset: TensorDataset, scores: Mapping[str, torch.Tensor], curves: Mapping[str, Mapping[float, float]]
+    model: nn.Module,
+    dataset: TensorDataset,
+    scores: Mapping[str, torch.Tensor],
+    curves: Mapping[str, Mapping[float, float]],
 ) -> w.VBox:
     """Return an explorer with a slider per layer of ``scores``: the share of its filters or neurons that go.
 
-    The picture shows the sensitivity ``curves`` (of ``sensitivity_scan`` with the same scores) with the chosen points. The text
-    sets the accuracy that the curves predict, dense minus the sum of the drops, beside the one measured on ``dataset`` with all
-    layers pruned together and no fine-tuning, and the size that the ratios suggest beside the parameters really left after
-    ``remove_filters``. ``model`` is left as it is.
+    The picture shows the sensitivity ``curves`` (of ``sensitivity_scan`` with the same scores) with the
+    chosen points. The text sets the accuracy that the curves predict, dense minus the sum of the drops,
+    beside the one measured on ``dataset`` with all layers pruned together and no fine-tuning, and the size
+    that the ratios suggest beside the parameters really left after ``remove_filters``. ``model`` is left as
+    it is.
 
     Raises ValueError if ``curves`` lack a layer of ``scores``. Source: notebook 04.1.
     """
@@ -43,14 +49,19 @@ def ratio_explorer(
         suggested = 1 - sum(ratios[name] * n for name, n in weights.items()) / dense
         predicted, measured = predicted_accuracy(curves, ratios), accuracy(pruned, dataset)
         text = (
-            f"accuracy: predicted ~{predicted:.2f} %, measured ~{measured:.2f} %; parameters left: the ratios suggest "
-            f"{100 * suggested:.1f} %, really {left:,} of {dense:,} = {100 * left / dense:.1f} %"
+            f"accuracy: predicted ~{predicted:.2f} %, measured ~{measured:.2f} %; parameters left: the ratios"
+            f" suggest {100 * suggested:.1f} %, really {left:,} of {dense:,} = {100 * left / dense:.1f} %"
         )
         return plot.sensitivity(curves, ratios), text
 
     sliders = {
         name: w.FloatSlider(
-            value=0.3, min=0, max=max(curves[name]), step=0.05, description=name.removesuffix(".weight"), readout_format=".0%"
+            value=0.3,
+            min=0,
+            max=max(curves[name]),
+            step=0.05,
+            description=name.removesuffix(".weight"),
+            readout_format=".0%",
         )
         for name in scores
     }

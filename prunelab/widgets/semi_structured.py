@@ -14,7 +14,8 @@ PATTERNS = ("1:4", "2:4", "3:4", "1:2", "2:8", "4:8", "6:8", "8:16")
 
 
 def nm_bytes(elements: int, n: int, m: int, value_bits: int = 16) -> float:
-    """Return the bytes of ``elements`` weights stored N:M: values of ``value_bits`` and positions of ceil(log2 m) bits each.
+    """Return the bytes of ``elements`` weights stored N:M: values of ``value_bits`` and positions of
+    ceil(log2 m) bits each.
 
     Raises ValueError if ``n`` is larger than ``m`` or one of them is below 1. Source: notebook 06.
     """
@@ -24,7 +25,8 @@ def nm_bytes(elements: int, n: int, m: int, value_bits: int = 16) -> float:
 
 
 def nm_explorer(weight: torch.Tensor) -> w.VBox:
-    """Return controls for the pattern and the column order of ``weight`` ``(out, in)``, with the matrix, its mask and the numbers.
+    """Return controls for the pattern and the column order of ``weight`` ``(out, in)``, with the matrix, its
+    mask and the numbers.
 
     16 must divide the number of inputs, so that every pattern fits. Source: notebook 06.
     """
@@ -43,7 +45,10 @@ def nm_explorer(weight: torch.Tensor) -> w.VBox:
         figure = plot.heatmap({f"{pattern}, columns {columns}": permuted * nm_mask(permuted, n, m)})
         dense, packed = 2 * weight.numel(), nm_bytes(weight.numel(), n, m)
         kept = 100 * kept_magnitude(permuted, n, m)
-        return figure, f"kept magnitude {kept:.1f} %, float16 bytes {dense} -> {packed:.0f} ({dense / packed:.2f}x)"
+        return (
+            figure,
+            f"kept magnitude {kept:.1f} %, float16 bytes {dense} -> {packed:.0f} ({dense / packed:.2f}x)",
+        )
 
     return explorer(
         draw,

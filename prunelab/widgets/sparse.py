@@ -14,14 +14,15 @@ from prunelab.widgets.core import explorer
 def crossover_explorer(
     panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[Latency]]]], dense: str = "dense"
 ) -> w.VBox:
-    """Return an explorer over times that were measured: a menu of the cases of ``panels`` and a slider over their sparsities.
+    """Return an explorer over times that were measured: a menu of the cases of ``panels`` and a slider over
+    their sparsities.
 
-    ``panels`` and ``dense`` are what ``plot.crossover`` takes; all cases have the same sparsities. The text says what each format
-    takes at the chosen sparsity, and how many times as fast as the dense product that is.
+    ``panels`` and ``dense`` are what ``plot.crossover`` takes; all cases have the same sparsities. The text
+    says what each format takes at the chosen sparsity, and how many times as fast as the dense product that
+    is.
 
-    Raises TypeError or ValueError as ``plot.crossover`` does, and if a case lacks ``dense`` or has other sparsities.
-    Source: notebook 07.2.
-    """
+    Raises TypeError or ValueError as ``plot.crossover`` does, and if a case lacks ``dense`` or has other
+    sparsities. Source: notebook 07.2."""
     plot.crossover(panels, dense).clear()
     sparsities = list(next(iter(panels.values()))[0])
     for title, (others, lines) in panels.items():
@@ -35,13 +36,20 @@ def crossover_explorer(
         at = sparsities.index(sparsity)
         times = {label: row[at].median for label, row in panels[case][1].items()}
         words = [
-            f"{label} {1e3 * t:.3g} ms ({times[dense] / t:.2f}x as fast as {dense})" for label, t in times.items() if label != dense
+            f"{label} {1e3 * t:.3g} ms ({times[dense] / t:.2f}x as fast as {dense})"
+            for label, t in times.items()
+            if label != dense
         ]
-        return figure, f"{100 * (1 - sparsity):.3g} % kept: {dense} {1e3 * times[dense]:.3g} ms, {', '.join(words)}"
+        return (
+            figure,
+            f"{100 * (1 - sparsity):.3g} % kept: {dense} {1e3 * times[dense]:.3g} ms, {', '.join(words)}",
+        )
 
     options = [(f"{100 * (1 - s):.3g} %", s) for s in sparsities]
     return explorer(
         draw,
         case=w.Dropdown(options=list(panels), description="case"),
-        sparsity=w.SelectionSlider(options=options, value=sparsities[len(sparsities) // 2], description="kept"),
+        sparsity=w.SelectionSlider(
+            options=options, value=sparsities[len(sparsities) // 2], description="kept"
+        ),
     )

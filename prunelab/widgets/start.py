@@ -16,13 +16,14 @@ from prunelab.widgets.core import explorer
 
 
 def file_explorer(model: nn.Module, dataset: TensorDataset) -> w.VBox:
-    """Return an explorer that prunes ``model`` by magnitude and saves it: the file, its gzip and the error, beside the dense ones.
+    """Return an explorer that prunes ``model`` by magnitude and saves it: the file, its gzip and the error,
+    beside the dense ones.
 
-    The file is the safetensors file of the whole network; its bytes do not depend on what the weights are. The error is measured on
-    ``dataset``. ``model`` is not changed.
+    The file is the safetensors file of the whole network; its bytes do not depend on what the weights are.
+    The error is measured on ``dataset``. ``model`` is not changed.
 
-    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook 00.
-    """
+    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook
+    00."""
     scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     dense = _sizes(model, dataset)
 
@@ -32,14 +33,17 @@ def file_explorer(model: nn.Module, dataset: TensorDataset) -> w.VBox:
         now = _sizes(small, dataset)
         written = [f"{1024 * row['file (KiB)']:,.0f}" for row in (now, dense)]
         text = (
-            f"{100 * sparsity_asked:.0f} % pruned: file {written[0]} bytes, dense {written[1]}; "
-            f"gzip {now['gzip (KiB)'] / dense['gzip (KiB)']:.0%} of the dense one; accuracy {100 - now['error (%)']:.2f} %"
+            f"{100 * sparsity_asked:.0f} % pruned: file {written[0]} bytes, dense {written[1]}; gzip"
+            f" {now['gzip (KiB)'] / dense['gzip (KiB)']:.0%} of the dense one; accuracy"
+            f" {100 - now['error (%)']:.2f} %"
         )
         return plot.answer_bars({"dense": dense, "pruned": now}), text
 
     return explorer(
         draw,
-        sparsity_asked=w.SelectionSlider(value=0.8, options=[0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0], description="sparsity"),
+        sparsity_asked=w.SelectionSlider(
+            value=0.8, options=[0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0], description="sparsity"
+        ),
         scope=w.Dropdown(options=SCOPES, value="layer", description="scope"),
     )
 

@@ -12,7 +12,8 @@ COLUMN_BITS = 10  # what it takes to number 784 columns
 
 
 def storage_sizes(density: float, index_bits: int, value_bits: int) -> dict[str, tuple[float, float]]:
-    """Return {format: (bytes of values, bytes of index)} expected for a random 300 x 784 mask of ``density`` in [0, 1].
+    """Return {format: (bytes of values, bytes of index)} expected for a random 300 x 784 mask of ``density``
+    in [0, 1].
 
     CSR and COO cannot use fewer than 10 bits, the width that 784 columns need. Source: notebook 07.1.
     """
@@ -34,7 +35,8 @@ def storage_sizes(density: float, index_bits: int, value_bits: int) -> dict[str,
 
 
 def storage_explorer() -> w.VBox:
-    """Return the explorer: density, index width and value width as controls, the bytes of every format beside the entropy bound.
+    """Return the explorer: density, index width and value width as controls, the bytes of every format beside
+    the entropy bound.
 
     Source: notebook 07.1.
     """
@@ -45,13 +47,22 @@ def storage_explorer() -> w.VBox:
         elements = SHAPE[0] * SHAPE[1]
         bound = bits_per_weight("bound", share, value_bits) * elements / 8
         best = min((name for name in sizes if not name.startswith("2:4")), key=lambda name: sum(sizes[name]))
-        figure = plot.storage_bars(sizes, bound, sum(sizes["dense"]), f"300 x 784 weights at {density:g} % density")
+        figure = plot.storage_bars(
+            sizes, bound, sum(sizes["dense"]), f"300 x 784 weights at {density:g} % density"
+        )
         ratio, limit = sum(sizes["dense"]) / sum(sizes[best]), sum(sizes["dense"]) / bound
-        return figure, f"Smallest: {best}, {ratio:.2f} x smaller than dense. The entropy bound allows {limit:.2f} x."
+        return (
+            figure,
+            f"Smallest: {best}, {ratio:.2f} x smaller than dense. The entropy bound allows {limit:.2f} x.",
+        )
 
     return explorer(
         draw,
-        density=w.FloatLogSlider(value=8, base=10, min=0, max=2, step=0.05, description="density %", readout_format=".1f"),
-        index_bits=w.SelectionSlider(options=[2, 3, 4, 5, 6, 8, 10, 12, 16], value=5, description="index bits"),
+        density=w.FloatLogSlider(
+            value=8, base=10, min=0, max=2, step=0.05, description="density %", readout_format=".1f"
+        ),
+        index_bits=w.SelectionSlider(
+            options=[2, 3, 4, 5, 6, 8, 10, 12, 16], value=5, description="index bits"
+        ),
         value_bits=w.Dropdown(options=[32, 16, 8, 6, 5], value=32, description="value bits"),
     )

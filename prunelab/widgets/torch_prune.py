@@ -20,9 +20,15 @@ METHODS = {
 
 
 def module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
-    """Return lines that name the parameters, the buffers, the type of ``weight``, the hooks, their history and the zeros."""
+    """Return lines that name the parameters, the buffers, the type of ``weight``, the hooks, their history
+    and the zeros.
+    """
     hooks = list(module._forward_pre_hooks.values())
-    history = [type(step).__name__ for hook in hooks for step in (hook if isinstance(hook, prune.PruningContainer) else [hook])]
+    history = [
+        type(step).__name__
+        for hook in hooks
+        for step in (hook if isinstance(hook, prune.PruningContainer) else [hook])
+    ]
     return [
         "parameters: " + ", ".join(name for name, _ in module.named_parameters()),
         "buffers:    " + (", ".join(name for name, _ in module.named_buffers()) or "none"),
@@ -34,11 +40,11 @@ def module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
 
 
 def torch_prune_explorer() -> w.VBox:
-    """Return buttons that apply a method to a small layer, remove the re-parametrisation, or start anew; source: notebook 05.
+    """Return buttons that apply a method to a small layer, remove the re-parametrisation, or start anew;
+    source: notebook 05.
 
-    After each press ``.text`` (HTML) lists the layer's keys, hooks and history, and ``.picture`` (PNG) draws ``weight``. The
-    buttons are ``.buttons`` by name, the choice of method is ``.method``.
-    """
+    After each press ``.text`` (HTML) lists the layer's keys, hooks and history, and ``.picture`` (PNG) draws
+    ``weight``. The buttons are ``.buttons`` by name, the choice of method is ``.method``."""
     method = w.Dropdown(options=list(METHODS), description="method")
     buttons = {name: w.Button(description=name) for name in ("apply", "remove", "start anew")}
     picture = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
@@ -51,7 +57,9 @@ def torch_prune_explorer() -> w.VBox:
         figure.savefig(buffer, format="png")
         plt.close(figure)
         picture.value = buffer.getvalue()
-        text.value = "<pre>" + html.escape("\n".join([*module_state(layer), note])) + "</pre>"  # last: it says that all is drawn
+        text.value = (
+            "<pre>" + html.escape("\n".join([*module_state(layer), note])) + "</pre>"
+        )  # last: it says that all is drawn
 
     def start(_=None) -> None:
         nonlocal layer

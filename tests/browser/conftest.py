@@ -26,7 +26,9 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of its own; the kernels started in it are ended afterwards: each holds PyTorch and the data in memory."""
+    """A page of its own; the kernels started in it are ended afterwards: each holds PyTorch and the data in
+    memory.
+    """
     opened = new_page(browser)
     yield opened
     opened.context.close()

@@ -1,4 +1,6 @@
-"""Every explorer as one line of code, which runs in the browser's kernel and in the test, and accuracies computed without it."""
+"""Every explorer as one line of code, which runs in the browser's kernel and in the test, and accuracies
+computed without it.
+"""
 
 import copy
 import importlib
@@ -41,7 +43,9 @@ times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
 tickets = [{"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r} for r in range(8)]
 """
 CALLS = {
-    "activations.compare_criteria": "compare_criteria({'before': {'a': [90, 91, 92], 'b': [89, 90.5, 90], 'c': [9, 5, 8]}})",
+    "activations.compare_criteria": (
+        "compare_criteria({'before': {'a': [90, 91, 92], 'b': [89, 90.5, 90], 'c': [9, 5, 8]}})"
+    ),
     "activations.drop_units": "drop_units(lenet5, few, few)",
     "activations.energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
     "concepts.filmstrip": "filmstrip(lenet5, few)",
@@ -50,9 +54,13 @@ CALLS = {
     "criteria.quadratic": "quadratic()",
     "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
     "granularity.granularity_explorer": "granularity_explorer(lenet5, few)",
-    "language.written_text": "written_text(decoder, TensorDataset(text.train[:1024].view(8, 128)), text.characters)",
+    "language.written_text": (
+        "written_text(decoder, TensorDataset(text.train[:1024].view(8, 128)), text.characters)"
+    ),
     "records.compression_explorer": "compression_explorer()",
-    "schedules.ratio_explorer": "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})",
+    "schedules.ratio_explorer": (
+        "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})"
+    ),
     "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
     "sparse.crossover_explorer": "crossover_explorer(times)",
     "start.file_explorer": "file_explorer(lenet5, few)",
@@ -122,7 +130,9 @@ def _rescaled(doublings: float) -> str:
         model.fc1.weight *= 2.0**doublings
         model.fc1.bias *= 2.0**doublings
         model.fc2.weight /= 2.0**doublings
-    masks = mask_model({name: weight.detach().abs() for name, weight in prunable(model).items()}, 0.8, scope="global")
+    masks = mask_model(
+        {name: weight.detach().abs() for name, weight in prunable(model).items()}, 0.8, scope="global"
+    )
     return f"{_accuracy(model, masks):.1f} % right"
 
 

@@ -47,7 +47,9 @@ class Explorer:
 
     def reacts(self) -> None:
         """Move the first slider to its start and five steps up; the text and the figure must follow."""
-        name, slider = next((name, c) for name, c in self.box.controls.items() if hasattr(c, "continuous_update"))
+        name, slider = next(
+            (name, c) for name, c in self.box.controls.items() if hasattr(c, "continuous_update")
+        )
         self.agrees()
         first, reached = positions(slider)
         self.press("Home")
@@ -93,14 +95,19 @@ def positions(slider: ipywidgets.Widget) -> tuple[float, float]:
 @pytest.fixture(scope="module")
 def gallery(browser: Browser, lab: Lab) -> Iterator[dict[str, Locator]]:
     """A notebook with every explorer, run once: name -> its cell."""
-    cells = [nbformat.v4.new_code_cell(explorers.SETUP), *map(nbformat.v4.new_code_cell, map(explorers.code, explorers.CALLS))]
+    cells = [
+        nbformat.v4.new_code_cell(explorers.SETUP),
+        *map(nbformat.v4.new_code_cell, map(explorers.code, explorers.CALLS)),
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "explorers.ipynb")
     page = new_page(browser, viewport={"width": 1280, "height": 1000})
     notebook = Notebook(page, lab, "explorers.ipynb")
     notebook.restart_and_run_all()
     assert errors(notebook.cells()) == []
-    yield {name: lambda number=number: notebook.show(number) for number, name in enumerate(explorers.CALLS, 1)}
+    yield {
+        name: lambda number=number: notebook.show(number) for number, name in enumerate(explorers.CALLS, 1)
+    }
     page.context.close()
 
 
@@ -147,7 +154,9 @@ def test_explorer_follows_its_slider(name: str, gallery: dict):
 
 
 def test_explorer_follows_its_menus(gallery: dict):
-    explorer = Explorer(gallery["activations.compare_criteria"](), explorers.build("activations.compare_criteria"))
+    explorer = Explorer(
+        gallery["activations.compare_criteria"](), explorers.build("activations.compare_criteria")
+    )
     explorer.agrees()
     before = explorer.drawing()
     explorer.element.locator("select").last.select_option("c")
@@ -157,7 +166,9 @@ def test_explorer_follows_its_menus(gallery: dict):
 
 
 def test_explorer_follows_its_buttons(gallery: dict):
-    explorer = Explorer(gallery["torch_prune.torch_prune_explorer"](), explorers.build("torch_prune.torch_prune_explorer"))
+    explorer = Explorer(
+        gallery["torch_prune.torch_prune_explorer"](), explorers.build("torch_prune.torch_prune_explorer")
+    )
     explorer.agrees()
     before = explorer.drawing()
     explorer.element.get_by_role("button", name="apply").click()
@@ -178,10 +189,19 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
 
     check = checks[0]
     assert "check.ex_1_1(" in "".join(cells[check]["source"])
-    wrong = "def global_masks(scores, sparsity, at_least):\n    return mask_model(scores, sparsity, scope='global')"
-    solved = nbformat.read(Path(__file__).parents[2] / "notebooks/solutions/01-concepts/01-concepts-exercises.ipynb", as_version=4)
+    wrong = (
+        "def global_masks(scores, sparsity, at_least):\n    return mask_model(scores, sparsity,"
+        " scope='global')"
+    )
+    solved = nbformat.read(
+        Path(__file__).parents[2] / "notebooks/solutions/01-concepts/01-concepts-exercises.ipynb",
+        as_version=4,
+    )
     right = next(cell.source for cell in solved.cells if cell.source.startswith("def global_masks("))
-    for answer, says in ((wrong, "Which of its scores are set aside"), (right, "Exercise 1.1: right. Verified")):
+    for answer, says in (
+        (wrong, "Which of its scores are set aside"),
+        (right, "Exercise 1.1: right. Verified"),
+    ):
         notebook.run_cell(check - 1, answer)
         notebook.run_cell(check)
         shown = notebook.show(check).locator(".jp-OutputArea")

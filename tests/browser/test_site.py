@@ -54,7 +54,12 @@ def test_every_page_opens_without_network_and_fits_a_phone(html: Path, offline: 
 
     offline.on("console", lambda message: note(message.text) if message.type == "error" else None)
     offline.on("pageerror", lambda error: note(str(error)))
-    offline.on("request", lambda request: note(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None)
+    offline.on(
+        "request",
+        lambda request: (
+            note(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None
+        ),
+    )
     for path in pages(html):
         current[0] = str(path.relative_to(html))
         offline.set_viewport_size({"width": 1280, "height": 720})
@@ -66,7 +71,9 @@ def test_every_page_opens_without_network_and_fits_a_phone(html: Path, offline: 
         if unrendered := offline.locator("mjx-merror").count():
             note(f"{unrendered} formulas with errors")
         for image in offline.locator("article img").all():
-            if not (image.get_attribute("alt") or "").strip() or re.search(r"_images/|\.png|\.svg", image.get_attribute("alt")):
+            if not (image.get_attribute("alt") or "").strip() or re.search(
+                r"_images/|\.png|\.svg", image.get_attribute("alt")
+            ):
                 note(f"no alt text: {image.get_attribute('src')}")
         offline.set_viewport_size(PHONE)
         if wider := offline.evaluate(WIDER):

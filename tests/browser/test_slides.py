@@ -1,4 +1,6 @@
-"""The slideshow of a chapter (jupyterlab-rise): it steps through, fits the screen, and its math and explorers are alive."""
+"""The slideshow of a chapter (jupyterlab-rise): it steps through, fits the screen, and its math and explorers
+are alive.
+"""
 
 from playwright.sync_api import Page
 

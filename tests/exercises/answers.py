@@ -17,7 +17,9 @@ def right(number):
 
 
 def wrong(number, hint):
-    """Mark a wrong answer that the checker does not know literally, with a piece of the hint that it must get."""
+    """Mark a wrong answer that the checker does not know literally, with a piece of the hint that it must
+    get.
+    """
 
     def mark(function):
         WRONG[number].append((function, hint))

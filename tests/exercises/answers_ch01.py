@@ -1,4 +1,6 @@
-"""Answers of chapter 01: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 01: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import copy
 import math
@@ -123,7 +125,9 @@ def highest_from_the_top(model, mnist, sparsities, bound):
 @wrong("1.5", "Work on a copy")
 def highest_in_place(model, mnist, sparsities, bound):
     best = highest_by_package(model, mnist, sparsities, bound)
-    masks.apply_masks(model, masks.mask_model({name: w.abs() for name, w in masks.prunable(model).items()}, 0.9))
+    masks.apply_masks(
+        model, masks.mask_model({name: w.abs() for name, w in masks.prunable(model).items()}, 0.9)
+    )
     return best
 
 
@@ -143,7 +147,9 @@ def highest_with_biases(model, mnist, sparsities, bound):
 
 @right("1.1")
 def masks_one_by_one(scores, sparsity, at_least):
-    ranked = sorted((v, k, i) for k, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist()))
+    ranked = sorted(
+        (v, k, i) for k, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist())
+    )
     left = [s.numel() for s in scores.values()]
     kept = [[True] * n for n in left]
     to_go = round(sparsity * len(ranked))
@@ -169,7 +175,12 @@ def masks_with_topk(scores, sparsity, at_least):
     return dict(
         zip(
             scores,
-            (m.view(s.shape) for m, s in zip(mask.split([s.numel() for s in scores.values()]), scores.values(), strict=True)),
+            (
+                m.view(s.shape)
+                for m, s in zip(
+                    mask.split([s.numel() for s in scores.values()]), scores.values(), strict=True
+                )
+            ),
             strict=True,
         )
     )
@@ -190,13 +201,18 @@ def masks_layer_by_layer(scores, sparsity, at_least):
 
 @right("1.6")
 def penalised_by_softshrink(weight, gradient, lr, strength):
-    return nn.functional.softshrink(weight - lr * gradient, lr * strength), weight - lr * gradient - lr * strength * weight
+    return (
+        nn.functional.softshrink(weight - lr * gradient, lr * strength),
+        weight - lr * gradient - lr * strength * weight,
+    )
 
 
 @right("1.6")
 def penalised_by_where(weight, gradient, lr, strength):
     step, pull = weight - lr * gradient, lr * strength
-    first = torch.where(step > pull, step - pull, torch.where(step < -pull, step + pull, torch.zeros_like(step)))
+    first = torch.where(
+        step > pull, step - pull, torch.where(step < -pull, step + pull, torch.zeros_like(step))
+    )
     return [first, (1 - pull) * weight - lr * gradient]
 
 
@@ -208,7 +224,9 @@ def shares_by_hooks(model, image):
     rows = []
     layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     hooks = [
-        la.register_forward_hook(lambda la, x, y: rows.append((la, la.weight.numel(), y[0].numel() // len(la.weight))))
+        la.register_forward_hook(
+            lambda la, x, y: rows.append((la, la.weight.numel(), y[0].numel() // len(la.weight)))
+        )
         for la in layers
     ]
     model(image)
@@ -217,7 +235,10 @@ def shares_by_hooks(model, image):
     weights, macs = sum(n for _, n, _ in rows), sum(n * p for _, n, p in rows)
     kinds = {"conv": nn.Conv2d, "linear": nn.Linear}
     return {
-        k: (sum(n for la, n, _ in rows if isinstance(la, t)) / weights, sum(n * p for la, n, p in rows if isinstance(la, t)) / macs)
+        k: (
+            sum(n for la, n, _ in rows if isinstance(la, t)) / weights,
+            sum(n * p for la, n, p in rows if isinstance(la, t)) / macs,
+        )
         for k, t in kinds.items()
     }
 
@@ -230,7 +251,9 @@ def shares_by_counter(model, image):
         model(image)
     flops = counter.get_flop_counts()["Global"]
     conv = sum(n for op, n in flops.items() if "conv" in str(op))
-    weights = [sum(m.weight.numel() for m in model.modules() if isinstance(m, t)) for t in (nn.Conv2d, nn.Linear)]
+    weights = [
+        sum(m.weight.numel() for m in model.modules() if isinstance(m, t)) for t in (nn.Conv2d, nn.Linear)
+    ]
     share, work = weights[0] / sum(weights), conv / sum(flops.values())
     return {"conv": (share, work), "linear": (1 - share, 1 - work)}
 

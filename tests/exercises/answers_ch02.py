@@ -1,4 +1,6 @@
-"""Answers of chapter 02: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 02: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import math
 
@@ -45,7 +47,9 @@ def coarsest_by_package(weight, sparsity, budget):
 @right("2.6")
 def coarsest_by_hand(weight, sparsity, budget):
     answer = "dense"
-    for name, size in zip(NAMES[::-1], (1, weight.shape[3], weight[0, 0].numel(), weight[0].numel()), strict=True):
+    for name, size in zip(
+        NAMES[::-1], (1, weight.shape[3], weight[0, 0].numel(), weight[0].numel()), strict=True
+    ):
         energies = weight.reshape(-1, size).pow(2).sum(1).sort().values
         if energies[round(sparsity * len(energies)) :].sum() / energies.sum() >= budget:
             answer = name

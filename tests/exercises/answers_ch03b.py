@@ -1,4 +1,6 @@
-"""Answers of chapter 03b: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 03b: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""Answers of chapter 04a: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 04a: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import copy
 
@@ -54,7 +56,9 @@ def ratios_by_loops(curves, tau):
 
 @right("4.2")
 def ratios_by_comprehension(curves, tau):
-    best = {name: max((s for s in c if s and c[s] > c[0.0] - tau), default=None) for name, c in curves.items()}
+    best = {
+        name: max((s for s in c if s and c[s] > c[0.0] - tau), default=None) for name, c in curves.items()
+    }
     return {name: s for name, s in best.items() if s is not None}
 
 
@@ -81,7 +85,12 @@ def remove_by_view(weight, bias, next_weight, next_bias, index):
     by_filter = next_weight.reshape(outputs, filters, -1)
     constant = max(0.0, float(bias[index]))
     keep = [o for o in range(filters) if o != index]
-    return weight[keep], bias[keep], by_filter[:, keep].reshape(outputs, -1), next_bias + constant * by_filter[:, index].sum(1)
+    return (
+        weight[keep],
+        bias[keep],
+        by_filter[:, keep].reshape(outputs, -1),
+        next_bias + constant * by_filter[:, index].sum(1),
+    )
 
 
 # 4.4 meet_budget
@@ -149,7 +158,9 @@ def budget_too_hard(model, mnist, share, bound):
 def budget_in_place(model, mnist, share, bound):
     total = sum(p.numel() for p in model.parameters())
     weights = sum(score.numel() for score in magnitude(model).values())
-    masks = mask_model(magnitude(model), 1 - (0.98 * share * total - (total - weights)) / weights, scope="global")
+    masks = mask_model(
+        magnitude(model), 1 - (0.98 * share * total - (total - weights)) / weights, scope="global"
+    )
     train(model, mnist.train, epochs=2, lr=0.02, masks=masks)
     return copy.deepcopy(model)
 
@@ -174,7 +185,9 @@ def speedups_by_torch(timings):
     verdicts = {}
     for name in timings:
         if name != first:
-            ratio = torch.tensor(timings[first], dtype=torch.float64) / torch.tensor(timings[name], dtype=torch.float64)
+            ratio = torch.tensor(timings[first], dtype=torch.float64) / torch.tensor(
+                timings[name], dtype=torch.float64
+            )
             low, high = ratio.quantile(0.25).item(), ratio.quantile(0.75).item()
             verdicts[name] = _word(low, high)
     return verdicts
@@ -187,7 +200,9 @@ def _removed(model, mnist, share, granularity_scores, epochs=2):
     image = mnist.valid.tensors[0][:1]
     *names, _ = prunable(model)
     for sparsity in torch.arange(0.1, 0.99, 0.02).tolist():
-        small = remove_filters(model, mask_model({n: granularity_scores(prunable(model)[n]) for n in names}, sparsity))
+        small = remove_filters(
+            model, mask_model({n: granularity_scores(prunable(model)[n]) for n in names}, sparsity)
+        )
         if macs(small, image) <= share * macs(model, image):
             break
     if epochs:
@@ -202,7 +217,9 @@ def macs_by_l1(model, mnist, share, points):
 
 @right("4.11")
 def macs_by_largest_weight(model, mnist, share, points):
-    return _removed(model, mnist, share, lambda w: w.abs().flatten(1).amax(1).view(-1, *[1] * (w.ndim - 1)), epochs=3).eval()
+    return _removed(
+        model, mnist, share, lambda w: w.abs().flatten(1).amax(1).view(-1, *[1] * (w.ndim - 1)), epochs=3
+    ).eval()
 
 
 @wrong("4.11", "Remove it")
@@ -229,7 +246,8 @@ def macs_untrained(model, mnist, share, points):
 def zeros_by_package(model):
     convolutions = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d)}
     return remove_filters(
-        model, {f"{n}.weight": (m.weight != 0).flatten(1).any(1).view(-1, 1, 1, 1) for n, m in convolutions.items()}
+        model,
+        {f"{n}.weight": (m.weight != 0).flatten(1).any(1).view(-1, 1, 1, 1) for n, m in convolutions.items()},
     )
 
 
@@ -240,7 +258,9 @@ def zeros_by_hand(model):
         if isinstance(layer, nn.Conv2d | nn.Linear):
             weight = layer.weight.data
             if keep is not None:
-                weight = weight.reshape(len(weight), len(keep), -1)[:, keep].reshape(len(weight), -1, *weight.shape[2:])
+                weight = weight.reshape(len(weight), len(keep), -1)[:, keep].reshape(
+                    len(weight), -1, *weight.shape[2:]
+                )
             keep = layer.weight.data.flatten(1).any(1) | layer.bias.data.bool()
             keep = torch.ones_like(keep) if isinstance(layer, nn.Linear) else keep
             layer.weight, layer.bias = nn.Parameter(weight[keep]), nn.Parameter(layer.bias.data[keep])
@@ -261,10 +281,15 @@ def _cut(model, columns):
     for layer in small:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             if keep is not None:
-                layer.weight = nn.Parameter(layer.weight.data[:, columns(keep, layer.weight.shape[1] // len(keep))])
+                layer.weight = nn.Parameter(
+                    layer.weight.data[:, columns(keep, layer.weight.shape[1] // len(keep))]
+                )
             keep = layer.weight.data.flatten(1).any(1) if isinstance(layer, nn.Conv2d) else keep
             if isinstance(layer, nn.Conv2d):
-                layer.weight, layer.bias = nn.Parameter(layer.weight.data[keep]), nn.Parameter(layer.bias.data[keep])
+                layer.weight, layer.bias = (
+                    nn.Parameter(layer.weight.data[keep]),
+                    nn.Parameter(layer.bias.data[keep]),
+                )
     return small
 
 
@@ -275,7 +300,9 @@ def zeros_every_so_many(model):
 
 @wrong("4.12", "which channels or columns")
 def zeros_first_columns(model):
-    return _cut(model, lambda keep, positions: torch.arange(len(keep) * positions) < int(keep.sum()) * positions)
+    return _cut(
+        model, lambda keep, positions: torch.arange(len(keep) * positions) < int(keep.sum()) * positions
+    )
 
 
 @wrong("4.12", "a filter without weights but with a bias")

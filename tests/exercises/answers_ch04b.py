@@ -1,4 +1,6 @@
-"""Answers of chapter 04b: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 04b: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -86,7 +88,9 @@ def ticket_reinitialised(initial, trained, masks, share):
 
 @right("4.9")
 def snip_by_package(model, images, labels, sparsity):
-    return mask_model(weight_gradient(model, torch.utils.data.TensorDataset(images, labels)), sparsity, scope="global")
+    return mask_model(
+        weight_gradient(model, torch.utils.data.TensorDataset(images, labels)), sparsity, scope="global"
+    )
 
 
 def _gradients(model, images, labels):

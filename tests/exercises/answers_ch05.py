@@ -1,4 +1,6 @@
-"""Answers of chapter 05: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 05: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import torch
 from answers import right, wrong
@@ -57,7 +59,9 @@ def layers(model):
 
 @right("5.3")
 def by_modules(model):
-    return sum(int((m.weight == 0).sum()) for m in layers(model)) / sum(m.weight.numel() for m in layers(model))
+    return sum(int((m.weight == 0).sum()) for m in layers(model)) / sum(
+        m.weight.numel() for m in layers(model)
+    )
 
 
 @right("5.3")
@@ -67,7 +71,9 @@ def by_concatenation(model):
 
 @wrong("5.3", "A layer without a mask counts as well")
 def in_masks(model):
-    return float((torch.cat([b.flatten() for n, b in model.named_buffers() if "mask" in n]) == 0).double().mean())
+    return float(
+        (torch.cat([b.flatten() for n, b in model.named_buffers() if "mask" in n]) == 0).double().mean()
+    )
 
 
 # 5.4 clean_state
@@ -87,4 +93,7 @@ def by_keys(state):
 @right("5.4")
 def by_comprehension(state):
     plain = {key.removesuffix("_orig") for key in state if not key.endswith("_mask")}
-    return {k: state[k] if k in state else torch.where(state[k + "_mask"] == 1, state[k + "_orig"], 0) for k in plain}
+    return {
+        k: state[k] if k in state else torch.where(state[k + "_mask"] == 1, state[k + "_orig"], 0)
+        for k in plain
+    }

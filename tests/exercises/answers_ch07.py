@@ -1,4 +1,6 @@
-"""Answers of chapter 07: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 07: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import itertools
 import math
@@ -22,7 +24,11 @@ def csr_loop(weight):
                 data.append(weight[i, j].item())
                 indices.append(j)
         indptr.append(len(data))
-    return torch.tensor(data, dtype=weight.dtype), torch.tensor(indices, dtype=torch.int64), torch.tensor(indptr)
+    return (
+        torch.tensor(data, dtype=weight.dtype),
+        torch.tensor(indices, dtype=torch.int64),
+        torch.tensor(indptr),
+    )
 
 
 @right("7.1")
@@ -36,7 +42,11 @@ def csr_vectorised(weight):
 @right("7.1")
 def csr_scipy(weight):
     matrix = scipy.sparse.csr_array(weight.numpy())
-    return torch.from_numpy(matrix.data), torch.from_numpy(matrix.indices).long(), torch.from_numpy(matrix.indptr).long()
+    return (
+        torch.from_numpy(matrix.data),
+        torch.from_numpy(matrix.indices).long(),
+        torch.from_numpy(matrix.indptr).long(),
+    )
 
 
 # 7.2 csr_times
@@ -59,7 +69,9 @@ def times_vectorised(data, indices, indptr, x):
 
 @right("7.2")
 def times_cumsum(data, indices, indptr, x):
-    sums = torch.cat([data.new_zeros(1, dtype=torch.float64), (data.double() * x[indices].double()).cumsum(0)])
+    sums = torch.cat(
+        [data.new_zeros(1, dtype=torch.float64), (data.double() * x[indices].double()).cumsum(0)]
+    )
     return (sums[indptr[1:]] - sums[indptr[:-1]]).to(data.dtype)
 
 
@@ -155,7 +167,11 @@ def choose_by_formula(weight, budget):
     a, shape = int((weight != 0).sum()), tuple(weight.shape)
     entries = {"gap": len(gap_code(weight, 5)[0])}
     widths = {"dense": 1, "csr": 16, "bitmap": 1, "gap": 5}
-    fits = [name for name, bits in widths.items() if format_bytes(name, shape, entries.get(name, a), 32, bits) <= budget]
+    fits = [
+        name
+        for name, bits in widths.items()
+        if format_bytes(name, shape, entries.get(name, a), 32, bits) <= budget
+    ]
     return [*fits, "none"][0]
 
 
@@ -170,7 +186,9 @@ def layer_addmm(data, indices, indptr, bias, x):
 
 @right("7.7")
 def layer_scipy(data, indices, indptr, bias, x):
-    S = scipy.sparse.csr_array((data.numpy(), indices.numpy(), indptr.numpy()), shape=(len(indptr) - 1, x.shape[1]))
+    S = scipy.sparse.csr_array(
+        (data.numpy(), indices.numpy(), indptr.numpy()), shape=(len(indptr) - 1, x.shape[1])
+    )
     return torch.from_numpy(np.ascontiguousarray((S @ x.numpy().T).T)) + bias
 
 
@@ -197,7 +215,10 @@ def intensity_in_words(outputs, inputs, batch, density):
 
 @right("7.9")
 def gap_by_package(tape, value_bits):
-    return min(((bits, len(gap_code(tape, bits)[0]) * (value_bits + bits)) for bits in range(1, 17)), key=lambda pair: pair[1])
+    return min(
+        ((bits, len(gap_code(tape, bits)[0]) * (value_bits + bits)) for bits in range(1, 17)),
+        key=lambda pair: pair[1],
+    )
 
 
 @right("7.9")

@@ -1,4 +1,6 @@
-"""Answers of chapter 08: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 08: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import copy
 import math
@@ -94,7 +96,11 @@ def by_all_conditions(marks, entries):
 @right("8.4")
 def by_all_sets(marks, entries):
     def rivals(entry):
-        return {i for i, (_, c, e) in enumerate(marks) if max(c - entry[0], entry[1] - e) <= 0 < entry[0] - c + e - entry[1]}
+        return {
+            i
+            for i, (_, c, e) in enumerate(marks)
+            if max(c - entry[0], entry[1] - e) <= 0 < entry[0] - c + e - entry[1]
+        }
 
     return [marks[i][0] for i in sorted(set.intersection(*map(rivals, entries)))]
 
@@ -197,7 +203,9 @@ def challenge_too_little(dataset, path):
 @wrong("8.5", "No weight is left")
 def challenge_nothing_left(dataset, path):
     model = LeNet300()
-    apply_masks(model, {name: torch.zeros_like(score, dtype=torch.bool) for name, score in magnitude(model).items()})
+    apply_masks(
+        model, {name: torch.zeros_like(score, dtype=torch.bool) for name, score in magnitude(model).items()}
+    )
     return save_sparse(model, path)
 
 

@@ -1,4 +1,6 @@
-"""Answers of chapter 09: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 09: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import torch
 from answers import right, wrong
@@ -14,7 +16,9 @@ def coupled_by_labels(network, start):
         for other in inputs if kind == "sum" else ():
             old = labels[other]
             labels = {key: labels[name] if value == old else value for key, value in labels.items()}
-    return sorted(n for n, (kind, _) in network.items() if kind in ("conv", "depthwise") and labels[n] == labels[start])
+    return sorted(
+        n for n, (kind, _) in network.items() if kind in ("conv", "depthwise") and labels[n] == labels[start]
+    )
 
 
 @right("9.1")

@@ -1,4 +1,6 @@
-"""Answers of chapter 09.2: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 09.2: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import torch
 from answers import right, wrong
@@ -28,7 +30,9 @@ def overall_of_the_touched(milliseconds, faster):
 
 @wrong("9.4", "Upside down")
 def overall_share(milliseconds, faster):
-    return sum(time / faster.get(layer, 1) for layer, time in milliseconds.items()) / sum(milliseconds.values())
+    return sum(time / faster.get(layer, 1) for layer, time in milliseconds.items()) / sum(
+        milliseconds.values()
+    )
 
 
 # 9.5 choose
@@ -81,7 +85,9 @@ def cleaned_where(state):
 
 @wrong("9.6", "throw the mask away")
 def cleaned_renamed(state):
-    return {name.removesuffix("_orig"): tensor for name, tensor in state.items() if not name.endswith("_mask")}
+    return {
+        name.removesuffix("_orig"): tensor for name, tensor in state.items() if not name.endswith("_mask")
+    }
 
 
 @wrong("9.6", "never pruned")

@@ -1,4 +1,6 @@
-"""Answers of chapter 10: right ones, written differently, and wrong ones that the checkers do not know literally."""
+"""Answers of chapter 10: right ones, written differently, and wrong ones that the checkers do not know
+literally.
+"""
 
 import math
 
@@ -94,7 +96,9 @@ def by_mask(query, out, heads, head):
 @right("10.4")
 def by_views(query, out, heads, head):
     others = [h for h in range(heads) if h != head]
-    return query.unflatten(0, (heads, -1))[others].flatten(0, 1), out.unflatten(1, (heads, -1))[:, others].flatten(1)
+    return query.unflatten(0, (heads, -1))[others].flatten(0, 1), out.unflatten(1, (heads, -1))[
+        :, others
+    ].flatten(1)
 
 
 @wrong("10.4", "Make the matrices smaller")

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 01, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 01, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import copy
 import math
@@ -33,7 +35,10 @@ def _at_least_as_share(scores, sparsity, at_least):
     gone = round(sparsity * sum(free.values()))
     order = _flat(scores).argsort(stable=True)[: max(gone, 0)]
     mask = torch.ones(len(_flat(scores)), dtype=torch.bool).index_fill(0, order, False)
-    return {n: m.view(scores[n].shape) for n, m in zip(scores, mask.split([s.numel() for s in scores.values()]), strict=True)}
+    return {
+        n: m.view(scores[n].shape)
+        for n, m in zip(scores, mask.split([s.numel() for s in scores.values()]), strict=True)
+    }
 
 
 plausible(
@@ -54,8 +59,14 @@ plausible(
     lambda w, s: (w.abs().flatten().sort().values[min(int(s * w.numel()), w.numel() - 1)].item(), s),
     lambda w, s: (s * w.abs().max().item(), (w.abs() <= s * w.abs().max()).double().mean().item()),
     lambda w, s: (w.abs().flatten().sort(descending=True).values[round(s * w.numel()) - 1].item(), s),
-    lambda w, s: (t := keep_top(w.abs(), s), (w.abs()[~t].max().item() if (~t).any() else 0.0, (~t).double().mean().item()))[1],
-    lambda w, s: (t := w.abs()[keep_top(w.abs(), s)].min().item() if s < 1 else 0.0, (w.abs() < t).double().mean().item()),
+    lambda w, s: (
+        t := keep_top(w.abs(), s),
+        (w.abs()[~t].max().item() if (~t).any() else 0.0, (~t).double().mean().item()),
+    )[1],
+    lambda w, s: (
+        t := w.abs()[keep_top(w.abs(), s)].min().item() if s < 1 else 0.0,
+        (w.abs() < t).double().mean().item(),
+    ),
     lambda w, s: (w.std().item() * s, (w.abs() <= w.std() * s).double().mean().item()),
 )
 
@@ -80,20 +91,27 @@ plausible(
     ),
     lambda m: (
         s := 1
-        - sum(int(p.count_nonzero()) for p in m.parameters() if p.ndim > 1) / sum(p.numel() for p in m.parameters() if p.ndim > 1),
+        - sum(int(p.count_nonzero()) for p in m.parameters() if p.ndim > 1)
+        / sum(p.numel() for p in m.parameters() if p.ndim > 1),
         1 / (1 - s) if s < 1 else math.inf,
     ),
     lambda m: (
-        s := sum(int((w == 0).sum()) for w in prunable(m).values()) / sum(w.numel() for w in prunable(m).values()),
+        s := sum(int((w == 0).sum()) for w in prunable(m).values())
+        / sum(w.numel() for w in prunable(m).values()),
         round(1 / (1 - s)) if s < 1 else math.inf,
     ),
     lambda m: (
-        s := sum(int((w == 0).sum()) for w in prunable(m).values()) / sum(w.numel() for w in prunable(m).values()),
+        s := sum(int((w == 0).sum()) for w in prunable(m).values())
+        / sum(w.numel() for w in prunable(m).values()),
         1 / (1 - s) if s < 1 else 0.0,
     ),
-    lambda m: (s := max(float((w == 0).float().mean()) for w in prunable(m).values()), 1 / (1 - s) if s < 1 else math.inf),
     lambda m: (
-        s := sum(int((w.abs() < 0.05).sum()) for w in prunable(m).values()) / sum(w.numel() for w in prunable(m).values()),
+        s := max(float((w == 0).float().mean()) for w in prunable(m).values()),
+        1 / (1 - s) if s < 1 else math.inf,
+    ),
+    lambda m: (
+        s := sum(int((w.abs() < 0.05).sum()) for w in prunable(m).values())
+        / sum(w.numel() for w in prunable(m).values()),
         1 / (1 - s) if s < 1 else math.inf,
     ),
 )
@@ -103,7 +121,7 @@ def _best(model, sparsities, bound, dataset, scope="layer", fresh=True, start=0.
     best, candidate = start, copy.deepcopy(model)
     for sparsity in sparsities:
         candidate = copy.deepcopy(model) if fresh else candidate
-        scores = {n: (-w.abs() if inverse else w.abs()) for n, w in prunable(candidate).items()}
+        scores = {n: -w.abs() if inverse else w.abs() for n, w in prunable(candidate).items()}
         apply_masks(candidate, mask_model(scores, sparsity, scope=scope))
         if accuracy(candidate, dataset) >= bound:
             best = max(best, sparsity)
@@ -159,7 +177,9 @@ plausible(
     "1.7",
     lambda m, x: _shares(m, x, lambda la, x: 1),
     lambda m, x: _shares(m, x, lambda la, x: x[0, 0].numel()),
-    lambda m, x: _shares(m, x, lambda la, x: math.prod(s - k + 1 for s, k in zip(x.shape[2:], la.kernel_size, strict=True))),
+    lambda m, x: _shares(
+        m, x, lambda la, x: math.prod(s - k + 1 for s, k in zip(x.shape[2:], la.kernel_size, strict=True))
+    ),
     lambda m, x: {k: v[::-1] for k, v in _shares(m, x, lambda la, x: x[0, 0].numel()).items()},
     lambda m, x: {"conv": (0.5, 0.5), "linear": (0.5, 0.5)},
 )

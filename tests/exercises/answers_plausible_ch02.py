@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 02, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 02, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import math
 
@@ -22,7 +24,9 @@ plausible(
         else w.flatten(1).norm(dim=1)
     ),
     lambda w, v: torch.maximum(w.flatten(1).norm(dim=1), v.reshape(len(v), len(w), -1).norm(dim=(0, 2))),
-    lambda w, v: (w.flatten(1).square().sum(1) + v.reshape(len(v), len(w), -1).square().sum((0, 2))).sqrt().float(),
+    lambda w, v: (
+        (w.flatten(1).square().sum(1) + v.reshape(len(v), len(w), -1).square().sum((0, 2))).sqrt().float()
+    ),
 )
 
 
@@ -41,7 +45,9 @@ plausible(
     lambda w, h, b, s: ~_blocks(w, h, b, s, lambda t: t.square().sum((1, 3))),
     lambda w, h, b, s: _blocks(w, h, b, s, lambda t: t.square().sum((1, 3))).float(),
     lambda w, h, b, s: keep_top(w.abs(), s),
-    lambda w, h, b, s: keep_top(w.view(-1, h * b).norm(dim=1, keepdim=True), s).expand(-1, h * b).reshape(w.shape),
+    lambda w, h, b, s: (
+        keep_top(w.view(-1, h * b).norm(dim=1, keepdim=True), s).expand(-1, h * b).reshape(w.shape)
+    ),
     lambda w, h, b, s: keep_top(w.norm(dim=1, keepdim=True), s).expand_as(w),
 )
 
@@ -68,7 +74,9 @@ plausible(
     lambda shapes, s: round((1 - s) * sum(map(math.prod, shapes))),
     lambda shapes, s: round((1 - s) ** 2 * sum(map(math.prod, shapes))),
     lambda shapes, s: sum((out - round(s * out)) * math.prod(rest) for out, *rest in shapes),
-    lambda shapes, s: sum((out - round(s * out)) * (into - round(s * into)) * math.prod(k) for out, into, *k in shapes),
+    lambda shapes, s: sum(
+        (out - round(s * out)) * (into - round(s * into)) * math.prod(k) for out, into, *k in shapes
+    ),
     lambda shapes, s: sum((out - math.floor(s * out)) * into * math.prod(k) for out, into, *k in shapes),
     lambda shapes, s: sum(math.prod(shape) for shape in shapes) // 4,
 )
@@ -78,15 +86,24 @@ plausible(
     "2.5",
     lambda shapes, s: s,
     lambda shapes, s: sum(round(s * sh[0]) for sh in shapes) / sum(sh[0] for sh in shapes),
-    lambda shapes, s: sum(math.floor(s * sh[0]) * math.prod(sh[1:]) for sh in shapes) / sum(math.prod(sh) for sh in shapes),
+    lambda shapes, s: (
+        sum(math.floor(s * sh[0]) * math.prod(sh[1:]) for sh in shapes) / sum(math.prod(sh) for sh in shapes)
+    ),
     lambda shapes, s: sum(round(s * sh[0]) / sh[0] for sh in shapes) / len(shapes),
     lambda shapes, s: round(s * sum(sh[0] for sh in shapes)) / sum(sh[0] for sh in shapes),
-    lambda shapes, s: sum(math.floor(s * sh[0] + 0.5) * math.prod(sh[1:]) for sh in shapes) / sum(math.prod(sh) for sh in shapes),
-    lambda shapes, s: round(sum(round(s * sh[0]) * math.prod(sh[1:]) for sh in shapes) / sum(math.prod(sh) for sh in shapes), 2),
+    lambda shapes, s: (
+        sum(math.floor(s * sh[0] + 0.5) * math.prod(sh[1:]) for sh in shapes)
+        / sum(math.prod(sh) for sh in shapes)
+    ),
+    lambda shapes, s: round(
+        sum(round(s * sh[0]) * math.prod(sh[1:]) for sh in shapes) / sum(math.prod(sh) for sh in shapes), 2
+    ),
 )
 
 
-def _coarse(w, s, b, names=("filter", "kernel", "vector", "weight"), power=2, more=lambda a, b: a >= b, norm=2):
+def _coarse(
+    w, s, b, names=("filter", "kernel", "vector", "weight"), power=2, more=lambda a, b: a >= b, norm=2
+):
     from prunelab.granularity import group_scores
 
     for name in names:
@@ -129,6 +146,8 @@ plausible(
     lambda m, x, y: max(_costs(m, x, y), default=None),
     lambda m, x, y: min((k for k in _costs(m, x, y)), key=lambda k: m[k].weight.abs().sum(), default=None),
     lambda m, x, y: min(
-        (k for k in _costs(m, x, y)), key=lambda k: (m[k].weight - torch.eye(len(m[k].weight))).norm(), default=None
+        (k for k in _costs(m, x, y)),
+        key=lambda k: (m[k].weight - torch.eye(len(m[k].weight))).norm(),
+        default=None,
     ),
 )

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 03, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 03, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import math
 
@@ -129,10 +131,12 @@ plausible(
     _energy(lambda m, w, a, mac, dram, b: -(m * mac + (w // b + a) * dram)),
     _energy(lambda m, w, a, mac, dram, b: -(m * dram + (w / b + a) * mac)),
     _energy(lambda m, w, a, mac, dram, b: -(m * mac + w / b * dram)),
-    lambda layers, mac, dram, batch: _energy(lambda m, w, a, mac, dram, b: m * mac + (w / b + a) * dram)(layers, mac, dram, batch)[
-        ::-1
-    ],
-    lambda layers, mac, dram, batch: max(layers, key=lambda n: layers[n][0] * mac + (layers[n][1] / batch + layers[n][2]) * dram),
+    lambda layers, mac, dram, batch: _energy(lambda m, w, a, mac, dram, b: m * mac + (w / b + a) * dram)(
+        layers, mac, dram, batch
+    )[::-1],
+    lambda layers, mac, dram, batch: max(
+        layers, key=lambda n: layers[n][0] * mac + (layers[n][1] / batch + layers[n][2]) * dram
+    ),
 )
 
 
@@ -143,7 +147,10 @@ plausible(
     lambda x, n: sum(min(x[i : i + n]) for i in range(len(x) - n + 1)) / (len(x) - n + 1),
     lambda x, n: sum(v * (1 - i / len(x)) ** n for i, v in enumerate(sorted(x))) / len(x),
     lambda x, n: sum(v * math.comb(len(x) - i, n) for i, v in enumerate(sorted(x))) / math.comb(len(x), n),
-    lambda x, n: sum(v * math.comb(len(x) - i - 1, n - 1) for i, v in enumerate(sorted(x, reverse=True))) / math.comb(len(x), n),
+    lambda x, n: (
+        sum(v * math.comb(len(x) - i - 1, n - 1) for i, v in enumerate(sorted(x, reverse=True)))
+        / math.comb(len(x), n)
+    ),
     lambda x, n: sum(x) / len(x) / n,
 )
 
@@ -151,9 +158,16 @@ plausible(
 plausible(
     "3.11",
     lambda s, t: float(torch.corrcoef(torch.stack([s, t]))[0, 1]),
-    lambda s, t: float(torch.corrcoef(torch.stack([s.argsort().argsort(), t.argsort().argsort()]).double())[0, 1]),
+    lambda s, t: float(
+        torch.corrcoef(torch.stack([s.argsort().argsort(), t.argsort().argsort()]).double())[0, 1]
+    ),
     lambda s, t: float(torch.corrcoef(torch.stack([s.argsort(), t.argsort()]).double())[0, 1]),
-    lambda s, t: 1 - 6 * float(((s.argsort().argsort() - t.argsort().argsort()) ** 2).sum()) / (len(s) * (len(s) ** 2 - 1)),
+    lambda s, t: (
+        1
+        - 6
+        * float(((s.argsort().argsort() - t.argsort().argsort()) ** 2).sum())
+        / (len(s) * (len(s) ** 2 - 1))
+    ),
     lambda s, t: float((s.argsort() == t.argsort()).double().mean()),
     lambda s, t: float(((s[:, None] > s) == (t[:, None] > t)).double().mean()),
 )

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 04, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 04, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import copy
 import math
@@ -32,7 +34,10 @@ plausible(
 
 
 def _ratios(curves, passes, pick=max, default=None):
-    found = {n: pick([s for s, v in c.items() if s > 0 and passes(c[0.0], v)], default=default) for n, c in curves.items()}
+    found = {
+        n: pick([s for s, v in c.items() if s > 0 and passes(c[0.0], v)], default=default)
+        for n, c in curves.items()
+    }
     return {n: s for n, s in found.items() if s is not None}
 
 
@@ -64,11 +69,17 @@ plausible(
     "4.3",
     lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), 0),
     lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), nw[:, _own(w, nw, i)].sum(1) * b[i]),
-    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), nw[:, _own(w, nw, i)].mean(1) * b[i].relu()),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, _own(w, nw, i), nw[:, _own(w, nw, i)].mean(1) * b[i].relu()
+    ),
     lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), b[i].relu()),
-    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, range(i, nw.shape[1], len(w)), nw[:, i :: len(w)].sum(1) * b[i].relu()),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, range(i, nw.shape[1], len(w)), nw[:, i :: len(w)].sum(1) * b[i].relu()
+    ),
     lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, [i], nw[:, i] * b[i].relu()),
-    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), (nw[:, _own(w, nw, i)].sum(1) * b[i]).relu()),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, _own(w, nw, i), (nw[:, _own(w, nw, i)].sum(1) * b[i]).relu()
+    ),
     lambda w, b, nw, nb, i: (w * (torch.arange(len(w)) != i).view(-1, 1, 1, 1), b, nw, nb),
 )
 
@@ -93,7 +104,10 @@ plausible(
 def _words(timings, rule):
     base, *others = timings
     return {
-        n: rule(torch.tensor(timings[base], dtype=torch.float64), torch.tensor(timings[n], dtype=torch.float64)) for n in others
+        n: rule(
+            torch.tensor(timings[base], dtype=torch.float64), torch.tensor(timings[n], dtype=torch.float64)
+        )
+        for n in others
     }
 
 
@@ -104,18 +118,30 @@ def _word(low, high, above=1.1, below=1 / 1.1):
 plausible(
     "4.5",
     lambda t: _words(t, lambda a, b: _word((a / b).quantile(0.25), (a / b).quantile(0.75), below=0.9)),
-    lambda t: _words(t, lambda a, b: _word((a / b).quantile(0.25), (a / b).quantile(0.75), above=1.0, below=1.0)),
+    lambda t: _words(
+        t, lambda a, b: _word((a / b).quantile(0.25), (a / b).quantile(0.75), above=1.0, below=1.0)
+    ),
     lambda t: _words(t, lambda a, b: _word((a / b).quantile(0.75), (a / b).quantile(0.25))),
     lambda t: _words(t, lambda a, b: _word((a / b).median(), (a / b).median())),
     lambda t: _words(t, lambda a, b: _word((a / b).mean(), (a / b).mean())),
     lambda t: _words(t, lambda a, b: _word((b / a).quantile(0.25), (b / a).quantile(0.75))),
     lambda t: _words(t, lambda a, b: _word((a / b).min(), (a / b).max())),
-    lambda t: _words(t, lambda a, b: _word(a.quantile(0.25) / b.quantile(0.25), a.quantile(0.75) / b.quantile(0.75))),
     lambda t: _words(
-        t, lambda a, b: _word((a / b).quantile(0.25, interpolation="nearest"), (a / b).quantile(0.75, interpolation="nearest"))
+        t, lambda a, b: _word(a.quantile(0.25) / b.quantile(0.25), a.quantile(0.75) / b.quantile(0.75))
     ),
     lambda t: _words(
-        t, lambda a, b: "faster" if (a / b).quantile(0.25) >= 1.1 else _word((a / b).quantile(0.25), (a / b).quantile(0.75))
+        t,
+        lambda a, b: _word(
+            (a / b).quantile(0.25, interpolation="nearest"), (a / b).quantile(0.75, interpolation="nearest")
+        ),
+    ),
+    lambda t: _words(
+        t,
+        lambda a, b: (
+            "faster"
+            if (a / b).quantile(0.25) >= 1.1
+            else _word((a / b).quantile(0.25), (a / b).quantile(0.75))
+        ),
     ),
     lambda t: {
         n: w.replace("no measurable difference", "same")
@@ -148,7 +174,9 @@ plausible(
 )
 
 
-def _exchange(weight, mask, gradient, share, count=None, grow=torch.abs, drop=torch.abs, reset=True, barred=False):
+def _exchange(
+    weight, mask, gradient, share, count=None, grow=torch.abs, drop=torch.abs, reset=True, barred=False
+):
     present = mask.flatten().nonzero().flatten()
     n = round(share * len(present)) if count is None else count(share, mask)
     new = mask.flatten().clone()
@@ -192,7 +220,7 @@ plausible(
     lambda i, t, m, s: _ticket(i, t, m, s, fill=t),
     lambda i, t, m, s: _ticket(i, t, m, s, count=lambda s, m: round(s * m.numel())),
     lambda i, t, m, s: _ticket(i, t, m, s, count=lambda s, m: int(s * int(m.sum()))),
-    lambda i, t, m, s: _ticket(i, t, m, s, rank={n: (t[n] - i[n]) for n in m}),
+    lambda i, t, m, s: _ticket(i, t, m, s, rank={n: t[n] - i[n] for n in m}),
     lambda i, t, m, s: _ticket(i, t, {n: torch.ones_like(x) for n, x in m.items()}, s),
     lambda i, t, m, s: (i, _ticket(i, t, m, s)[1]),
     lambda i, t, m, s: _ticket(i, t, {n: t[n] != 0 for n in m}, s),
@@ -212,12 +240,18 @@ def _snip(
 ):
     names = {f"{n}.weight": m.weight for n, m in model.named_modules() if isinstance(m, layers)}
     grads = torch.autograd.grad(loss(model(images), labels), list(names.values()), allow_unused=True)
-    return mask_model({n: score(w.detach(), g) for (n, w), g in zip(names.items(), grads, strict=True)}, sparsity, scope=scope)
+    return mask_model(
+        {n: score(w.detach(), g) for (n, w), g in zip(names.items(), grads, strict=True)},
+        sparsity,
+        scope=scope,
+    )
 
 
 def _snip_backward(model, images, labels, sparsity):
     F.cross_entropy(model(images), labels).backward()
-    return mask_model({n: (w * w.grad).detach().abs() for n, w in prunable(model).items()}, sparsity, scope="global")
+    return mask_model(
+        {n: (w * w.grad).detach().abs() for n, w in prunable(model).items()}, sparsity, scope="global"
+    )
 
 
 def _snip_in_eval(model, images, labels, sparsity):
@@ -275,7 +309,17 @@ plausible(
     "4.12",
     copy.deepcopy,
     lambda m: _smaller(m, lambda la: la.weight.flatten(1).any(1), lambda w, k: w),
-    lambda m: _smaller(m, lambda la: la.weight.flatten(1).any(1), lambda w, k: w[:, k.repeat(w.shape[1] // len(k))]),
-    lambda m: _smaller(m, lambda la: la.weight.flatten(1).all(1), lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))]),
-    lambda m: _smaller(m, lambda la: ~la.weight.flatten(1).any(1), lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))]),
+    lambda m: _smaller(
+        m, lambda la: la.weight.flatten(1).any(1), lambda w, k: w[:, k.repeat(w.shape[1] // len(k))]
+    ),
+    lambda m: _smaller(
+        m,
+        lambda la: la.weight.flatten(1).all(1),
+        lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))],
+    ),
+    lambda m: _smaller(
+        m,
+        lambda la: ~la.weight.flatten(1).any(1),
+        lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))],
+    ),
 )

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapters 05 and 06, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapters 05 and 06, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import math
 import statistics
@@ -61,15 +63,23 @@ plausible(
         else 0.0
     ),
     lambda m: _count(la.weight for la in m.modules() if hasattr(la, "weight")),
-    lambda m: statistics.fmean(_count([la.weight]) for la in m.modules() if isinstance(la, nn.Linear | nn.Conv2d)),
-    lambda m: _count(t for la in m.modules() if isinstance(la, nn.Linear | nn.Conv2d) for t in (la.weight, la.bias)),
+    lambda m: statistics.fmean(
+        _count([la.weight]) for la in m.modules() if isinstance(la, nn.Linear | nn.Conv2d)
+    ),
+    lambda m: _count(
+        t for la in m.modules() if isinstance(la, nn.Linear | nn.Conv2d) for t in (la.weight, la.bias)
+    ),
 )
 
 
 plausible(
     "5.4",
     lambda s: {k.removesuffix("_orig"): v for k, v in s.items() if not k.endswith("_mask")},
-    lambda s: {k.replace("_orig", ""): v * s[k.replace("_orig", "_mask")] for k, v in s.items() if k.endswith("_orig")},
+    lambda s: {
+        k.replace("_orig", ""): v * s[k.replace("_orig", "_mask")]
+        for k, v in s.items()
+        if k.endswith("_orig")
+    },
     lambda s: {k: v * s.get(k.replace("_orig", "_mask"), 1) for k, v in s.items() if not k.endswith("_mask")},
     lambda s: {k: v for k, v in s.items() if not k.endswith(("_mask", "_orig"))},
     lambda s: {k.removesuffix("_mask"): v for k, v in s.items() if not k.endswith("_orig")},
@@ -132,7 +142,12 @@ plausible(
 
 
 def _pattern(
-    w, patterns, bound, bits=lambda n, m: n * (16 + math.ceil(math.log2(m))) / m, enough=lambda s, b: s >= b, energy=torch.abs
+    w,
+    patterns,
+    bound,
+    bits=lambda n, m: n * (16 + math.ceil(math.log2(m))) / m,
+    enough=lambda s, b: s >= b,
+    energy=torch.abs,
 ):
     def share(n, m):
         return float(energy(w).reshape(-1, m).topk(n, dim=1).values.sum() / energy(w).sum())

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 07, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 07, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import itertools
 import math
@@ -9,7 +11,11 @@ from answers import plausible
 from prunelab.storage import encode, gap_code
 
 
-def _csr(w, index=lambda r, c: c, starts=lambda counts: torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])):
+def _csr(
+    w,
+    index=lambda r, c: c,
+    starts=lambda counts: torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)]),
+):
     rows, columns = w.nonzero(as_tuple=True)
     return w[rows, columns], index(rows, columns), starts((w != 0).sum(1))
 
@@ -180,7 +186,10 @@ plausible(
 
 
 def _gap(tape, v, widths=range(1, 17), total=None):
-    totals = {b: (total or (lambda n, b, k: n * (v + b)))(len(gap_code(tape, b)[0]), b, int(tape.count_nonzero())) for b in widths}
+    totals = {
+        b: (total or (lambda n, b, k: n * (v + b)))(len(gap_code(tape, b)[0]), b, int(tape.count_nonzero()))
+        for b in widths
+    }
     best = min(totals, key=totals.get)
     return best, totals[best]
 

@@ -1,4 +1,6 @@
-"""Plausible wrong answers of chapter 08, written from the texts of the exercises alone: each must be refused."""
+"""Plausible wrong answers of chapter 08, written from the texts of the exercises alone: each must be
+refused.
+"""
 
 import copy
 import math
@@ -86,7 +88,9 @@ plausible(
     lambda m, s: _beaten(m, s, lambda a, b, c, e: a > c and b <= e),
     lambda m, s: _beaten(m, [max(s)], lambda a, b, c, e: a >= c and b <= e and (a, b) != (c, e)),
     lambda m, s: _beaten(m, s, lambda a, b, c, e: a <= c and b >= e and (a, b) != (c, e)),
-    lambda m, s: sorted(_beaten(m, s, lambda a, b, c, e: a >= c and b <= e and (a, b) != (c, e)), reverse=True),
+    lambda m, s: sorted(
+        _beaten(m, s, lambda a, b, c, e: a >= c and b <= e and (a, b) != (c, e)), reverse=True
+    ),
 )
 
 

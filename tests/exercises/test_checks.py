@@ -1,8 +1,9 @@
-"""Every checker accepts right answers and rejects wrong ones with the hint that fits; no junk passes or crashes it.
+"""Every checker accepts right answers and rejects wrong ones with the hint that fits; no junk passes or
+crashes it.
 
-The checkers' own known mistakes are wrong answers, too, and stand in ``prunelab/check`` alone. Further answers stand in
-``answers_ch*.py``: right ones, written differently, and wrong ones that no checker knows literally, with a piece of the hint that
-they must get. More wrong answers are made here from the right ones.
+The checkers' own known mistakes are wrong answers, too, and stand in ``prunelab/check`` alone. Further
+answers stand in ``answers_ch*.py``: right ones, written differently, and wrong ones that no checker knows
+literally, with a piece of the hint that they must get. More wrong answers are made here from the right ones.
 """
 
 import contextlib
@@ -25,7 +26,10 @@ for path in sorted(Path(__file__).parent.glob("answers_*.py")):
     importlib.import_module(path.stem)
 EXERCISES = [exercise.number for exercise in check.EXERCISES.values()]
 KNOWN = [
-    (e.number, i, j) for e in check.EXERCISES.values() for i, (_, *wrongs) in enumerate(e.mistakes) for j in range(len(wrongs))
+    (e.number, i, j)
+    for e in check.EXERCISES.values()
+    for i, (_, *wrongs) in enumerate(e.mistakes)
+    for j in range(len(wrongs))
 ]
 
 
@@ -49,12 +53,20 @@ def rejection(exercise, function):
 
 def test_every_exercise_is_called_by_its_number_and_has_answers():
     for module in check.MODULES:
-        names = {name: value.name for name, value in vars(module).items() if isinstance(value, check.Exercise)}
+        names = {
+            name: value.name for name, value in vars(module).items() if isinstance(value, check.Exercise)
+        }
         assert all(name == called for name, called in names.items()), names
     assert set(RIGHT) | set(WRONG) <= set(EXERCISES), "answers to an exercise that is not there"
-    hints = {n: {hint for hint, *_ in checker(n).mistakes} | {hint for _, hint in WRONG[n]} for n in EXERCISES}
-    assert not [number for number in EXERCISES if len(RIGHT[number]) < 2], "at least 2 right answers, written differently"
-    assert not [number for number in EXERCISES if len(hints[number]) < 3], "at least 3 wrong answers with different hints"
+    hints = {
+        n: {hint for hint, *_ in checker(n).mistakes} | {hint for _, hint in WRONG[n]} for n in EXERCISES
+    }
+    assert not [number for number in EXERCISES if len(RIGHT[number]) < 2], (
+        "at least 2 right answers, written differently"
+    )
+    assert not [number for number in EXERCISES if len(hints[number]) < 3], (
+        "at least 3 wrong answers with different hints"
+    )
 
 
 @pytest.mark.parametrize(("exercise", "function"), [(name, f) for name in EXERCISES for f in RIGHT[name]])
@@ -69,7 +81,9 @@ def test_known_mistake_gets_its_own_hint(exercise, mistake, number):
     assert hint in rejection(exercise, wrongs[number]).split("Hint:")[-1]
 
 
-@pytest.mark.parametrize(("exercise", "function", "hint"), [(n, f, h) for n in EXERCISES for f, h in WRONG[n]])
+@pytest.mark.parametrize(
+    ("exercise", "function", "hint"), [(n, f, h) for n in EXERCISES for f, h in WRONG[n]]
+)
 def test_wrong_answer_gets_the_hint_that_fits(exercise, function, hint):
     message = rejection(exercise, function)
     assert hint in message.split("Hint:")[-1], message
@@ -136,7 +150,8 @@ JUNK = {
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_junk_is_rejected_in_words_within_a_tenth_of_a_second(exercise, junk, request):
-    gc.disable()  # as timeit does: what thousands of other tests left behind is not the checker's to clear away
+    # as timeit does: what thousands of other tests left behind is not the checker's to clear away
+    gc.disable()
     request.addfinalizer(gc.enable)
     seconds = []
     for _ in range(2):  # the first call may have to import or to warm up
@@ -201,12 +216,17 @@ def mutants(exercise):
         return result
 
     run(exercise, recorded)
-    made = {f"the constant of case {i + 1}": lambda *args, value=result: value for i, (_, result) in enumerate(calls)}
+    made = {
+        f"the constant of case {i + 1}": lambda *args, value=result: value
+        for i, (_, result) in enumerate(calls)
+    }
     made |= {f"argument {i + 1}": lambda *args, i=i: args[i] for i in range(len(calls[0][0]))}
     made["another type"] = lambda *args: mapped(right(*args), other_type)
     made["another shape"] = lambda *args: mapped(right(*args), other_shape)
     made["other values"] = lambda *args: mapped(right(*args), other_value)
-    made["right in the first case only"] = lambda *args, first=[]: (first or first.append(right(*args)) or first)[0]
+    made["right in the first case only"] = lambda *args, first=[]: (
+        first or first.append(right(*args)) or first
+    )[0]
     if any(isinstance(value, torch.Tensor | nn.Module | dict) for value in calls[0][0]):
 
         def in_place(*args):

@@ -33,7 +33,11 @@ SAME = [
 ]
 DIFFERENT = [
     (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1]), "Expected: [1, 2.1]"),
-    (torch.zeros(30), torch.zeros(30).index_fill(0, torch.tensor([7]), 1.0), "at [7] (1 of 30 entries differ)"),
+    (
+        torch.zeros(30),
+        torch.zeros(30).index_fill(0, torch.tensor([7]), 1.0),
+        "at [7] (1 of 30 entries differ)",
+    ),
     (torch.tensor([1.0, float("nan")]), torch.tensor([1.0, 2.0]), "nan"),
     (torch.ones(2, dtype=torch.float64), torch.ones(2), "a tensor of torch.float32"),
     (torch.ones(2).int(), torch.ones(2).bool(), "a tensor of torch.bool"),
@@ -83,7 +87,15 @@ def test_form_only_looks_at_type_dtype_shape_and_finiteness():
 
 
 def test_describe_is_short_for_anything():
-    for value in ["x" * 9999, list(range(9999)), torch.zeros(99, 99), nn.Linear(2, 2), 10**6000, {1: torch.ones(3)}, object()]:
+    for value in [
+        "x" * 9999,
+        list(range(9999)),
+        torch.zeros(99, 99),
+        nn.Linear(2, 2),
+        10**6000,
+        {1: torch.ones(3)},
+        object(),
+    ]:
         assert len(describe(value)) < 300
 
 
@@ -215,7 +227,10 @@ def test_what_a_function_leaves_behind_is_named(about):
     act, advice = LEFT_BEHIND[about]
     text = message(doubled([Case("a network", (_net(),), 1)]), lambda model: [act(model), 1][1])
     assert "changed what it was given" in text and advice in text
-    assert about not in ("0.weight.grad", "0.training", "0.weight.requires_grad", "0.hooks") or f": {about}." in text
+    assert (
+        about not in ("0.weight.grad", "0.training", "0.weight.requires_grad", "0.hooks")
+        or f": {about}." in text
+    )
 
 
 def test_what_was_there_before_may_stay():

@@ -1,8 +1,9 @@
-"""Graded by nbgrader: a solved notebook gets every point, an untouched one none, one with a single wrong answer all but one.
+"""Graded by nbgrader: a solved notebook gets every point, an untouched one none, one with a single wrong
+answer all but one.
 
-Starting kernels that import torch is most of the cost. So the exercises of many chapters are put into one notebook, which is
-released, handed in and graded. That each chapter's own notebook runs, and can be released, is tested elsewhere.
-"""
+Starting kernels that import torch is most of the cost. So the exercises of many chapters are put into one
+notebook, which is released, handed in and graded. That each chapter's own notebook runs, and can be released,
+is tested elsewhere."""
 
 import os
 import shutil
@@ -23,13 +24,22 @@ SHARES = [NOTEBOOKS[worker::2] for worker in range(2)]  # graded side by side wi
 
 
 def environment():
-    quiet = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    quiet = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TQDM_DISABLE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     return {**os.environ, **quiet, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def check_cells(notebook):
     """Return the names of the cells that bring a point."""
-    return [cell.metadata.nbgrader.grade_id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    return [
+        cell.metadata.nbgrader.grade_id
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    ]
 
 
 def spoil_last_answer(notebook):
@@ -42,7 +52,10 @@ def spoil_last_answer(notebook):
 
 def merged(names, student):
     """Return the student's notebooks ``names`` as one."""
-    notebooks = [nbformat.read((EXERCISES if student == "untouched" else SOLUTIONS) / name, as_version=4) for name in names]
+    notebooks = [
+        nbformat.read((EXERCISES if student == "untouched" else SOLUTIONS) / name, as_version=4)
+        for name in names
+    ]
     if student == "one-wrong":
         notebooks = list(map(spoil_last_answer, notebooks))
     cells = [cell for notebook in notebooks for cell in notebook.cells]
@@ -52,7 +65,9 @@ def merged(names, student):
 
 
 def grade(names, course):
-    """Grade the notebooks ``names`` in a course of their own; return {(student, name of a check cell): (points, error shown)}."""
+    """Grade the notebooks ``names`` in a course of their own; return {(student, name of a check cell):
+    (points, error shown)}.
+    """
     for student in STUDENTS:
         submitted = course / "submitted" / student / "all" / "merged.ipynb"
         submitted.parent.mkdir(parents=True, exist_ok=True)
@@ -63,10 +78,16 @@ def grade(names, course):
     for command in ("generate_assignment", "autograde"):
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", command, "all"],
-            cwd=course, env=environment(), capture_output=True, text=True, timeout=1200,
-        )  # fmt: skip
+            cwd=course,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
-    return {(student, cell): result for student in STUDENTS for cell, result in results(course, student).items()}
+    return {
+        (student, cell): result for student in STUDENTS for cell, result in results(course, student).items()
+    }
 
 
 def results(course, student):
@@ -106,4 +127,6 @@ def test_nbgrader_gives_the_points_that_are_due(name, grades):
     assert cells and cells == check_cells(nbformat.read(EXERCISES / name, as_version=4))
     assert [grades["solved", cell] for cell in cells] == [(1, 1, None)] * len(cells)
     assert [grades["untouched", cell] for cell in cells] == [(0, 1, "NotAttempted")] * len(cells)
-    assert [grades["one-wrong", cell] for cell in cells] == [(1, 1, None)] * (len(cells) - 1) + [(0, 1, "Mistake")]
+    assert [grades["one-wrong", cell] for cell in cells] == [(1, 1, None)] * (len(cells) - 1) + [
+        (0, 1, "Mistake")
+    ]

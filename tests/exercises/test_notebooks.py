@@ -1,4 +1,6 @@
-"""The exercise notebooks are made from the solved ones, hold no solution, and have the form that the course promises."""
+"""The exercise notebooks are made from the solved ones, hold no solution, and have the form that the course
+promises.
+"""
 
 import importlib.util
 import re
@@ -30,12 +32,19 @@ def released(path):
 
 
 def test_released_notebooks_are_up_to_date():
-    done = subprocess.run([sys.executable, "scripts/exercises.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "scripts/exercises.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_checker_is_called_by_one_notebook():
-    calls = [f"ex_{a}_{b}" for path in SOLVED for cell in read(path).cells for a, b in exercises.CHECK.findall(cell.source)]
+    calls = [
+        f"ex_{a}_{b}"
+        for path in SOLVED
+        for cell in read(path).cells
+        for a, b in exercises.CHECK.findall(cell.source)
+    ]
     assert sorted(calls) == sorted(check.EXERCISES)
 
 
@@ -47,15 +56,25 @@ def test_nothing_of_the_solution_leaks(path):
     assert "SOLUTION" not in text
     regions = [region for cell in solved.cells for region in REGION.findall(cell.source)]
     assert text.count("raise NotImplementedError()") == len(regions) > 0
-    unbroken = "\n".join(cell.source for cell in notebook.cells if "def broken_" not in cell.source)  # a repair keeps most lines
-    parts = [part.strip() for region in regions for line in region.splitlines() for part in line.split("#", 1)]
-    assert not [part for part in parts if len(part) > 12 and part in unbroken], "a line or a comment of a solution"
-    numbers = {number for number in NUMBER.findall(shown_by_solutions(solved)) if len(re.sub(r"\D", "", number)) > 2}
+    unbroken = "\n".join(
+        cell.source for cell in notebook.cells if "def broken_" not in cell.source
+    )  # a repair keeps most lines
+    parts = [
+        part.strip() for region in regions for line in region.splitlines() for part in line.split("#", 1)
+    ]
+    assert not [part for part in parts if len(part) > 12 and part in unbroken], (
+        "a line or a comment of a solution"
+    )
+    numbers = {
+        number for number in NUMBER.findall(shown_by_solutions(solved)) if len(re.sub(r"\D", "", number)) > 2
+    }
     assert not [number for number in numbers if number in text], "a number that only the solution shows"
 
 
 def shown_by_solutions(notebook):
-    """Return what the cells between a stub and the next heading print, without the check cells: it depends on the solution."""
+    """Return what the cells between a stub and the next heading print, without the check cells: it depends on
+    the solution.
+    """
     printed, solved = [], False
     for cell in notebook.cells:
         solved = "### BEGIN SOLUTION" in cell.source or (solved and not cell.source.startswith("## "))
@@ -69,7 +88,9 @@ def test_form(path):
     notebook = released(path)
     opening = notebook.cells[0].source
     assert re.match(r"# \d+(\.\d+)?\. Exercises: \S", opening)
-    assert re.search(r"\*\*Time:\*\* ([\d.]+) minutes? to run on 2 CPU cores, (\d+) minutes to study", opening)
+    assert re.search(
+        r"\*\*Time:\*\* ([\d.]+) minutes? to run on 2 CPU cores, (\d+) minutes to study", opening
+    )
     for link in re.findall(r"\]\(([^)#]+)", opening):
         assert (path.parent / link).resolve().is_file(), link
     assert "](../../" in opening, "a link back to the chapter"
@@ -78,5 +99,9 @@ def test_form(path):
         heading = re.match(r"Exercise (\d+)\.(\d+) \S", section)
         assert heading, section[:80]
         assert "**Goal:** " in section, heading[0]
-        assert '"""' in section and re.search(r"About \d+ lines?", section), f"{heading[0]}: a docstring that ends 'About 3 lines.'"
-        assert exercises.CHECK.search(section).groups() == heading.groups(), f"{heading[0]} calls its own checker"
+        assert '"""' in section and re.search(r"About \d+ lines?", section), (
+            f"{heading[0]}: a docstring that ends 'About 3 lines.'"
+        )
+        assert exercises.CHECK.search(section).groups() == heading.groups(), (
+            f"{heading[0]} calls its own checker"
+        )

@@ -1,8 +1,7 @@
 """The rules of form: what every chapter and every solved exercise notebook looks like.
 
-A rule takes a notebook and its path and yields what is wrong, in words. test_form.py applies each to every stored notebook, and to
-a small broken one, so that every rule is seen to fail.
-"""
+A rule takes a notebook and its path and yields what is wrong, in words. test_form.py applies each to every
+stored notebook, and to a small broken one, so that every rule is seen to fail."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ MAX_LINES = 25
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes"}
 SECTIONS = ("Pitfalls", "Summary", "Further reading")
 MACHINE = re.compile(
-    r"(?<![\w.~/-])/(?:home|root|tmp|work|Users|usr|opt|mnt|var)/\w|[A-Z]:\\Users|site-packages|\.venv/| at 0x[0-9a-f]{6,}"
+    r"(?<![\w.~/-])/(?:home|root|tmp|work|Users|usr|opt|mnt|var)/\w|[A-Z]:\\Users|site-packages|\.venv/| at"
+    r" 0x[0-9a-f]{6,}"
 )
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<a[^>]+href=\"([^\"]+)\"")
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
@@ -28,7 +28,9 @@ Problems = Iterator[str]
 
 
 def is_chapter(path: Path) -> bool:
-    """Return whether ``path`` is a numbered chapter; the capstone is a template to fill in: no number, no slides, no summary."""
+    """Return whether ``path`` is a numbered chapter; the capstone is a template to fill in: no number, no
+    slides, no summary.
+    """
     return path.parent.name == "notebooks" and path.stem != "capstone"
 
 
@@ -57,8 +59,11 @@ def tags(cell: NotebookNode) -> set[str]:
 def printed(cell: NotebookNode) -> str:
     """Return the text of a code cell's outputs."""
     outputs = cell.outputs
-    return "\n".join([o.get("text", "") for o in outputs] + [str(o.get("data", {}).get("text/plain", "")) for o in outputs]
-                     + [str(o.get("data", {}).get("text/html", "")) for o in outputs])  # fmt: skip
+    return "\n".join(
+        [o.get("text", "") for o in outputs]
+        + [str(o.get("data", {}).get("text/plain", "")) for o in outputs]
+        + [str(o.get("data", {}).get("text/html", "")) for o in outputs]
+    )
 
 
 def title(notebook: NotebookNode, path: Path) -> Problems:
@@ -87,8 +92,11 @@ def headings(notebook: NotebookNode, path: Path) -> Problems:
     if not is_chapter(path):
         return
     chapter = [int(part) for part in path.name.split("-")[0].split(".")]
-    sections = [(text, [int(part) for part in match[1].split(".")]) for _, level, text in found
-                if level == 2 and (match := re.match(r"(\d+(?:\.\d+)+)\.? ", text))]  # fmt: skip
+    sections = [
+        (text, [int(part) for part in match[1].split(".")])
+        for _, level, text in found
+        if level == 2 and (match := re.match(r"(\d+(?:\.\d+)+)\.? ", text))
+    ]
     for expected, (text, numbers) in enumerate(sections, sections[0][1][-1] if sections else 1):
         if numbers != [*chapter, expected]:
             yield f"section {text!r} must have the number {'.'.join(map(str, [*chapter, expected]))}"
@@ -189,7 +197,9 @@ def predictions(notebook: NotebookNode, path: Path) -> Problems:
 
 
 def measured(notebook: NotebookNode, path: Path) -> Problems:
-    """A number that depends on the machine or on training is asserted by the check cell behind it; in an exercise by its own."""
+    """A number that depends on the machine or on training is asserted by the check cell behind it; in an
+    exercise by its own.
+    """
     here = r"\bcheck\.|widgets\.|scoreboard\." + ("" if is_chapter(path) else r"|\bassert\b")
     cells = list(code(notebook))
     for (number, cell), (_, behind) in zip(cells, [*cells[1:], (0, None)], strict=True):
@@ -199,12 +209,17 @@ def measured(notebook: NotebookNode, path: Path) -> Problems:
 
 
 def checks(notebook: NotebookNode, path: Path) -> Problems:
-    """Lesson cells hold lesson code; asserts stand behind the result, in check cells of their own, folded and off the slides."""
+    """Lesson cells hold lesson code; asserts stand behind the result, in check cells of their own, folded and
+    off the slides.
+    """
     for number, cell in code(notebook) if is_chapter(path) else ():
         asserts = re.search(r"^\s*assert\b", cell.source, re.M)
         if "check" not in tags(cell):
             if asserts:
-                yield f"cell {number} asserts among lesson code: move the assert to a cell tagged 'check' right behind it"
+                yield (
+                    f"cell {number} asserts among lesson code: move the assert to a cell tagged 'check' right"
+                    " behind it"
+                )
             continue
         if not asserts:
             yield f"cell {number} is tagged 'check' and asserts nothing"
@@ -231,7 +246,9 @@ def compared(notebook: NotebookNode, path: Path) -> Problems:
 def small(notebook: NotebookNode, path: Path) -> Problems:
     """Short cells, small files."""
     for number, cell in code(notebook):
-        lines = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
+        lines = [
+            line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")
+        ]
         if len(lines) > MAX_LINES:
             yield f"cell {number} has {len(lines)} lines of code, at most {MAX_LINES} are allowed"
     if path.exists() and path.stat().st_size > MAX_BYTES:

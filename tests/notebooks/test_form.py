@@ -12,7 +12,11 @@ from scripts.notebooks import NOTEBOOKS, ROOT, chapters_and_solutions, digest
 
 PATHS = chapters_and_solutions()
 EXERCISES = sorted((NOTEBOOKS / "exercises").glob("*/*.ipynb"))
-PAGES = [path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/**/*.md")] if ".venv" not in path.parts]
+PAGES = [
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/**/*.md")]
+    if ".venv" not in path.parts
+]
 
 
 def name(path: Path) -> str:
@@ -41,8 +45,7 @@ def test_valid(path):
     nbformat.validate(nbformat.read(path, as_version=4))
 
 
-# --- each rule can fail ------------------------------------------------------------------------------------------------------
-
+# --- each rule can fail ----------------------------------------------------------------------------
 CHAPTER = NOTEBOOKS / "03.1-example.ipynb"
 TITLE = """# 3.1 An example: what is right?
 
@@ -66,13 +69,16 @@ def good() -> nbformat.NotebookNode:
         new_code_cell("print(1)", outputs=[new_output("stream", name="stdout", text="1\n")]),
         new_markdown_cell("## 3.1.2 Second\n\n**Predict before you run.** How many?"),
         new_code_cell(
-            "print(f'~{x}')", metadata={"tags": ["hide-output"], "jupyter": {"outputs_hidden": True}},
+            "print(f'~{x}')",
+            metadata={"tags": ["hide-output"], "jupyter": {"outputs_hidden": True}},
             outputs=[new_output("stream", name="stdout", text="~ 3.1\n")],
         ),
         new_code_cell("assert x > 2", metadata={"tags": ["check"], "jupyter": {"source_hidden": True}}),
         new_code_cell("widgets.histogram();", metadata={"tags": ["nbval-ignore-output"]}),
-        new_markdown_cell("## 3.1.3 Pitfalls\n\n## 3.1.4 Summary\n\n## Further reading\n\n```python\n# a comment\n```"),
-    ]  # fmt: skip
+        new_markdown_cell(
+            "## 3.1.3 Pitfalls\n\n## 3.1.4 Summary\n\n## Further reading\n\n```python\n# a comment\n```"
+        ),
+    ]
     for count, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], 1):
         cell.execution_count = count
     for cell in cells:
@@ -141,7 +147,10 @@ BROKEN = {
     "path": ("clean", show(2, "stream", name="stdout", text="read /home/someone/data")),
     "address": ("clean", show(2, "display_data", data={"text/plain": "<object at 0x7f12ab34cd>"})),
     "image without alt text": ("alt_text", edit(1, "![a matrix with a hole]", "![]")),
-    "HTML image without alt text": ("alt_text", edit(1, "![a matrix with a hole](../LICENSE)", '<img src="../LICENSE">')),
+    "HTML image without alt text": (
+        "alt_text",
+        edit(1, "![a matrix with a hole](../LICENSE)", '<img src="../LICENSE">'),
+    ),
     "link to nowhere": ("links", edit(0, "../README.md", "02-nowhere.ipynb")),
     "image from nowhere": ("links", edit(1, "../LICENSE", "../images/none.svg")),
     "cell without a place in the lecture": ("slides", put(2, "slideshow", {"slide_type": "-"})),
@@ -150,7 +159,10 @@ BROKEN = {
     "tagged and not folded": ("predictions", put(4, "jupyter", {})),
     "measured and not asserted": ("measured", unchecked),
     "assert among lesson code": ("checks", edit(2, "print(1)", "print(1)\nassert True")),
-    "assert that gives the answer away": ("checks", edit(4, "print(f'~{x}')", "print(f'~{x}')\nassert x > 2")),
+    "assert that gives the answer away": (
+        "checks",
+        edit(4, "print(f'~{x}')", "print(f'~{x}')\nassert x > 2"),
+    ),
     "check without an assert": ("checks", edit(5, "assert x > 2", "x > 2")),
     "check in sight": ("checks", put(5, "jupyter", {})),
     "check on a slide": ("checks", put(5, "slideshow", {"slide_type": "slide"})),

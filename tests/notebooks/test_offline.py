@@ -1,4 +1,6 @@
-"""The course works with the network cut off: the first notebook is executed where there is no network but loopback."""
+"""The course works with the network cut off: the first notebook is executed where there is no network but
+loopback.
+"""
 
 import os
 import shutil
@@ -46,7 +48,10 @@ def cut_off():
 def test_start_here_runs_offline(cut_off):
     path = NOTEBOOKS / "00-start-here.ipynb"
     done = subprocess.run(
-        [*cut_off, sys.executable, "-c", PROGRAM, str(path), str(path.parent)], capture_output=True, text=True, cwd=ROOT
+        [*cut_off, sys.executable, "-c", PROGRAM, str(path), str(path.parent)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.endswith("executed\n")

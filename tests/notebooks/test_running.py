@@ -12,17 +12,39 @@ from scripts.notebooks import ROOT
 
 def run(tmp_path, *cells, expect, seconds=60):
     """Run pytest on a notebook of (source, stored text) that may take ``seconds``; return what it prints."""
-    stored = [new_code_cell(source, execution_count=1, outputs=[new_output("stream", name="stdout", text=text)] if text else [])
-              for source, text in cells]  # fmt: skip
+    stored = [
+        new_code_cell(
+            source,
+            execution_count=1,
+            outputs=[new_output("stream", name="stdout", text=text)] if text else [],
+        )
+        for source, text in cells
+    ]
     text = "**Time:** 0 minutes to run on 2 CPU cores, 1 minute to study."
     notebook = new_notebook(cells=[new_markdown_cell(text), *stored])
     nbformat.write(notebook, tmp_path / "notebook.ipynb")
-    (tmp_path / "impatient.py").write_text(f"import conftest\nconftest.MARGIN = {seconds}\n")  # the notebook states 0 minutes
-    options = ["-q", "-rN", "-p", "conftest", "-p", "impatient", "--rootdir", str(tmp_path), "-c", str(ROOT / "pyproject.toml")]
+    (tmp_path / "impatient.py").write_text(
+        f"import conftest\nconftest.MARGIN = {seconds}\n"
+    )  # the notebook states 0 minutes
+    options = [
+        "-q",
+        "-rN",
+        "-p",
+        "conftest",
+        "-p",
+        "impatient",
+        "--rootdir",
+        str(tmp_path),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(tmp_path / "notebook.ipynb")],
-        capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+    )
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout
 

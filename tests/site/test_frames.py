@@ -1,4 +1,6 @@
-"""The stored frames of the explorers: a file for each explorer of a chapter, a slider over all frames, nothing from elsewhere."""
+"""The stored frames of the explorers: a file for each explorer of a chapter, a slider over all frames,
+nothing from elsewhere.
+"""
 
 import io
 
@@ -39,7 +41,11 @@ def test_a_menu_is_moved_where_there_is_no_slider():
     label, shots = frames.record(
         explorer(lambda kind: drawn(1, kind), kind=w.Dropdown(options=["a", "b", "c"], description="kind"))
     )
-    assert label == "kind" and [said for _, said in shots] == ["kind a: level 1, a", "kind b: level 1, b", "kind c: level 1, c"]
+    assert label == "kind" and [said for _, said in shots] == [
+        "kind a: level 1, a",
+        "kind b: level 1, b",
+        "kind c: level 1, c",
+    ]
 
 
 def test_the_page_holds_every_frame_and_nothing_remote(box):
@@ -59,11 +65,14 @@ def test_an_older_file_goes_when_a_chapter_has_fewer_explorers(box, tmp_path):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_explorer_of_a_chapter_has_its_frames(path):
     cells = nbformat.read(path, as_version=4).cells
-    shown = sum(any(site.WIDGET in output.get("data", {}) for output in cell.get("outputs", [])) for cell in cells)
+    shown = sum(
+        any(site.WIDGET in output.get("data", {}) for output in cell.get("outputs", [])) for cell in cells
+    )
     stored = sorted(frames.FOLDER.glob(f"{path.stem}-*.html"))
     assert len(stored) == shown, f"make notebooks NB={path.name}"
     for file in stored:
         assert file.stat().st_size < 500_000
         assert all(
-            Image.open(io.BytesIO(frames.base64.b64decode(code))).size[0] > 200 for code in frames.FRAME.findall(file.read_text())
+            Image.open(io.BytesIO(frames.base64.b64decode(code))).size[0] > 200
+            for code in frames.FRAME.findall(file.read_text())
         )

@@ -1,4 +1,6 @@
-"""The website builds from the stored notebooks, works with the network off, and a broken page ends the build."""
+"""The website builds from the stored notebooks, works with the network off, and a broken page ends the
+build.
+"""
 
 import pkgutil
 import re
@@ -27,7 +29,9 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_chapter_and_exercise_has_a_page(html: Path):
     notebooks = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "exercises").glob("*/*.ipynb")]
-    missing = [path.name for path in notebooks if not (html / path.relative_to(ROOT).with_suffix(".html")).is_file()]
+    missing = [
+        path.name for path in notebooks if not (html / path.relative_to(ROOT).with_suffix(".html")).is_file()
+    ]
     assert notebooks and not missing
 
 
@@ -51,14 +55,23 @@ def test_solutions_are_not_published(html: Path):
 
 
 def test_api_lists_public_functions_once(html: Path):
-    for module, function in (("masks", "keep_top"), ("plot", "tradeoff"), ("criteria", "lamp"), ("measure", "report")):
+    for module, function in (
+        ("masks", "keep_top"),
+        ("plot", "tradeoff"),
+        ("criteria", "lamp"),
+        ("measure", "report"),
+    ):
         page = (html / "api" / f"prunelab.{module}.html").read_text(encoding="utf-8")
         assert page.count(f'id="prunelab.{module}.{function}"') == 1
-    assert len(list((html / "api").iterdir())) == len([m for m in pkgutil.iter_modules(prunelab.__path__) if m.name[0] != "_"])
+    assert len(list((html / "api").iterdir())) == len(
+        [m for m in pkgutil.iter_modules(prunelab.__path__) if m.name[0] != "_"]
+    )
 
 
 def test_a_live_widget_becomes_a_note_and_a_folded_output_stays_folded(tmp_path: Path):
-    cell = nbformat.v4.new_code_cell("explorer()", execution_count=1, metadata={"jupyter": {"outputs_hidden": True}})
+    cell = nbformat.v4.new_code_cell(
+        "explorer()", execution_count=1, metadata={"jupyter": {"outputs_hidden": True}}
+    )
     cell.outputs = [nbformat.v4.new_output("display_data", data={site.WIDGET: {}, "text/plain": "VBox()"})]
     path = tmp_path / "00-widget.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
@@ -77,7 +90,9 @@ def test_an_unexecuted_chapter_ends_the_build(tmp_path: Path):
 def test_a_broken_link_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def broken(folder: Path) -> None:
         folder.mkdir(parents=True)
-        (folder / "conf.py").write_text((ROOT / "docs" / "conf.py").read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "conf.py").write_text(
+            (ROOT / "docs" / "conf.py").read_text(encoding="utf-8"), encoding="utf-8"
+        )
         (folder / "_static").mkdir()
         (folder / "_static" / "prunelab.css").touch()
         (folder / "index.md").write_text("# Page\n\n[gone](missing-chapter.ipynb)\n", encoding="utf-8")

@@ -22,7 +22,12 @@ def chapter_of(section: str) -> str:
 
 def headings(path: Path) -> list[str]:
     cells = nbformat.read(path, as_version=4).cells
-    return [text for cell in cells if cell.cell_type == "markdown" for text in re.findall(r"^#+ (.+)$", cell.source, re.M)]
+    return [
+        text
+        for cell in cells
+        if cell.cell_type == "markdown"
+        for text in re.findall(r"^#+ (.+)$", cell.source, re.M)
+    ]
 
 
 @pytest.mark.parametrize(("section", "name"), NAMED, ids=" ".join)
@@ -37,10 +42,21 @@ def test_section_exists(section: str, name: str):
 
 def test_exercises_exist():
     solved = (ROOT / "notebooks" / "solutions").glob("*/*.ipynb")
-    exist = {match for path in solved for text in headings(path) for match in re.findall(r"^Exercise (\d+\.\d+)", text)}
+    exist = {
+        match
+        for path in solved
+        for text in headings(path)
+        for match in re.findall(r"^Exercise (\d+\.\d+)", text)
+    }
     chapters = {number.split(".")[0] for number in exist}
-    text = re.sub(r"(\d+)\.(\d+) to \1\.(\d+)", lambda m: ", ".join(f"{m[1]}.{n}" for n in range(int(m[2]), int(m[3]) + 1)), GUIDE)
-    lines = [part for part in re.findall(r"\*\*Exercises\.\*\*([^\n]+)", text)] + re.findall(r"^\| \d .*\|([^|\n]+)\|$", text, re.M)
+    text = re.sub(
+        r"(\d+)\.(\d+) to \1\.(\d+)",
+        lambda m: ", ".join(f"{m[1]}.{n}" for n in range(int(m[2]), int(m[3]) + 1)),
+        GUIDE,
+    )
+    lines = [part for part in re.findall(r"\*\*Exercises\.\*\*([^\n]+)", text)] + re.findall(
+        r"^\| \d .*\|([^|\n]+)\|$", text, re.M
+    )
     named = {number for line in lines for number in re.findall(r"(?<![§\d.])\d+\.\d+(?![\d.]*\d)", line)}
     assert len(named) > 30
     assert not {number for number in named if number.split(".")[0] in chapters} - exist

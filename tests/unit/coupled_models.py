@@ -23,7 +23,13 @@ def conv(i, o, k=3, **more):
 
 
 def residual():
-    layers = {"stem": conv(3, 8), "norm": nn.BatchNorm2d(8), "inner": conv(8, 6), "outer": conv(6, 8), "last": nn.BatchNorm2d(8)}
+    layers = {
+        "stem": conv(3, 8),
+        "norm": nn.BatchNorm2d(8),
+        "inner": conv(8, 6),
+        "outer": conv(6, 8),
+        "last": nn.BatchNorm2d(8),
+    }
 
     def forward(m, x):
         x = F.relu(m.norm(m.stem(x)))
@@ -40,7 +46,9 @@ def inplace_sum():
         out += x
         return m.head(torch.flatten(m.relu(out), 1))
 
-    return Net(forward, stem=conv(3, 8), outer=conv(8, 8), relu=nn.ReLU(inplace=True), head=nn.Linear(8 * 64, 5))
+    return Net(
+        forward, stem=conv(3, 8), outer=conv(8, 8), relu=nn.ReLU(inplace=True), head=nn.Linear(8 * 64, 5)
+    )
 
 
 def concatenation():
@@ -49,7 +57,13 @@ def concatenation():
         both = torch.cat([a, m.b(a), x], dim=1)
         return m.head(m.norm(m.c(m.first(both))).flatten(1))
 
-    layers = {"a": conv(3, 6), "b": conv(6, 4), "first": nn.BatchNorm2d(13), "c": conv(13, 4), "norm": nn.BatchNorm2d(4)}
+    layers = {
+        "a": conv(3, 6),
+        "b": conv(6, 4),
+        "first": nn.BatchNorm2d(13),
+        "c": conv(13, 4),
+        "norm": nn.BatchNorm2d(4),
+    }
     return Net(forward, **layers, head=nn.Linear(4 * 64, 5))
 
 
@@ -59,7 +73,12 @@ def depthwise():
         x = F.hardswish(m.n2(m.deep(x)))
         return m.head(F.adaptive_avg_pool2d(m.project(x), 1).flatten(1))
 
-    layers = {"expand": conv(3, 8, 1), "n1": nn.BatchNorm2d(8), "deep": conv(8, 16, groups=8), "n2": nn.BatchNorm2d(16)}
+    layers = {
+        "expand": conv(3, 8, 1),
+        "n1": nn.BatchNorm2d(8),
+        "deep": conv(8, 16, groups=8),
+        "n2": nn.BatchNorm2d(16),
+    }
     return Net(forward, **layers, project=conv(16, 6, 1), head=nn.Linear(6, 5))
 
 
@@ -67,7 +86,14 @@ def grouped():
     def forward(m, x):
         return m.head(m.pool(m.c(F.relu(m.b(m.a(x))))).flatten(1))
 
-    return Net(forward, a=conv(3, 12), b=conv(12, 8, groups=4), c=conv(8, 6), pool=nn.AvgPool2d(4), head=nn.Linear(24, 5))
+    return Net(
+        forward,
+        a=conv(3, 12),
+        b=conv(12, 8, groups=4),
+        c=conv(8, 6),
+        pool=nn.AvgPool2d(4),
+        head=nn.Linear(24, 5),
+    )
 
 
 def squeeze_excite():
@@ -76,7 +102,9 @@ def squeeze_excite():
         gate = torch.sigmoid(m.up(F.relu(m.down(F.adaptive_avg_pool2d(x, 1)))))
         return m.head(m.b(gate * x).mean((2, 3)))
 
-    return Net(forward, a=conv(3, 8), down=conv(8, 4, 1), up=conv(4, 8, 1), b=conv(8, 6), head=nn.Linear(6, 5))
+    return Net(
+        forward, a=conv(3, 8), down=conv(8, 4, 1), up=conv(4, 8, 1), b=conv(8, 6), head=nn.Linear(6, 5)
+    )
 
 
 def attention_over_places():
@@ -95,7 +123,12 @@ def transformer_block():
         x = x + m.down(F.gelu(m.up(m.norm(x))))
         return m.head(x.mean(1))
 
-    layers = {"embed": nn.Linear(3, 8), "norm": nn.LayerNorm(8), "up": nn.Linear(8, 16), "down": nn.Linear(16, 8)}
+    layers = {
+        "embed": nn.Linear(3, 8),
+        "norm": nn.LayerNorm(8),
+        "up": nn.Linear(8, 16),
+        "down": nn.Linear(16, 8),
+    }
     return Net(forward, **layers, head=nn.Linear(8, 5))
 
 
@@ -116,12 +149,29 @@ def shuffle():
 # network -> {name of the group: its members}
 NETWORKS = {
     residual: {
-        "stem.weight": {"stem.weight 0", "stem.bias 0", "norm.weight 0", "norm.bias 0", "inner.weight 1", "outer.weight 0",
-                        "outer.bias 0", "last.weight 0", "last.bias 0", "head.weight 1"},
+        "stem.weight": {
+            "stem.weight 0",
+            "stem.bias 0",
+            "norm.weight 0",
+            "norm.bias 0",
+            "inner.weight 1",
+            "outer.weight 0",
+            "outer.bias 0",
+            "last.weight 0",
+            "last.bias 0",
+            "head.weight 1",
+        },
         "inner.weight": {"inner.weight 0", "inner.bias 0", "outer.weight 1"},
     },
     inplace_sum: {
-        "stem.weight": {"stem.weight 0", "stem.bias 0", "outer.weight 0", "outer.bias 0", "outer.weight 1", "head.weight 1"}
+        "stem.weight": {
+            "stem.weight 0",
+            "stem.bias 0",
+            "outer.weight 0",
+            "outer.bias 0",
+            "outer.weight 1",
+            "head.weight 1",
+        }
     },
     concatenation: {
         "a.weight": {"a.weight 0", "a.bias 0", "b.weight 1", "first.weight 0", "first.bias 0", "c.weight 1"},
@@ -129,8 +179,17 @@ NETWORKS = {
         "c.weight": {"c.weight 0", "c.bias 0", "norm.weight 0", "norm.bias 0", "head.weight 1"},
     },
     depthwise: {
-        "expand.weight": {"expand.weight 0", "expand.bias 0", "n1.weight 0", "n1.bias 0", "deep.weight 0", "deep.bias 0",
-                          "n2.weight 0", "n2.bias 0", "project.weight 1"},
+        "expand.weight": {
+            "expand.weight 0",
+            "expand.bias 0",
+            "n1.weight 0",
+            "n1.bias 0",
+            "deep.weight 0",
+            "deep.bias 0",
+            "n2.weight 0",
+            "n2.bias 0",
+            "project.weight 1",
+        },
         "project.weight": {"project.weight 0", "project.bias 0", "head.weight 1"},
     },
     grouped: {
@@ -148,8 +207,16 @@ NETWORKS = {
     },
     transformer_block: {"up.weight": {"up.weight 0", "up.bias 0", "down.weight 1"}},
     shuffle: {"b.weight": {"b.weight 0", "b.bias 0", "c.weight 1"}},
-}  # fmt: skip
-BEHIND_PADDING = {(residual, "stem.weight"), (residual, "inner.weight"), (inplace_sum, "stem.weight"), (concatenation, "a.weight"),
-                  (concatenation, "b.weight"), (grouped, "a.weight"), (squeeze_excite, "a.weight"),
-                  (attention_over_places, "a.weight"), (shuffle, "b.weight")}  # fmt: skip
+}
+BEHIND_PADDING = {
+    (residual, "stem.weight"),
+    (residual, "inner.weight"),
+    (inplace_sum, "stem.weight"),
+    (concatenation, "a.weight"),
+    (concatenation, "b.weight"),
+    (grouped, "a.weight"),
+    (squeeze_excite, "a.weight"),
+    (attention_over_places, "a.weight"),
+    (shuffle, "b.weight"),
+}
 EXAMPLE = torch.zeros(2, 3, 8, 8)

@@ -18,7 +18,9 @@ HIDDEN = {
 
 
 class OwnCNN(nn.Module):
-    """A network with a forward of its own, as a reader would write it: functional ReLU, a pool used twice, two heads."""
+    """A network with a forward of its own, as a reader would write it: functional ReLU, a pool used twice,
+    two heads.
+    """
 
     def __init__(self):
         super().__init__()
@@ -58,7 +60,10 @@ def randomise(model: nn.Module) -> nn.Module:
 
 def filter_masks(model: nn.Module, layers, sparsity=0.5) -> dict[str, torch.Tensor]:
     norms = {f"{n}.weight": model.get_submodule(n).weight.detach().abs().flatten(1).sum(1) for n in layers}
-    return {n: m.view(-1, *[1] * (model.get_parameter(n).ndim - 1)) for n, m in mask_model(norms, sparsity).items()}
+    return {
+        n: m.view(-1, *[1] * (model.get_parameter(n).ndim - 1))
+        for n, m in mask_model(norms, sparsity).items()
+    }
 
 
 def masked(model: nn.Module, masks) -> nn.Module:

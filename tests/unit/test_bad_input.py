@@ -1,9 +1,10 @@
-"""Every public function refuses what it cannot use in words: a ValueError or TypeError that names one of its arguments.
+"""Every public function refuses what it cannot use in words: a ValueError or TypeError that names one of its
+arguments.
 
-The test finds the functions by itself, so a new one is covered from its first day. It calls each with valid arguments of which one
-or two are replaced by bad ones. What a valid argument looks like is said in VALID, by the argument's name, and in SPECIAL, for a
-function that needs something else; for an argument that neither knows, only bad values are tried.
-"""
+The test finds the functions by itself, so a new one is covered from its first day. It calls each with valid
+arguments of which one or two are replaced by bad ones. What a valid argument looks like is said in VALID, by
+the argument's name, and in SPECIAL, for a function that needs something else; for an argument that neither
+knows, only bad values are tried."""
 
 import copy
 import importlib
@@ -28,13 +29,21 @@ from prunelab import storage
 
 CALLS = 60  # of each function
 SECONDS = 0.25  # of each function; a slow one, which trains or draws, is called less often
-APART = ("prunelab.check", "prunelab.arguments")  # the checkers raise Mistake; the checks name what they are told to name
+APART = (
+    "prunelab.check",
+    "prunelab.arguments",
+)  # the checkers raise Mistake; the checks name what they are told to name
 GATES = ("prunelab.criteria", "prunelab.measure", "prunelab.plot", "prunelab.surgery", "prunelab.widgets")
 DOCUMENTED = (FloatingPointError, FileNotFoundError)  # if the docstring names them
 
 torch.manual_seed(0)
 MODEL = nn.Sequential()
-for name, layer in (("conv1", nn.Conv2d(1, 2, 3)), ("relu", nn.ReLU()), ("flatten", nn.Flatten()), ("fc1", nn.Linear(8, 4))):
+for name, layer in (
+    ("conv1", nn.Conv2d(1, 2, 3)),
+    ("relu", nn.ReLU()),
+    ("flatten", nn.Flatten()),
+    ("fc1", nn.Linear(8, 4)),
+):
     MODEL.add_module(name, layer)
 IMAGES, LABELS = torch.randn(12, 1, 4, 4), torch.arange(12) % 4
 MATRIX = torch.randn(4, 8)
@@ -115,7 +124,10 @@ SPECIAL = {
     "storage.packing.inflate": {"stream": storage.packing.deflate(torch.zeros(9, dtype=torch.uint8))},
     "storage.packing.deflate": {"symbols": torch.zeros(9, dtype=torch.uint8)},
     "storage.formats.gap_decode": dict(zip(("gaps", "values"), storage.gap_code(MATRIX, 3), strict=True)),
-    "semi_structured.decompress_24": {"values": torch.rand(2, 4), "metadata": torch.tensor([[0b11100100], [0b11100100]])},
+    "semi_structured.decompress_24": {
+        "values": torch.rand(2, 4),
+        "metadata": torch.tensor([[0b11100100], [0b11100100]]),
+    },
     "models.load_pretrained": {"name": "lenet300"},
     "surgery.removal.resize": {"state": MODEL.state_dict()},
 }
@@ -177,7 +189,9 @@ BAD = [
 
 
 def public_functions() -> dict[str, Callable]:
-    """Return every public function by its path: no underscore in it, and exported where a package has a gate."""
+    """Return every public function by its path: no underscore in it, and exported where a package has a
+    gate.
+    """
     found = {}
     for module in pkgutil.walk_packages(prunelab.__path__, "prunelab."):
         if module.name.startswith(APART) or "._" in module.name:
@@ -186,7 +200,12 @@ def public_functions() -> dict[str, Callable]:
         package = importlib.import_module(module.name.rpartition(".")[0])
         exported = package.__all__ if package.__name__ in GATES else vars(loaded)
         for name, value in vars(loaded).items():
-            if inspect.isfunction(value) and value.__module__ == module.name and name in exported and name[0] != "_":
+            if (
+                inspect.isfunction(value)
+                and value.__module__ == module.name
+                and name in exported
+                and name[0] != "_"
+            ):
                 found[f"{module.name.removeprefix('prunelab.')}.{name}"] = value
     return found
 
@@ -209,14 +228,20 @@ def fault(path: str, given: dict[str, object]) -> str:
     function = FUNCTIONS[path]
     parameters = inspect.signature(function).parameters
     documented = tuple(kind for kind in DOCUMENTED if kind.__name__ in (function.__doc__ or ""))
-    positional = [given.pop(name) for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and name in given]
+    positional = [
+        given.pop(name) for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and name in given
+    ]
     try:
         function(*positional, **given)
     except documented:
         return ""
     except (ValueError, TypeError) as error:
         words = set(re.findall(r"\w+", str(error)))
-        return "" if words & set(parameters) else f"{type(error).__name__} names no argument: {str(error)!r:.100}"
+        return (
+            ""
+            if words & set(parameters)
+            else f"{type(error).__name__} names no argument: {str(error)!r:.100}"
+        )
     except Exception as error:
         return f"{type(error).__name__}: {str(error)!r:.100}"
     finally:
@@ -227,7 +252,9 @@ def fault(path: str, given: dict[str, object]) -> str:
 def faults(path: str, calls: int = CALLS) -> list[str]:
     """Call the function with bad arguments, chosen by chance; return what went wrong, in words."""
     parameters = [
-        p for p in inspect.signature(FUNCTIONS[path]).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        p
+        for p in inspect.signature(FUNCTIONS[path]).parameters.values()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
     random = np.random.default_rng(sum(map(ord, path)))
     valid, found = valid_arguments(path), []
@@ -235,7 +262,10 @@ def faults(path: str, calls: int = CALLS) -> list[str]:
     for _ in range(calls if parameters else 0):
         given = {name: value if name == "axis" else copy.deepcopy(value) for name, value in valid.items()}
         required = [p.name for p in parameters if p.default is p.empty and p.name not in valid]
-        chosen = [p.name for p in random.choice(parameters, min(len(parameters), random.integers(1, 3)), replace=False)]
+        chosen = [
+            p.name
+            for p in random.choice(parameters, min(len(parameters), random.integers(1, 3)), replace=False)
+        ]
         bad = {name: BAD[random.integers(len(BAD))] for name in {*required, *chosen}}
         said = fault(path, given | bad)
         if said:
@@ -265,4 +295,9 @@ def test_the_walk_finds_what_it_must(monkeypatch):
     monkeypatch.setitem(FUNCTIONS, "careless", careless)
     monkeypatch.setitem(FUNCTIONS, "careful", careful)
     assert any("AttributeError" in said for said in faults("careless")) and faults("careful") == []
-    assert {"masks.keep_top", "plot.curves.tradeoff", "storage.formats.decode", "criteria.magnitudes.lamp"} <= set(FUNCTIONS)
+    assert {
+        "masks.keep_top",
+        "plot.curves.tradeoff",
+        "storage.formats.decode",
+        "criteria.magnitudes.lamp",
+    } <= set(FUNCTIONS)

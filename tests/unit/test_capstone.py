@@ -10,7 +10,9 @@ from prunelab import capstone, measure
 from prunelab.data import MEAN, STD
 from prunelab.training import accuracy
 
-IMAGES = TensorDataset(torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0)).abs(), torch.arange(20) % 10)
+IMAGES = TensorDataset(
+    torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0)).abs(), torch.arange(20) % 10
+)
 
 
 def test_sizes_named_in_the_docstring():
@@ -55,7 +57,9 @@ def test_the_stored_network(mnist):
     model = capstone.load_standin()
     card = json.loads(capstone.WEIGHTS.with_suffix(".json").read_text())
     assert card["parameters"] == measure.parameters(model) and not model.training
-    assert accuracy(model, capstone.harder(mnist.valid, 2000, seed=2)) == pytest.approx(card["valid_accuracy"], abs=0.3)
+    assert accuracy(model, capstone.harder(mnist.valid, 2000, seed=2)) == pytest.approx(
+        card["valid_accuracy"], abs=0.3
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""CREPE: sizes by hand, the padding and the order of the last layer against functions, decoding by loops, refusals."""
+"""CREPE: sizes by hand, the padding and the order of the last layer against functions, decoding by loops,
+refusals.
+"""
 
 import copy
 import hashlib
@@ -15,8 +17,15 @@ from prunelab.data import load_weights
 from prunelab.surgery import resize
 from prunelab.tones import INSTRUMENTS, synthesise
 
-WEIGHTS = {"conv1": 128 * 512, "conv2": 16 * 128 * 64, "conv3": 16 * 16 * 64, "conv4": 16 * 16 * 64, "conv5": 32 * 16 * 64,
-           "conv6": 64 * 32 * 64, "fc": 360 * 256}  # fmt: skip
+WEIGHTS = {
+    "conv1": 128 * 512,
+    "conv2": 16 * 128 * 64,
+    "conv3": 16 * 16 * 64,
+    "conv4": 16 * 16 * 64,
+    "conv5": 32 * 16 * 64,
+    "conv6": 64 * 32 * 64,
+    "fc": 360 * 256,
+}
 POSITIONS = {"conv1": 256, "conv2": 128, "conv3": 64, "conv4": 32, "conv5": 16, "conv6": 8, "fc": 1}
 
 
@@ -43,7 +52,9 @@ def test_widths():
 def test_card(model):
     card = json.loads((crepe.FOLDER / "crepe-tiny.json").read_text())
     raw = (crepe.FOLDER / "crepe-tiny.safetensors").read_bytes()
-    assert card["sha256"] == hashlib.sha256(raw).hexdigest() and card["parameters"] == measure.parameters(model)
+    assert card["sha256"] == hashlib.sha256(raw).hexdigest() and card["parameters"] == measure.parameters(
+        model
+    )
     copyright_line = card["licence"].split(": ")[1]
     assert copyright_line in (crepe.FOLDER / "LICENSE").read_text() and "MIT" in card["licence"]
     assert not any(module.training for module in model.modules())
@@ -91,7 +102,9 @@ def test_the_stored_pruned_network(model):
     pruned = resize(model, load_weights(path)).eval()
     assert measure.parameters(pruned) == card["parameters"] < measure.parameters(model) / 2
     tones = synthesise(200, 3, INSTRUMENTS[:-1])
-    assert crepe.pitch_accuracy(pruned, tones) == pytest.approx(card["pitch_accuracy"]["test"], abs=4), "200 of its 1,000 tones"
+    assert crepe.pitch_accuracy(pruned, tones) == pytest.approx(card["pitch_accuracy"]["test"], abs=4), (
+        "200 of its 1,000 tones"
+    )
 
 
 def test_decode_against_a_loop():
@@ -100,7 +113,9 @@ def test_decode_against_a_loop():
     for row, cents in zip(outputs, crepe.decode(outputs), strict=True):
         best = int(row.argmax())
         window = range(max(0, best - 4), min(360, best + 5))
-        mean = sum(float(row[i]) * (crepe.LOWEST + 20 * i) for i in window) / sum(float(row[i]) for i in window)
+        mean = sum(float(row[i]) * (crepe.LOWEST + 20 * i) for i in window) / sum(
+            float(row[i]) for i in window
+        )
         assert float(cents) == pytest.approx(mean, abs=1e-6)
 
 
@@ -126,7 +141,11 @@ def test_pitch_accuracy_counts_frames_within_50_cents(model):
     assert crepe.pitch_accuracy(model, TensorDataset(frames, shifted)) == 50
     model.train()
     try:
-        assert crepe.pitch_accuracy(model, TensorDataset(frames, found)) == 100 and model.training and model.bn1.training
+        assert (
+            crepe.pitch_accuracy(model, TensorDataset(frames, found)) == 100
+            and model.training
+            and model.bn1.training
+        )
     finally:
         model.eval()
 
@@ -156,9 +175,18 @@ def test_distil_learns_from_the_teacher_alone(model):
         (lambda m: crepe.decode(-torch.ones(2, 360)), "outputs must not be negative"),
         (lambda m: crepe.outputs("model", torch.zeros(1, 1024)), "model must be a torch.nn.Module"),
         (lambda m: crepe.outputs(m, torch.zeros(1, 1024, dtype=torch.long)), "frames must be float"),
-        (lambda m: crepe.distil(m, torch.zeros(2, 1024), torch.zeros(3, 360), epochs=1), "targets must be 2 rows"),
-        (lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.full((1, 360), 2.0), epochs=1), "targets must be 1 rows of prob"),
-        (lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.zeros(1, 360), epochs=-1), "epochs must be at least 0"),
+        (
+            lambda m: crepe.distil(m, torch.zeros(2, 1024), torch.zeros(3, 360), epochs=1),
+            "targets must be 2 rows",
+        ),
+        (
+            lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.full((1, 360), 2.0), epochs=1),
+            "targets must be 1 rows of prob",
+        ),
+        (
+            lambda m: crepe.distil(m, torch.zeros(1, 1024), torch.zeros(1, 360), epochs=-1),
+            "epochs must be at least 0",
+        ),
         (lambda m: crepe.pitch_accuracy(m, torch.zeros(1, 1024)), "dataset must be a TensorDataset"),
     ],
 )

@@ -14,7 +14,13 @@ from prunelab.criteria import CRITERIA, apoz, entropy, icc, intra_class_correlat
 def small(seed=0):
     torch.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 5), nn.ReLU(), nn.Linear(5, 4)
+        nn.Conv2d(1, 3, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(27, 5),
+        nn.ReLU(),
+        nn.Linear(5, 4),
     ).eval()
 
 
@@ -24,7 +30,9 @@ def data(n=40, seed=1):
 
 
 class Fixed(nn.Module):
-    """A model whose units send exactly the numbers the test wants: the input itself, through an identity layer and a ReLU."""
+    """A model whose units send exactly the numbers the test wants: the input itself, through an identity
+    layer and a ReLU.
+    """
 
     def __init__(self, units, classes=2):
         super().__init__()
@@ -50,7 +58,10 @@ DATA_CRITERIA = [apoz, entropy, taylor, icc]
 @pytest.mark.parametrize("criterion", DATA_CRITERIA)
 def test_scores_have_one_entry_per_unit_of_every_layer_but_the_last(criterion):
     scores = criterion(small(), data())
-    assert {name: tuple(s.shape) for name, s in scores.items()} == {"0.weight": (3, 1, 1, 1), "4.weight": (5, 1)}
+    assert {name: tuple(s.shape) for name, s in scores.items()} == {
+        "0.weight": (3, 1, 1, 1),
+        "4.weight": (5, 1),
+    }
     assert all(s.dtype == torch.float64 and (s >= 0).all() for s in scores.values())
 
 
@@ -77,7 +88,9 @@ def test_apoz_counts_zeros_after_the_relu_over_examples_and_positions():
     model, ds = small(), data()
     maps = F.relu(model[0](ds.tensors[0])).detach()
     counted = [1 - sum(float(v) == 0 for v in maps[:, k].flatten()) / maps[:, k].numel() for k in range(3)]
-    torch.testing.assert_close(apoz(model, ds)["0.weight"].flatten(), torch.tensor(counted, dtype=torch.float64))
+    torch.testing.assert_close(
+        apoz(model, ds)["0.weight"].flatten(), torch.tensor(counted, dtype=torch.float64)
+    )
 
 
 def test_a_dead_unit_has_apoz_1_and_a_unit_that_is_always_on_0():
@@ -107,13 +120,16 @@ def test_taylor_agrees_with_one_backward_pass_per_example():
         F.cross_entropy(model[2:](z), y[None]).backward()
         totals += (z.grad * z).detach().double().mean((2, 3)).abs()[0]
     expected = totals / 12
-    torch.testing.assert_close(taylor(model, ds, normalize="none")["0.weight"].flatten(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        taylor(model, ds, normalize="none")["0.weight"].flatten(), expected, rtol=1e-5, atol=0
+    )
     normal = taylor(model, ds)["0.weight"].flatten()
     torch.testing.assert_close(normal, expected / expected.norm(), rtol=1e-5, atol=0)
 
 
 def test_taylor_does_not_let_opposite_signs_cancel():
-    # one unit, two classes, logits (z, -z): the gradient of the loss at z has opposite signs for the two labels
+    # one unit, two classes, logits (z, -z): the gradient of the loss at z has opposite signs for the two
+    # labels
     model, ds = fixed([np.ones(2)], torch.tensor([0, 1]))
     with torch.no_grad():
         model.head.weight.copy_(torch.tensor([[0.0], [0.0]]))
@@ -149,11 +165,15 @@ def test_icc_is_1_for_a_class_code_and_near_0_for_noise():
 def test_icc_follows_from_the_f_statistic_of_scikit_learn():
     g = torch.Generator().manual_seed(3)
     labels = torch.randint(0, 3, (60,), generator=g)
-    responses = torch.randn(60, 4, generator=g, dtype=torch.float64) + labels[:, None] * torch.tensor([0.0, 0.3, 1.0, 3.0])
+    responses = torch.randn(60, 4, generator=g, dtype=torch.float64) + labels[:, None] * torch.tensor(
+        [0.0, 0.3, 1.0, 3.0]
+    )
     f = f_classif(responses.numpy(), labels.numpy())[0]
     sizes = torch.bincount(labels).numpy()
     n0 = (60 - (sizes**2).sum() / 60) / 2
-    np.testing.assert_allclose(intra_class_correlation(responses, labels).numpy(), (f - 1) / (f + n0 - 1), rtol=1e-9)
+    np.testing.assert_allclose(
+        intra_class_correlation(responses, labels).numpy(), (f - 1) / (f + n0 - 1), rtol=1e-9
+    )
 
 
 def test_the_response_of_a_filter_is_the_maximum_of_its_map():
@@ -190,7 +210,10 @@ def test_missing_labels_are_refused(criterion):
 
 @pytest.mark.parametrize("criterion", [apoz, entropy])
 def test_labels_are_not_needed_where_they_are_not_used(criterion):
-    assert torch.equal(criterion(small(), TensorDataset(data().tensors[0]))["0.weight"], criterion(small(), data())["0.weight"])
+    assert torch.equal(
+        criterion(small(), TensorDataset(data().tensors[0]))["0.weight"],
+        criterion(small(), data())["0.weight"],
+    )
 
 
 @pytest.mark.parametrize("labels", [torch.zeros(40, dtype=torch.int64), torch.arange(40)])
@@ -227,7 +250,10 @@ def test_a_layer_behind_a_shortcut_is_not_scored():
             return self.head(x.mean((2, 3)))
 
     scores = apoz(Block(), data())
-    assert set(scores) == {"stem.weight", "inner.weight"}, "outer is added to the shortcut: its units cannot be removed alone"
+    assert set(scores) == {
+        "stem.weight",
+        "inner.weight",
+    }, "outer is added to the shortcut: its units cannot be removed alone"
 
 
 def test_the_registry_knows_them():

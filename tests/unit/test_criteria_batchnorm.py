@@ -1,4 +1,6 @@
-"""The BatchNorm scale, its penalty and the fold of beta, against torch_pruning, sign(gamma) and exact equality of outputs."""
+"""The BatchNorm scale, its penalty and the fold of beta, against torch_pruning, sign(gamma) and exact
+equality of outputs.
+"""
 
 import copy
 
@@ -53,7 +55,9 @@ def test_penalty_adds_strength_times_sign_of_gamma_and_training_shrinks_the_scal
     plain, penalised = tiny(), tiny()
     train(plain, data(), epochs=15)
     train(penalised, data(), epochs=15, penalty=scale_penalty(0.5))
-    assert sum(s.sum() for s in bn_scale(penalised).values()) < 0.5 * sum(s.sum() for s in bn_scale(plain).values())
+    assert sum(s.sum() for s in bn_scale(penalised).values()) < 0.5 * sum(
+        s.sum() for s in bn_scale(plain).values()
+    )
 
 
 def test_fold_is_exact_when_gamma_is_zero_and_plain_masking_is_not():
@@ -66,7 +70,10 @@ def test_fold_is_exact_when_gamma_is_zero_and_plain_masking_is_not():
     assert (dropped(images) - before).abs().max() > 0.01
     fold_beta(model, MASKS)
     assert torch.allclose(model(images), before, atol=1e-12)
-    for name, layer, norm in (("conv1.weight", model.conv1, model.bn1), ("conv2.weight", model.conv2, model.bn2)):
+    for name, layer, norm in (
+        ("conv1.weight", model.conv1, model.bn1),
+        ("conv2.weight", model.conv2, model.bn2),
+    ):
         gone = ~MASKS[name].flatten()
         assert not any(t[gone].any() for t in (layer.weight, layer.bias, norm.weight, norm.bias))
 
@@ -89,7 +96,9 @@ def test_fold_on_the_course_network_with_pooling_behind():
 
 
 def test_with_padding_the_fold_is_exact_only_inside_and_is_refused():
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 3, padding=1)).eval()
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 3, padding=1)
+    ).eval()
     with torch.no_grad():
         model[1].weight[0], model[1].bias[0] = 0, 0.7
     before = copy.deepcopy(model.state_dict())
@@ -100,7 +109,11 @@ def test_with_padding_the_fold_is_exact_only_inside_and_is_refused():
 
 @pytest.mark.parametrize(
     ("between", "message"),
-    [([nn.Sigmoid()], "Sigmoid"), ([nn.MaxPool2d(2, padding=1)], "pooling"), ([nn.Flatten(), nn.Linear(8, 2, bias=False)], "bias")],
+    [
+        ([nn.Sigmoid()], "Sigmoid"),
+        ([nn.MaxPool2d(2, padding=1)], "pooling"),
+        ([nn.Flatten(), nn.Linear(8, 2, bias=False)], "bias"),
+    ],
 )
 def test_fold_refuses_what_it_cannot_carry_over(between, message):
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), *between, nn.Flatten(), nn.Linear(8, 3))
@@ -116,7 +129,10 @@ def test_fold_refuses_bad_masks_and_models():
     with pytest.raises(TypeError, match="Sequential"):
         fold_beta(nn.ModuleList(tiny()), MASKS)
     with pytest.raises(ValueError, match="must follow"):
-        fold_beta(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), {"0.weight": torch.ones(2, 1, 1, 1, dtype=torch.bool)})
+        fold_beta(
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)),
+            {"0.weight": torch.ones(2, 1, 1, 1, dtype=torch.bool)},
+        )
 
 
 def test_keep_one_saves_the_best_channel_of_an_emptied_layer_only():
@@ -132,7 +148,9 @@ def test_keep_one_saves_the_best_channel_of_an_emptied_layer_only():
         keep_one({"c": masks["a"]}, scores)
 
 
-@pytest.mark.parametrize(("strength", "error"), [(0, ValueError), (-1.0, ValueError), (float("nan"), ValueError), ("1", TypeError)])
+@pytest.mark.parametrize(
+    ("strength", "error"), [(0, ValueError), (-1.0, ValueError), (float("nan"), ValueError), ("1", TypeError)]
+)
 def test_bad_strengths_are_refused(strength, error):
     with pytest.raises(error, match="strength"):
         scale_penalty(strength)

@@ -12,11 +12,15 @@ from prunelab.criteria import activation_correlation, sample_connections, wanda
 
 def small(padding=1, stride=2):
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 3, 3, stride, padding), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4)).eval()
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3, stride, padding), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4)
+    ).eval()
 
 
 def data(n=30):
-    return TensorDataset(torch.randn(n, 2, 6, 6, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 4)
+    return TensorDataset(
+        torch.randn(n, 2, 6, 6, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 4
+    )
 
 
 def test_wanda_is_the_weight_times_the_norm_of_what_it_reads():
@@ -87,7 +91,9 @@ def test_sampling_keeps_the_exact_count_the_share_of_strong_ones_and_both_signs(
     for sign in (positive, ~positive):
         strong = sign & (r.abs() > r[sign].abs().median())
         assert int((mask & strong).sum()) / int((mask & sign).sum()) == pytest.approx(0.75, abs=0.01)
-    assert torch.equal(mask, sample_connections(r, 0.8, share=0.75)) and not torch.equal(mask, sample_connections(r, 0.8, seed=1))
+    assert torch.equal(mask, sample_connections(r, 0.8, share=0.75)) and not torch.equal(
+        mask, sample_connections(r, 0.8, seed=1)
+    )
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.37, 0.9, 1.0])

@@ -3,23 +3,36 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab.criteria import EnergyCosts, energy_aware, energy_order, layer_energies, output_error, restore_gains
+from prunelab.criteria import (
+    EnergyCosts,
+    energy_aware,
+    energy_order,
+    layer_energies,
+    output_error,
+    restore_gains,
+)
 from prunelab.measure import macs
 from prunelab.models import LeNet5
 
 
 def small():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10), nn.ReLU(), nn.Linear(10, 3)).eval()
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10), nn.ReLU(), nn.Linear(10, 3)
+    ).eval()
 
 
 def data(n=120):
-    return TensorDataset(torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 3)
+    return TensorDataset(
+        torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 3
+    )
 
 
 def test_the_energy_of_lenet5_counted_by_hand():
     energies = layer_energies(
-        LeNet5(), torch.zeros(1, 1, 28, 28), costs=EnergyCosts(mac=1, register=0.5, buffer=2, dram=10, batch=4)
+        LeNet5(),
+        torch.zeros(1, 1, 28, 28),
+        costs=EnergyCosts(mac=1, register=0.5, buffer=2, dram=10, batch=4),
     )
     conv2 = energies["conv2.weight"]
     assert conv2.compute == 153_600 * (1 + 4 * 0.5)
@@ -38,9 +51,18 @@ def test_compute_counts_the_macs_that_are_measured_also_under_masks():
 
 def test_the_costs_decide_the_order():
     model, x = LeNet5(), torch.zeros(1, 1, 28, 28)
-    assert energy_order(model, x, EnergyCosts(mac=1, register=1, buffer=0, dram=0))[:2] == ["conv2.weight", "conv1.weight"]
-    assert energy_order(model, x, EnergyCosts(mac=0, register=0, buffer=0, dram=1))[:2] == ["fc1.weight", "fc2.weight"]
-    assert energy_order(model, x, EnergyCosts(mac=0, register=0, buffer=0, dram=1, batch=1000))[0] == "conv1.weight"
+    assert energy_order(model, x, EnergyCosts(mac=1, register=1, buffer=0, dram=0))[:2] == [
+        "conv2.weight",
+        "conv1.weight",
+    ]
+    assert energy_order(model, x, EnergyCosts(mac=0, register=0, buffer=0, dram=1))[:2] == [
+        "fc1.weight",
+        "fc2.weight",
+    ]
+    assert (
+        energy_order(model, x, EnergyCosts(mac=0, register=0, buffer=0, dram=1, batch=1000))[0]
+        == "conv1.weight"
+    )
 
 
 def test_restoring_gains_are_the_fall_of_the_output_error():
@@ -57,7 +79,9 @@ def test_restoring_gains_are_the_fall_of_the_output_error():
             else:
                 back = mask.clone()
                 back[o, j] = True
-                assert float(gains[o, j]) == pytest.approx(error - output_error(weight, weight * back, hessian), abs=1e-9)
+                assert float(gains[o, j]) == pytest.approx(
+                    error - output_error(weight, weight * back, hessian), abs=1e-9
+                )
 
 
 def test_the_strategy_prunes_exactly_in_the_order_of_energy_and_leaves_the_model_alone():
@@ -78,7 +102,9 @@ def test_restoring_puts_back_weights_that_magnitude_alone_would_drop_and_lowers_
     with torch.no_grad():
         model[0].weight[0] *= 20  # this channel is loud: small weights that read it matter
     plain, restored = (energy_aware(model, ds, {"3.weight": 0.7}, restore=r) for r in (0.0, 0.5))
-    assert list(restored.masks) == ["3.weight"] and not torch.equal(plain.masks["3.weight"], restored.masks["3.weight"])
+    assert list(restored.masks) == ["3.weight"] and not torch.equal(
+        plain.masks["3.weight"], restored.masks["3.weight"]
+    )
     with torch.no_grad():
         hidden = [m[:4](ds.tensors[0]) for m in (model, plain.model, restored.model)]
     assert float((hidden[2] - hidden[0]).norm()) < float((hidden[1] - hidden[0]).norm())

@@ -1,4 +1,6 @@
-"""Gradient and weight times gradient against backward(), finite differences, a gate per weight, and torch_pruning."""
+"""Gradient and weight times gradient against backward(), finite differences, a gate per weight, and
+torch_pruning.
+"""
 
 import pytest
 import torch
@@ -26,7 +28,9 @@ def test_weight_gradient_is_the_derivative_of_a_gate_on_every_weight():
     model = tiny().eval()
     weights = {name: weight.detach() for name, weight in prunable(model).items()}
     gates = {name: torch.ones_like(weight, requires_grad=True) for name, weight in weights.items()}
-    gated = torch.func.functional_call(model, {name: gates[name] * weights[name] for name in weights}, (data().tensors[0],))
+    gated = torch.func.functional_call(
+        model, {name: gates[name] * weights[name] for name in weights}, (data().tensors[0],)
+    )
     F.cross_entropy(gated, data().tensors[1]).backward()
     for name, scores in weight_gradient(model, data()).items():
         assert torch.allclose(scores.float(), gates[name].grad.abs(), atol=1e-6)
@@ -43,16 +47,22 @@ def test_weight_gradient_predicts_the_loss_when_a_weight_shrinks_a_little():
             weight[q] *= 1 - 1e-5
             change = F.cross_entropy(model(images.double()), labels) - before
             weight[q] /= 1 - 1e-5
-            assert abs(change).item() / 1e-5 == pytest.approx(scores["fc2.weight"].flatten()[q].item(), rel=1e-3, abs=1e-8)
+            assert abs(change).item() / 1e-5 == pytest.approx(
+                scores["fc2.weight"].flatten()[q].item(), rel=1e-3, abs=1e-8
+            )
 
 
 def test_filters_sum_before_the_absolute_value_as_torch_pruning_does():
     model = tiny().eval()
     loss(model).backward()
-    reference = tp.importance.GroupTaylorImportance(group_reduction="first", normalizer=None, multivariable=True)
+    reference = tp.importance.GroupTaylorImportance(
+        group_reduction="first", normalizer=None, multivariable=True
+    )
     scores = filter_gradient(model, data())
     for layer, name in ((model.conv1, "conv1.weight"), (model.conv2, "conv2.weight")):
-        assert torch.allclose(scores[name].flatten().float(), by_torch_pruning(reference, model, layer), atol=1e-6)
+        assert torch.allclose(
+            scores[name].flatten().float(), by_torch_pruning(reference, model, layer), atol=1e-6
+        )
     assert "fc2.weight" not in scores and scores["fc1.weight"].shape == (6, 1)
 
 

@@ -1,4 +1,6 @@
-"""Layer-wise OBS and the least-squares refit against numpy's lstsq, torch.func and the layers' own outputs."""
+"""Layer-wise OBS and the least-squares refit against numpy's lstsq, torch.func and the layers' own
+outputs.
+"""
 
 import copy
 
@@ -16,7 +18,9 @@ from prunelab.masks import mask_model, prunable
 def outputs(model, layer):
     """What ``layer`` of the model puts out on the data, double precision."""
     found = []
-    handle = model.get_submodule(layer).register_forward_hook(lambda m, x, y: found.append((x[0].detach(), y.detach())))
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda m, x, y: found.append((x[0].detach(), y.detach()))
+    )
     model(data(100).tensors[0])
     handle.remove()
     return found[0]
@@ -30,7 +34,11 @@ def test_hessian_is_that_of_the_layers_squared_output_error(layer):
 
     def error(row):
         weight = torch.cat([row.view(1, *module.weight.shape[1:]), module.weight.detach()[1:]])
-        out = nn.functional.conv2d(x, weight, module.bias) if x.ndim == 4 else nn.functional.linear(x, weight, module.bias)
+        out = (
+            nn.functional.conv2d(x, weight, module.bias)
+            if x.ndim == 4
+            else nn.functional.linear(x, weight, module.bias)
+        )
         return (out - y).square().sum() / len(x)
 
     exact = torch.autograd.functional.hessian(error, module.weight.detach()[0].flatten())
@@ -53,8 +61,12 @@ def test_refit_is_least_squares_row_by_row(layer):
         weight.flatten(1)[1:], mask.flatten(1)[1:], prunable(model)[name].detach().flatten(1)[1:], strict=True
     ):
         kept = kept & live
-        expected = np.linalg.lstsq(patches[:, kept].double().numpy(), (patches @ dense).double().numpy(), rcond=None)[0]
-        assert np.allclose(patches[:, kept].numpy() @ row[kept].numpy(), patches[:, kept].numpy() @ expected, atol=1e-3)
+        expected = np.linalg.lstsq(
+            patches[:, kept].double().numpy(), (patches @ dense).double().numpy(), rcond=None
+        )[0]
+        assert np.allclose(
+            patches[:, kept].numpy() @ row[kept].numpy(), patches[:, kept].numpy() @ expected, atol=1e-3
+        )
 
 
 def test_saliency_is_the_output_error_of_removal_with_refit():
@@ -86,9 +98,17 @@ def test_dead_inputs_are_damped_and_a_silent_layer_is_refused():
         (lambda: layer_obs(tiny(), data(), damping=-1.0), ValueError, "damping"),
         (lambda: layer_obs(tiny()), TypeError, "dataset"),
         (lambda: refit(tiny(), {"fc9.weight": torch.ones(1, dtype=torch.bool)}, data()), ValueError, "fc9"),
-        (lambda: refit(tiny(), {"bn1.weight": torch.ones(4, dtype=torch.bool)}, data()), ValueError, "a name in masks"),
+        (
+            lambda: refit(tiny(), {"bn1.weight": torch.ones(4, dtype=torch.bool)}, data()),
+            ValueError,
+            "a name in masks",
+        ),
         (lambda: refit(tiny(), {"fc2.weight": torch.ones(3, 6)}, data()), TypeError, "bool"),
-        (lambda: layer_hessians(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), data()), ValueError, "padding"),
+        (
+            lambda: layer_hessians(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), data()),
+            ValueError,
+            "padding",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, error, message):

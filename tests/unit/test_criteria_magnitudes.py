@@ -54,9 +54,13 @@ def test_group_norms_of_filters_and_channels_against_a_loop(norm):
     assert list(channels) == ["conv2.weight", "fc1.weight", "fc2.weight"]
     assert filters["conv2.weight"].shape == (5, 1, 1, 1) and channels["fc1.weight"].shape == (1, 20)
     for o in range(5):
-        assert filters["conv2.weight"][o].item() == pytest.approx(model.conv2.weight[o].flatten().norm(norm).item(), rel=1e-5)
+        assert filters["conv2.weight"][o].item() == pytest.approx(
+            model.conv2.weight[o].flatten().norm(norm).item(), rel=1e-5
+        )
     for i in range(20):
-        assert channels["fc1.weight"][0, i].item() == pytest.approx(model.fc1.weight[:, i].norm(norm).item(), rel=1e-5)
+        assert channels["fc1.weight"][0, i].item() == pytest.approx(
+            model.fc1.weight[:, i].norm(norm).item(), rel=1e-5
+        )
 
 
 def test_normalised_norms_do_not_depend_on_size_or_scale_of_a_layer():

@@ -25,17 +25,28 @@ from prunelab.models import LeNet5BN
 def small(seed=0):
     torch.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 4, 2), nn.ReLU(),
-        nn.Flatten(), nn.Linear(16, 6), nn.ReLU(), nn.Linear(6, 3),
-    ).eval()  # fmt: skip
+        nn.Conv2d(1, 3, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(3, 4, 2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 6),
+        nn.ReLU(),
+        nn.Linear(6, 3),
+    ).eval()
 
 
 def data(n=60, seed=1):
-    return TensorDataset(torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed)), torch.arange(n) % 3)
+    return TensorDataset(
+        torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed)), torch.arange(n) % 3
+    )
 
 
 def lstsq_error(x, weight, removed):
-    """Return the squared error per example of fitting x @ weight.T without some columns; the damping is a few more rows of x."""
+    """Return the squared error per example of fitting x @ weight.T without some columns; the damping is a few
+    more rows of x.
+    """
     damping = 1e-4 * (x**2).sum() / x.shape[1]
     x = np.concatenate([x, np.sqrt(damping) * np.eye(x.shape[1])])
     keep = [j for j in range(x.shape[1]) if j not in removed]
@@ -61,7 +72,10 @@ def test_the_error_is_that_of_scratch_least_squares_for_a_convolution_and_behind
             assert float(scores[source][unit]) == pytest.approx(expected, rel=1e-6)
     plain = reconstruction_error(model, ds, refit=False)["3.weight"]
     for unit in range(4):
-        lost = flat[:, 4 * unit : 4 * unit + 4] @ model[6].weight.detach().double().numpy()[:, 4 * unit : 4 * unit + 4].T
+        lost = (
+            flat[:, 4 * unit : 4 * unit + 4]
+            @ model[6].weight.detach().double().numpy()[:, 4 * unit : 4 * unit + 4].T
+        )
         assert float(plain[unit]) == pytest.approx((lost**2).sum() / 60, rel=1e-6)
     assert (scores["3.weight"] <= plain + 1e-5).all() and set(scores) == {"0.weight", "3.weight", "6.weight"}
 
@@ -128,7 +142,10 @@ def test_moments_take_inputs_of_the_pruned_and_outputs_of_the_dense_model():
     pruned = small(3)
     hessian, cross = moments(pruned, model, "6.weight", ds, 13)
     with torch.no_grad():
-        x, y = pruned[:6](ds.tensors[0]).double(), model[:6](ds.tensors[0]).double() @ model[6].weight.double().T
+        x, y = (
+            pruned[:6](ds.tensors[0]).double(),
+            model[:6](ds.tensors[0]).double() @ model[6].weight.double().T,
+        )
     torch.testing.assert_close(hessian, 2 * x.T @ x / 60)
     torch.testing.assert_close(cross, 2 * x.T @ y / 60)
 

@@ -1,4 +1,6 @@
-"""Every criterion leaves the model unchanged, is deterministic, has the shapes it promises, and refuses bad input."""
+"""Every criterion leaves the model unchanged, is deterministic, has the shapes it promises, and refuses bad
+input.
+"""
 
 import copy
 
@@ -18,14 +20,20 @@ def state(model):
     gradients = {name: None if p.grad is None else p.grad.clone() for name, p in model.named_parameters()}
     requires = {name: p.requires_grad for name, p in model.named_parameters()}
     modes = {name: module.training for name, module in model.named_modules()}
-    hooks = {name: (list(m._forward_hooks.values()), list(m._forward_pre_hooks.values())) for name, m in model.named_modules()}
+    hooks = {
+        name: (list(m._forward_hooks.values()), list(m._forward_pre_hooks.values()))
+        for name, m in model.named_modules()
+    }
     return tensors, gradients, requires, modes, hooks
 
 
 def same(a, b):
     return (
         all(torch.equal(a[0][k], b[0][k]) for k in a[0])
-        and all((a[1][k] is None) == (b[1][k] is None) and (a[1][k] is None or torch.equal(a[1][k], b[1][k])) for k in a[1])
+        and all(
+            (a[1][k] is None) == (b[1][k] is None) and (a[1][k] is None or torch.equal(a[1][k], b[1][k]))
+            for k in a[1]
+        )
         and a[2:] == b[2:]
     )
 
@@ -60,7 +68,9 @@ def test_scoring_leaves_the_model_unchanged_and_is_deterministic(entry):
         assert torch.equal(scores, second[name])
         assert torch.isfinite(scores).all() and (scores >= 0).all() and not scores.requires_grad
         shape = weights[name].shape
-        assert scores.ndim == len(shape) and all(a in (1, b) for a, b in zip(scores.shape, shape, strict=True))
+        assert scores.ndim == len(shape) and all(
+            a in (1, b) for a, b in zip(scores.shape, shape, strict=True)
+        )
         assert (scores.shape == shape) == ("weight" in entry.scores)
 
 

@@ -12,7 +12,9 @@ from prunelab.criteria import evolve, expected_best_of, masked_loss, random_sear
 
 def small():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 3)
+    ).eval()
 
 
 def data(n=60):
@@ -25,7 +27,11 @@ def counts(masks):
 
 
 @pytest.mark.parametrize(
-    "search", [lambda *a, **k: random_search(*a, draws=12, **k), lambda *a, **k: evolve(*a, generations=3, population=6, **k)]
+    "search",
+    [
+        lambda *a, **k: random_search(*a, draws=12, **k),
+        lambda *a, **k: evolve(*a, generations=3, population=6, **k),
+    ],
 )
 def test_a_search_keeps_the_best_of_what_it_saw_and_is_reproducible(search):
     model, ds = small(), data()
@@ -41,12 +47,17 @@ def test_evolution_finds_the_best_of_all_sets_of_units():
     model, ds = small(), data()
     every = []
     for a, b in itertools.product(itertools.combinations(range(5), 2), repeat=2):
-        masks = {"1.weight": torch.zeros(5, 1, dtype=torch.bool), "3.weight": torch.zeros(5, 1, dtype=torch.bool)}
+        masks = {
+            "1.weight": torch.zeros(5, 1, dtype=torch.bool),
+            "3.weight": torch.zeros(5, 1, dtype=torch.bool),
+        }
         masks["1.weight"][list(a)], masks["3.weight"][list(b)] = True, True
         every.append(masked_loss(model, masks, ds))
     found = evolve(model, ds, 0.6, generations=12, population=8)
     assert len(found.losses) == 8 + 12 * 4
-    assert found.loss <= sorted(every)[2] + 1e-9, "56 of 100 candidates drawn, with repeats; one of the three best found"
+    assert found.loss <= sorted(every)[2] + 1e-9, (
+        "56 of 100 candidates drawn, with repeats; one of the three best found"
+    )
 
 
 def test_evolution_never_loses_its_best():

@@ -10,7 +10,15 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.utils.data import TensorDataset
 
-from prunelab.criteria import curvature_diagonal, eliminate, inverse_hessian, obd, obs, obs_saliency, obs_update
+from prunelab.criteria import (
+    curvature_diagonal,
+    eliminate,
+    inverse_hessian,
+    obd,
+    obs,
+    obs_saliency,
+    obs_update,
+)
 from prunelab.masks import prunable
 
 
@@ -28,7 +36,10 @@ def per_example_squares(model, images, classes):
     def loss(parameters, image, label):
         return F.cross_entropy(functional_call(model, parameters, (image[None],)), label[None])
 
-    return {name: g.double() ** 2 for name, g in vmap(grad(loss), (None, 0, 0))(parameters, images, classes).items()}
+    return {
+        name: g.double() ** 2
+        for name, g in vmap(grad(loss), (None, 0, 0))(parameters, images, classes).items()
+    }
 
 
 def test_empirical_curvature_is_the_mean_squared_gradient_per_example():
@@ -57,7 +68,8 @@ def test_gauss_newton_of_a_linear_softmax_model_is_the_hessian_diagonal():
     images, labels = data().tensors
     bias = model[1].bias.detach()
     exact = torch.autograd.functional.hessian(
-        lambda w: F.cross_entropy(F.linear(images.flatten(1), w.view(3, 100), bias), labels), model[1].weight.detach().flatten()
+        lambda w: F.cross_entropy(F.linear(images.flatten(1), w.view(3, 100), bias), labels),
+        model[1].weight.detach().flatten(),
     )
     h = curvature_diagonal(model, data())["1.weight"].flatten()
     assert torch.allclose(h.float(), exact.diagonal(), rtol=1e-3, atol=1e-7)
@@ -79,7 +91,9 @@ def test_obd_is_the_exact_rise_of_a_quadratic_loss_when_one_weight_goes():
     for q in range(8):
         step = torch.zeros(8, dtype=torch.float64)
         step[q] = -weights[q]
-        assert (step @ hessian @ step / 2).item() == pytest.approx((hessian[q, q] * weights[q] ** 2 / 2).item(), rel=1e-12)
+        assert (step @ hessian @ step / 2).item() == pytest.approx(
+            (hessian[q, q] * weights[q] ** 2 / 2).item(), rel=1e-12
+        )
 
 
 def test_obs_is_the_constrained_minimum_that_scipy_finds():
@@ -108,8 +122,13 @@ def test_obs_choice_differs_from_obd_and_magnitude():
     choices = []
     for seed in range(300):
         weights, hessian = quadratic(seed=seed)
-        choices.append([obs_saliency(weights, torch.linalg.inv(hessian)).argmin(), (hessian.diagonal() * weights**2).argmin(),
-                        weights.abs().argmin()])  # fmt: skip
+        choices.append(
+            [
+                obs_saliency(weights, torch.linalg.inv(hessian)).argmin(),
+                (hessian.diagonal() * weights**2).argmin(),
+                weights.abs().argmin(),
+            ]
+        )
     obs_choice, obd_choice, magnitude_choice = torch.tensor(choices).T
     assert 0.05 < (obs_choice != obd_choice).float().mean() < 0.6
     assert 0.05 < (obs_choice != magnitude_choice).float().mean() < 0.6
@@ -147,7 +166,9 @@ def test_obs_of_a_model_uses_the_full_gauss_newton_matrix():
     images, labels = data(60).tensors
     weight = model[1].weight.detach()
     hessian = torch.autograd.functional.hessian(
-        lambda w: F.cross_entropy(F.linear(images.double().flatten(1), w.view(3, 100), model[1].bias.detach().double()), labels),
+        lambda w: F.cross_entropy(
+            F.linear(images.double().flatten(1), w.view(3, 100), model[1].bias.detach().double()), labels
+        ),
         weight.double().flatten(),
     )
     damped = hessian + 1e-2 * hessian.diagonal().mean() * torch.eye(300)

@@ -1,4 +1,6 @@
-"""SparseGPT against brute force in float64: one column at a time, with a fresh inverse of what is left for every step."""
+"""SparseGPT against brute force in float64: one column at a time, with a fresh inverse of what is left for
+every step.
+"""
 
 import copy
 
@@ -27,7 +29,9 @@ def damp(hessian, damping):
 
 
 def column_by_column(weight, hessian, mask, damping):
-    """Exact OBS in a fixed order: what is left of the column being removed is fixed, what is right of it minimises the error."""
+    """Exact OBS in a fixed order: what is left of the column being removed is fixed, what is right of it
+    minimises the error.
+    """
     weight, hessian = weight.clone().numpy(), damp(hessian, damping).numpy()
     for j in range(weight.shape[1]):
         inverse = np.linalg.inv(hessian[j:, j:])
@@ -121,7 +125,9 @@ def windows(examples=9, length=11):
 
 def inputs_of(model, name, dataset):
     found = []
-    handle = model.get_submodule(name.removesuffix(".weight")).register_forward_hook(lambda m, x, y: found.append(x[0].detach()))
+    handle = model.get_submodule(name.removesuffix(".weight")).register_forward_hook(
+        lambda m, x, y: found.append(x[0].detach())
+    )
     model(dataset.tensors[0])
     handle.remove()
     return found[0].double()
@@ -133,7 +139,9 @@ def test_a_sequence_model_has_the_hessian_and_norms_of_all_places():
     x = inputs_of(model, name, dataset)
     expected = 2 * torch.einsum("nti,ntj->ij", x, x) / len(x)
     for batch_size in (1, 4, 100):
-        assert torch.allclose(layer_hessians(model, dataset, names=[name], batch_size=batch_size)[name], expected, rtol=1e-5)
+        assert torch.allclose(
+            layer_hessians(model, dataset, names=[name], batch_size=batch_size)[name], expected, rtol=1e-5
+        )
     scores = wanda(model, dataset)[name]
     norms = (x.square().sum((0, 1)) / len(x)).sqrt()
     assert torch.allclose(scores, prunable(model)[name].detach().double().abs() * norms, rtol=1e-5)
@@ -175,7 +183,11 @@ def test_the_model_form_is_the_layer_form_and_leaves_the_model_alone():
         (lambda w, h: sparsegpt(tiny(), None, 0.5), TypeError, "dataset"),
         (lambda w, h: sparsegpt(tiny(), data(), 0.5, names=["fc9.weight"]), ValueError, "fc9"),
         (lambda w, h: sparsegpt(tiny(), data(), masks={"fc2.weight": torch.ones(3, 6)}), TypeError, "bool"),
-        (lambda w, h: layer_hessians(nn.Linear(3, 2), TensorDataset(torch.ones(3))), ValueError, "dataset must fit"),
+        (
+            lambda w, h: layer_hessians(nn.Linear(3, 2), TensorDataset(torch.ones(3))),
+            ValueError,
+            "dataset must fit",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, error, message):

@@ -51,7 +51,9 @@ def test_test_split_is_torchvisions(mnist, reference):
 
 def test_train_and_valid_are_torchvisions_training_images(mnist, reference):
     """Every image is there once, with its label: compared as sorted sets of (fingerprint, label)."""
-    weights = torch.randint(1, 2**30, (784,), generator=torch.Generator().manual_seed(0)).double()  # sums stay exact
+    weights = torch.randint(
+        1, 2**30, (784,), generator=torch.Generator().manual_seed(0)
+    ).double()  # sums stay exact
 
     def fingerprints(images, labels):
         return ((images.reshape(-1, 784).double() @ weights) * 10 + labels).sort().values
@@ -59,7 +61,8 @@ def test_train_and_valid_are_torchvisions_training_images(mnist, reference):
     parts = [split.tensors for split in (mnist.train, mnist.valid)]
     images = torch.cat([((x * STD + MEAN) * 255).round() for x, _ in parts])
     assert torch.equal(
-        fingerprints(images, torch.cat([y for _, y in parts])), fingerprints(reference[0].data, reference[0].targets)
+        fingerprints(images, torch.cat([y for _, y in parts])),
+        fingerprints(reference[0].data, reference[0].targets),
     )
 
 

@@ -1,4 +1,6 @@
-"""ONNX files compute what the network computes, keep its zeros as they are, and are refused where they are none."""
+"""ONNX files compute what the network computes, keep its zeros as they are, and are refused where they are
+none.
+"""
 
 import copy
 
@@ -26,7 +28,9 @@ def test_same_outputs_and_zeros_take_their_bytes(exported):
     assert dense.training and dense[2].training, "the mode is given back"
     for model, raw in ((dense, onnx), (masked, with_zeros)):
         with torch.inference_mode():
-            torch.testing.assert_close(deploy.run_onnx(raw, INPUTS), copy.deepcopy(model).eval()(INPUTS), atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(
+                deploy.run_onnx(raw, INPUTS), copy.deepcopy(model).eval()(INPUTS), atol=1e-5, rtol=1e-5
+            )
     assert len(onnx) == len(with_zeros) > 4 * sum(p.numel() for p in dense.parameters())
     assert deploy.onnx_seconds(onnx, INPUTS) > 0
 

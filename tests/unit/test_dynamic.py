@@ -16,7 +16,10 @@ def test_a_regrowth_small_enough_to_check_by_eye():
     weight = torch.tensor([[0.9, -0.1, 0.0], [0.0, 0.2, -0.5]])
     mask = weight != 0
     growth = torch.tensor([[9.0, 1.0, 3.0], [4.0, 9.0, 9.0]])
-    assert regrow(weight, mask, growth, 0.25).int().tolist() == [[1, 0, 0], [1, 1, 1]]  # -0.1 goes, the 4.0 comes
+    assert regrow(weight, mask, growth, 0.25).int().tolist() == [
+        [1, 0, 0],
+        [1, 1, 1],
+    ]  # -0.1 goes, the 4.0 comes
     # -0.1 and 0.2 go; among the four absent ones 9.0 (the 0.2 that has just gone) and 4.0 come
     assert regrow(weight, mask, growth, 0.5).int().tolist() == [[1, 0, 0], [1, 1, 1]]
 
@@ -58,7 +61,12 @@ def test_agrees_with_loops_and_keeps_the_count(shape, share):
     ],
 )
 def test_refuses_bad_arguments(change, error, says):
-    good = {"weight": torch.ones(2, 2), "mask": torch.ones(2, 2, dtype=torch.bool), "growth": torch.ones(2, 2), "share": 0.5}
+    good = {
+        "weight": torch.ones(2, 2),
+        "mask": torch.ones(2, 2, dtype=torch.bool),
+        "growth": torch.ones(2, 2),
+        "share": 0.5,
+    }
     regrow(**good)
     with pytest.raises(error, match=says):
         regrow(**good | change)

@@ -1,4 +1,6 @@
-"""The check of the set-up: silent when all is in place, and in words, one sentence a problem, when it is not."""
+"""The check of the set-up: silent when all is in place, and in words, one sentence a problem, when it is
+not.
+"""
 
 import os
 import shutil

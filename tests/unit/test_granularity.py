@@ -13,7 +13,14 @@ from prunelab.granularity import GRANULARITIES, group_scores
 from prunelab.masks import keep_top, sparsity
 
 # which indices (o, i, y, x) a group keeps; a group is the set of weights that share the kept indices
-INDICES = {"weight": (0, 1, 2, 3), "vector": (0, 1, 2), "kernel": (0, 1), "filter": (0,), "channel": (1,), "layer": ()}
+INDICES = {
+    "weight": (0, 1, 2, 3),
+    "vector": (0, 1, 2),
+    "kernel": (0, 1),
+    "filter": (0,),
+    "channel": (1,),
+    "layer": (),
+}
 
 
 def by_loop(weight, granularity, norm):
@@ -30,8 +37,16 @@ def by_loop(weight, granularity, norm):
     return scores
 
 
-CASES = [(shape, granularity) for shape in [(3, 4, 2, 5), (1, 1, 1, 1), (2, 1, 3, 3)] for granularity in GRANULARITIES]
-CASES += [(shape, granularity) for shape in [(4, 3), (1, 6)] for granularity in ("weight", "filter", "channel", "layer")]
+CASES = [
+    (shape, granularity)
+    for shape in [(3, 4, 2, 5), (1, 1, 1, 1), (2, 1, 3, 3)]
+    for granularity in GRANULARITIES
+]
+CASES += [
+    (shape, granularity)
+    for shape in [(4, 3), (1, 6)]
+    for granularity in ("weight", "filter", "channel", "layer")
+]
 
 
 @pytest.mark.parametrize("norm", [1, 2])
@@ -56,7 +71,13 @@ def test_the_shapes_of_the_docstring():
         "layer": (1, 1, 1, 1),
     }
     shapes = {g: tuple(group_scores(matrix, g).shape) for g in GRANULARITIES if g != "kernel"}
-    assert shapes == {"weight": (6, 5), "vector": (6, 1), "filter": (6, 1), "channel": (1, 5), "layer": (1, 1)}
+    assert shapes == {
+        "weight": (6, 5),
+        "vector": (6, 1),
+        "filter": (6, 1),
+        "channel": (1, 5),
+        "layer": (1, 1),
+    }
 
 
 def test_a_vector_of_a_matrix_is_a_row():
@@ -67,7 +88,9 @@ def test_a_vector_of_a_matrix_is_a_row():
 
 
 def test_the_norms_differ_where_a_group_has_one_large_weight():
-    kernels = torch.tensor([[[[3.0, 0.0]]], [[[2.0, 2.0]]]])  # two filters: L2 prefers the first, L1 the second
+    kernels = torch.tensor(
+        [[[[3.0, 0.0]]], [[[2.0, 2.0]]]]
+    )  # two filters: L2 prefers the first, L1 the second
     assert group_scores(kernels, "filter", 2).flatten().argmax() == 0
     assert group_scores(kernels, "filter", 1).flatten().argmax() == 1
 
@@ -88,12 +111,16 @@ def test_negative_weights_score_like_positive_ones(norm):
     seed=st.integers(0, 99),
 )
 def test_a_mask_drops_whole_groups_and_states_the_step_it_reached(shape, granularity, share, seed):
-    weight = torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed)).float()  # full of ties
+    weight = torch.randint(
+        -2, 3, shape, generator=torch.Generator().manual_seed(seed)
+    ).float()  # full of ties
     scores = group_scores(weight, granularity)
     mask = keep_top(scores, share)
     groups = scores.numel()
     assert sparsity(mask.expand(shape)) == pytest.approx(round(share * groups) / groups)
-    assert torch.equal(mask.expand(shape).any(dim=[d for d in range(4) if scores.shape[d] == 1], keepdim=True), mask)
+    assert torch.equal(
+        mask.expand(shape).any(dim=[d for d in range(4) if scores.shape[d] == 1], keepdim=True), mask
+    )
 
 
 @pytest.mark.parametrize(("granularity", "dim"), [("filter", 0), ("channel", 1)])
@@ -129,8 +156,16 @@ def test_large_and_half_precision_weights_do_not_overflow():
         ((torch.tensor([[float("nan")]]), "weight"), ValueError, "weight must be finite"),
         ((torch.ones(3), "weight"), ValueError, r"got 1 dimension\(s\), shape \(3,\)"),
         ((torch.ones(3, 3, 3), "kernel"), ValueError, r"got 3 dimension\(s\)"),
-        ((torch.ones(2, 2), "pattern"), ValueError, "granularity must be one of 'weight', 'vector', 'kernel'.*got 'pattern'"),
-        ((torch.ones(2, 2), "kernel"), ValueError, r"'kernel' needs a convolution weight.*shape \(2, 2\).*no kernels"),
+        (
+            (torch.ones(2, 2), "pattern"),
+            ValueError,
+            "granularity must be one of 'weight', 'vector', 'kernel'.*got 'pattern'",
+        ),
+        (
+            (torch.ones(2, 2), "kernel"),
+            ValueError,
+            r"'kernel' needs a convolution weight.*shape \(2, 2\).*no kernels",
+        ),
         ((torch.ones(2, 2), "filter", 3), ValueError, "norm must be one of 1, 2, got 3"),
         ((torch.ones(2, 2), "filter", "l2"), ValueError, "norm must be one of 1, 2, got 'l2'"),
     ],

@@ -6,24 +6,44 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(path for folder in ("prunelab", "scripts", "experiments", "tests") for path in (ROOT / folder).rglob("*.py"))
+MODULES = sorted(
+    path
+    for folder in ("prunelab", "scripts", "experiments", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
 LINES, CODE = 300, 40
-GROWN = tuple(f"prunelab/check/chapter{name}.py" for name in ("01", "02", "07_1", "08"))  # to be parted by group of exercises
+GROWN = tuple(
+    f"prunelab/check/chapter{name}.py" for name in ("01", "02", "07_1", "08")
+)  # to be parted by group of exercises
 
 
 def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, text: list[str]) -> int:
-    """Return the lines of a function without its docstring, blank lines and comments; its decorators do not count."""
+    """Return the lines of a function without its docstring, blank lines and comments; its decorators do not
+    count.
+    """
     documentation = function.body[0] if ast.get_docstring(function) is not None else None
     skipped = range(documentation.lineno, documentation.end_lineno + 1) if documentation else ()
-    lines = [text[number - 1].strip() for number in range(function.lineno, function.end_lineno + 1) if number not in skipped]
+    lines = [
+        text[number - 1].strip()
+        for number in range(function.lineno, function.end_lineno + 1)
+        if number not in skipped
+    ]
     return sum(bool(line) and not line.startswith("#") for line in lines)
 
 
 def too_long(source: str) -> list[str]:
     """Return what is longer than allowed, in words."""
     text = source.splitlines()
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    found = [f"{f.name} has {code_lines(f, text)} lines of code, at most {CODE}" for f in functions if code_lines(f, text) > CODE]
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    found = [
+        f"{f.name} has {code_lines(f, text)} lines of code, at most {CODE}"
+        for f in functions
+        if code_lines(f, text) > CODE
+    ]
     return found + ([f"{len(text)} lines, at most {LINES}: two modules"] if len(text) > LINES else [])
 
 

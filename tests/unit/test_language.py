@@ -1,4 +1,6 @@
-"""The decoder: causal, its cache changes nothing, training learns, bits are what a loop over characters gives."""
+"""The decoder: causal, its cache changes nothing, training learns, bits are what a loop over characters
+gives.
+"""
 
 import json
 import math
@@ -54,7 +56,9 @@ def test_a_later_character_changes_nothing_before_it():
     changed = text.clone()
     changed[20] = (changed[20] + 1) % 85
     before, after = model(text[None])[0], model(changed[None])[0]
-    assert torch.allclose(before[:20], after[:20], atol=1e-6) and not torch.allclose(before[20:], after[20:], atol=1e-3)
+    assert torch.allclose(before[:20], after[:20], atol=1e-6) and not torch.allclose(
+        before[20:], after[20:], atol=1e-3
+    )
 
 
 def test_a_cache_gives_the_same_logits_in_pieces():
@@ -101,7 +105,9 @@ def test_training_learns_keeps_the_masks_and_follows_its_seed():
     masks = {name: keep_top(weight.abs(), 0.5) for name, weight in prunable(models[0]).items()}
     random = torch.random.get_rng_state()
     histories = [train_decoder(model, text, steps=30, batch_size=4, masks=masks, seed=3) for model in models]
-    assert histories[0] == histories[1] and len(histories[0]) == 30 and histories[0][-1] < 0.8 * histories[0][0]
+    assert (
+        histories[0] == histories[1] and len(histories[0]) == 30 and histories[0][-1] < 0.8 * histories[0][0]
+    )
     assert all(not weight[~masks[name]].any() for name, weight in prunable(models[0]).items())
     assert torch.equal(random, torch.random.get_rng_state()) and not models[0].training
     assert histories[0] != train_decoder(decoder(), text, steps=30, batch_size=4, masks=masks, seed=4)
@@ -124,7 +130,11 @@ def test_stored_decoders_load_and_score_what_their_card_says(name, seed):
         (lambda m: train_decoder(m, numbers(300) + 80, steps=1), ValueError, "0 to 84"),
         (lambda m: train_decoder(m, numbers(300), steps=-1), ValueError, "steps"),
         (lambda m: train_decoder(m, numbers(300), steps=1, lr=0), ValueError, "lr"),
-        (lambda m: train_decoder(m, numbers(300), steps=1, masks={"x": torch.ones(1) > 0}), ValueError, "masks"),
+        (
+            lambda m: train_decoder(m, numbers(300), steps=1, masks={"x": torch.ones(1) > 0}),
+            ValueError,
+            "masks",
+        ),
         (lambda m: train_decoder("model", numbers(300), steps=1), TypeError, "model"),
         (lambda m: bits_per_character(m, numbers(300), 0), ValueError, "batch_size"),
         (lambda m: bits_per_character(m, None), TypeError, "numbers"),

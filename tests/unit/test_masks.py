@@ -1,4 +1,6 @@
-"""Masks: exact counts, ties by position, and every bad input, against a reference that sorts in plain Python."""
+"""Masks: exact counts, ties by position, and every bad input, against a reference that sorts in plain
+Python.
+"""
 
 import copy
 import math
@@ -14,7 +16,9 @@ from prunelab.models import LeNet5BN
 
 fractions = st.floats(0, 1)
 # few different values, so that ties are everywhere
-scores = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(lambda values: torch.tensor(values, dtype=torch.float32))
+scores = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(
+    lambda values: torch.tensor(values, dtype=torch.float32)
+)
 
 
 def lowest(values, number):
@@ -74,9 +78,14 @@ def test_keep_top_takes_integers_and_leaves_its_argument_alone():
 
 
 BAD_SPARSITY = [
-    (-0.1, ValueError), (1.1, ValueError), (math.nan, ValueError), (math.inf, ValueError),
-    ("0.5", TypeError), (None, TypeError), (True, TypeError),
-]  # fmt: skip
+    (-0.1, ValueError),
+    (1.1, ValueError),
+    (math.nan, ValueError),
+    (math.inf, ValueError),
+    ("0.5", TypeError),
+    (None, TypeError),
+    (True, TypeError),
+]
 BAD_SCORES = [
     (torch.tensor([1.0, math.nan]), ValueError, "finite"),
     (torch.tensor([1.0, math.inf]), ValueError, "finite"),
@@ -124,21 +133,36 @@ def test_global_scope_masks_the_whole_as_one(a, b, fraction):
 def test_a_dict_of_sparsities(a, b, first, second):
     masks = mask_model({"a": a, "b": b}, {"a": first, "b": second})
     assert torch.equal(masks["a"], reference(a, first)) and torch.equal(masks["b"], reference(b, second))
-    assert mask_model({"a": a, "b": b}, {"b": second})["a"].all(), "an entry that is not named keeps everything"
+    assert mask_model({"a": a, "b": b}, {"b": second})["a"].all(), (
+        "an entry that is not named keeps everything"
+    )
 
 
 def test_group_scores_keep_their_shape():
     masks = mask_model({"conv.weight": torch.arange(4.0).view(4, 1, 1, 1)}, 0.5)
-    assert masks["conv.weight"].shape == (4, 1, 1, 1) and masks["conv.weight"].flatten().tolist() == [False, False, True, True]
+    assert masks["conv.weight"].shape == (4, 1, 1, 1) and masks["conv.weight"].flatten().tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (({"a": torch.ones(3)}, 0.5, "model"), ValueError, "scope must be one of 'layer', 'global', 'output', got 'model'"),
+        (
+            ({"a": torch.ones(3)}, 0.5, "model"),
+            ValueError,
+            "scope must be one of 'layer', 'global', 'output', got 'model'",
+        ),
         (({"a": torch.ones(3)}, {"b": 0.5}), ValueError, "a name in sparsity must be one of 'a', got 'b'"),
         (({"a": torch.ones(3)}, {"a": 1.5}), ValueError, r"sparsity\['a'\] must lie in \[0, 1\], got 1.5"),
-        (({"a": torch.ones(3)}, {"a": 0.5}, "global"), ValueError, "sparsity must be one number under scope='global'"),
+        (
+            ({"a": torch.ones(3)}, {"a": 0.5}, "global"),
+            ValueError,
+            "sparsity must be one number under scope='global'",
+        ),
         (({}, 0.5), (TypeError, ValueError), "scores must be a non-empty dict"),
         ((torch.ones(3), 0.5), TypeError, "scores must be a non-empty dict"),
     ],
@@ -159,13 +183,18 @@ def test_prunable_names_weights_of_convolutions_and_linear_layers():
     assert list(prunable(model.fc1)) == ["weight"]
 
 
-@pytest.mark.parametrize(("model", "error"), [(nn.ReLU(), ValueError), (nn.BatchNorm2d(3), ValueError), ("lenet5", TypeError)])
+@pytest.mark.parametrize(
+    ("model", "error"), [(nn.ReLU(), ValueError), (nn.BatchNorm2d(3), ValueError), ("lenet5", TypeError)]
+)
 def test_prunable_refuses_what_has_no_weights(model, error):
     with pytest.raises(error, match="model must"):
         prunable(model)
 
 
-@given(st.integers(0, 99), st.sampled_from([(4, 2, 3, 3), (4, 1, 1, 1), (1, 2, 1, 1), (4, 2, 1, 1), (1, 1, 1, 1)]))
+@given(
+    st.integers(0, 99),
+    st.sampled_from([(4, 2, 3, 3), (4, 1, 1, 1), (1, 2, 1, 1), (4, 2, 1, 1), (1, 1, 1, 1)]),
+)
 def test_apply_masks_zeroes_what_is_masked_and_nothing_else(seed, shape):
     model = network()
     before = copy.deepcopy(model)
@@ -227,7 +256,9 @@ def test_bad_masks_change_nothing(masks, error, message):
 @given(scores)
 def test_sparsity_counts_zeros(values):
     assert sparsity(values) == pytest.approx(values.tolist().count(0) / len(values))
-    assert sparsity({"a": values, "b": torch.ones(len(values))}) == pytest.approx(values.tolist().count(0) / (2 * len(values)))
+    assert sparsity({"a": values, "b": torch.ones(len(values))}) == pytest.approx(
+        values.tolist().count(0) / (2 * len(values))
+    )
     assert sparsity(values != 0) == pytest.approx(sparsity(values))
 
 
@@ -240,7 +271,8 @@ def test_sparsity_of_a_model_counts_prunable_weights_only():
 
 
 @pytest.mark.parametrize(
-    ("subject", "error"), [([0, 1], TypeError), ({"a": 1}, TypeError), (torch.empty(0), ValueError), ({}, ValueError)]
+    ("subject", "error"),
+    [([0, 1], TypeError), ({"a": 1}, TypeError), (torch.empty(0), ValueError), ({}, ValueError)],
 )
 def test_sparsity_refuses_what_has_no_elements(subject, error):
     with pytest.raises(error, match="subject must"):
@@ -257,4 +289,4 @@ def test_output_scope_is_keep_top_row_by_row_ties_included():
     assert mask_model(scores, {"a": 0.5}, scope="output")["b"].all()
 
 
-# --- dead neurons --------------------------------------------------------------------------------------------------------------
+# --- dead neurons ----------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from prunelab.models import LeNet5
 
 
 def reaches(model, name, index):
-    """Brute force: does anything flow through this neuron? Its own weights and all that read it, followed in both directions."""
+    """Brute force: does anything flow through this neuron? Its own weights and all that read it, followed in
+    both directions.
+    """
     weights = [weight.detach() != 0 for weight in prunable(model).values()]
     at = list(prunable(model)).index(name)
     forward = weights[at][index].any()
@@ -26,7 +28,9 @@ def reaches(model, name, index):
 @pytest.mark.parametrize("seed", range(5))
 def test_living_neurons_lie_on_a_way_from_an_input_to_an_output(seed):
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3))
+    model = nn.Sequential(
+        nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)
+    )
     for weight in prunable(model).values():
         weight.data *= torch.rand(weight.shape) < 0.15
     alive = living(model)

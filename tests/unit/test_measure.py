@@ -1,4 +1,6 @@
-"""What is measured against counts made by hand, torch's own counter and files on disk; what cannot be measured is refused."""
+"""What is measured against counts made by hand, torch's own counter and files on disk; what cannot be
+measured is refused.
+"""
 
 import copy
 from collections import OrderedDict
@@ -41,11 +43,10 @@ def half(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: keep_top(weight.detach().abs(), 0.5) for name, weight in prunable(model).items()}
 
 
-# --- counts -----------------------------------------------------------------------------------------------------------------
-
-
+# --- counts ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("name", "expected"), [("lenet5", 44_426), ("lenet5_bn", 44_470), ("lenet300", 266_610), ("lenet5_caffe", 431_080)]
+    ("name", "expected"),
+    [("lenet5", 44_426), ("lenet5_bn", 44_470), ("lenet300", 266_610), ("lenet5_caffe", 431_080)],
 )
 def test_parameters_of_the_four_networks(name, expected):
     assert measure.parameters(MODELS[name]()) == expected
@@ -98,7 +99,9 @@ def test_macs_that_masks_would_save(lenet5):
 
 def test_macs_of_a_masked_model_are_those_of_the_dense_one(lenet5):
     apply_masks(lenet5, half(lenet5))
-    assert measure.macs(lenet5, IMAGE) == 281_640, "a zero in a dense tensor is multiplied like any other number"
+    assert measure.macs(lenet5, IMAGE) == 281_640, (
+        "a zero in a dense tensor is multiplied like any other number"
+    )
 
 
 def test_measuring_leaves_the_model_as_it_was(lenet5):
@@ -134,7 +137,11 @@ def test_layer_sparsity_is_per_layer(lenet5):
 def test_bytes_are_those_of_the_file(name, tmp_path):
     model = MODELS[name]()
     save_file(model.state_dict(), tmp_path / "model.safetensors")
-    assert measure.bytes_on_disk(model) == (tmp_path / "model.safetensors").stat().st_size > 4 * measure.parameters(model)
+    assert (
+        measure.bytes_on_disk(model)
+        == (tmp_path / "model.safetensors").stat().st_size
+        > 4 * measure.parameters(model)
+    )
 
 
 def test_zeros_do_not_shrink_the_file(lenet5):
@@ -147,7 +154,9 @@ def test_zeros_do_not_shrink_the_file(lenet5):
 def test_bytes_of_a_transposed_weight_are_counted():
     layer = nn.Linear(3, 5)
     layer.weight = nn.Parameter(torch.randn(3, 5).T)
-    assert measure.bytes_on_disk(nn.Sequential(layer)) == measure.bytes_on_disk(nn.Sequential(nn.Linear(3, 5)))
+    assert measure.bytes_on_disk(nn.Sequential(layer)) == measure.bytes_on_disk(
+        nn.Sequential(nn.Linear(3, 5))
+    )
 
 
 def test_a_sparse_tensor_counts_with_its_indices():
@@ -155,12 +164,12 @@ def test_a_sparse_tensor_counts_with_its_indices():
     with torch.no_grad():
         layer.weight[:, 10:] = 0
     counted = measure.bytes_on_disk(to_sparse(nn.Sequential(nn.Flatten(), layer)))
-    assert 4 * (500 + 500 + 51 + 50) < counted < measure.bytes_on_disk(layer) / 3  # values, columns, row starts, biases
+    assert (
+        4 * (500 + 500 + 51 + 50) < counted < measure.bytes_on_disk(layer) / 3
+    )  # values, columns, row starts, biases
 
 
-# --- time -------------------------------------------------------------------------------------------------------------------
-
-
+# --- time ------------------------------------------------------------------------------------------
 class Waiting(nn.Module):
     """A layer that takes as long as it is told, whatever else the machine does."""
 
@@ -196,7 +205,9 @@ def test_latency_is_of_one_call_in_eval_and_inference_mode():
 
 
 def test_compare_finds_more_work_slower_and_the_same_work_equal():
-    table = measure.compare({"once": Waiting(10), "again": Waiting(10), "ten times": Waiting(100)}, torch.zeros(2, 64))
+    table = measure.compare(
+        {"once": Waiting(10), "again": Waiting(10), "ten times": Waiting(100)}, torch.zeros(2, 64)
+    )
     once, again, ten = table.rows
     assert once["speedup"] == 1 and once["verdict"] == "-"
     assert 0.5 < again["speedup"] < 2, "the same work, on however busy a machine"
@@ -225,9 +236,7 @@ def test_the_interval_is_narrow_for_steady_ratios_and_wide_for_noisy_ones():
     assert noisy[0] < noisy[1] < noisy[2] and noisy[2] - noisy[0] > 0.1
 
 
-# --- the table --------------------------------------------------------------------------------------------------------------
-
-
+# --- the table -------------------------------------------------------------------------------------
 @pytest.fixture
 def images(mnist):
     return TensorDataset(*mnist.valid[:100])
@@ -253,7 +262,10 @@ def test_the_table_marks_what_varies_with_a_tilde(lenet5, images):
     table = measure.compare({"one & only": lenet5}, IMAGE, images)
     line = str(table).splitlines()[1]
     assert "44,426" in line and "~ 281" not in line
-    assert f"~{table.rows[0]['accuracy']:6.2f} %" in line and f"~{1e3 * table.rows[0]['latency'].median:7.3f} ms" in line
+    assert (
+        f"~{table.rows[0]['accuracy']:6.2f} %" in line
+        and f"~{1e3 * table.rows[0]['latency'].median:7.3f} ms" in line
+    )
     assert "<td>one &amp; only</td>" in table._repr_html_()
 
 
@@ -263,9 +275,7 @@ def test_without_a_dataset_there_is_no_accuracy(lenet5):
     assert "accuracy" not in str(table) and "accuracy" not in table._repr_html_()
 
 
-# --- bad input --------------------------------------------------------------------------------------------------------------
-
-
+# --- bad input -------------------------------------------------------------------------------------
 def test_bad_input_is_refused_in_words(lenet5):
     with pytest.raises(TypeError, match=r"example_input must be a torch\.Tensor, got list"):
         measure.macs(lenet5, [1])

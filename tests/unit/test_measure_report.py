@@ -1,4 +1,6 @@
-"""The page about a pruned network: each explanation with a network that shows it, and one where it must not appear."""
+"""The page about a pruned network: each explanation with a network that shows it, and one where it must not
+appear.
+"""
 
 import base64
 import copy
@@ -35,9 +37,7 @@ def kinds(sentences):
     return [sentence.split(":")[0] for sentence in sentences]
 
 
-# --- why it is not smaller ------------------------------------------------------------------------------------------------------
-
-
+# --- why it is not smaller -------------------------------------------------------------------------
 def test_zeros_stored_densely(dense):
     pruned = masked(dense, magnitude, 0.9)
     (reason,) = measure.not_smaller(dense, pruned)
@@ -46,7 +46,10 @@ def test_zeros_stored_densely(dense):
 
 
 def test_removed_filters_need_no_excuse(dense):
-    assert measure.not_smaller(dense, remove_filters(dense, mask_model(filter_l1(dense), {"fc1.weight": 0.5}))) == []
+    assert (
+        measure.not_smaller(dense, remove_filters(dense, mask_model(filter_l1(dense), {"fc1.weight": 0.5})))
+        == []
+    )
 
 
 def test_nothing_removed(dense):
@@ -60,33 +63,40 @@ def test_masks_left_behind(dense):
     prune.l1_unstructured(pruned.conv2, "weight", 0.9)
     assert measure.left_behind(pruned) == ["conv2.weight", "fc1.weight"] and measure.left_behind(dense) == []
     assert kinds(measure.not_smaller(dense, pruned)) == ["Masks left behind", "Zeros stored densely"]
-    assert kinds(measure.not_faster(dense, pruned, IMAGES, 0.9, 1.0)) == ["Masks at work", "Unstructured mask"]
+    assert kinds(measure.not_faster(dense, pruned, IMAGES, 0.9, 1.0)) == [
+        "Masks at work",
+        "Unstructured mask",
+    ]
     for layer in (pruned.fc1, pruned.conv2):
         prune.remove(layer, "weight")
     assert kinds(measure.not_smaller(dense, pruned)) == ["Zeros stored densely"]
 
 
-# --- why it is not faster ------------------------------------------------------------------------------------------------------
-
-
+# --- why it is not faster --------------------------------------------------------------------------
 def test_unstructured_mask(dense):
     (reason,) = measure.not_faster(dense, masked(dense, magnitude, 0.9), IMAGES, 0.97, 1.05)
     assert reason.startswith("Unstructured mask: 387,450 of 430,500")
 
 
 def test_empty_filters_that_are_still_there(dense):
-    (reason,) = measure.not_faster(dense, masked(dense, filter_l1, {"conv2.weight": 0.5, "fc1.weight": 0.5}), IMAGES, 0.97, 1.05)
+    (reason,) = measure.not_faster(
+        dense, masked(dense, filter_l1, {"conv2.weight": 0.5, "fc1.weight": 0.5}), IMAGES, 0.97, 1.05
+    )
     assert reason.startswith("Zeros computed densely") and "25 of conv2.weight, 250 of fc1.weight" in reason
 
 
 def test_memory_bound_layer():
     torch.manual_seed(0)
     dense = nn.Sequential(nn.Linear(16, 4096), nn.Linear(4096, 4096)).eval()
-    pruned = nn.Sequential(nn.Linear(16, 2048), nn.Linear(2048, 4096)).eval()  # 32 MB: layer 0 is nothing beside it
+    pruned = nn.Sequential(
+        nn.Linear(16, 2048), nn.Linear(2048, 4096)
+    ).eval()  # 32 MB: layer 0 is nothing beside it
     found = measure.not_faster(dense, pruned, torch.randn(1, 16), 0.95, 1.05)
     assert kinds(found) == ["Memory-bound layer"] and "1 does 0.2 multiply-accumulates" in found[0]
     batch = torch.randn(512, 16)
-    assert "Memory-bound layer" not in kinds(measure.not_faster(dense, pruned, batch, 0.95, 1.05)), "a batch shares the weights"
+    assert "Memory-bound layer" not in kinds(measure.not_faster(dense, pruned, batch, 0.95, 1.05)), (
+        "a batch shares the weights"
+    )
 
 
 def test_odd_channel_count():
@@ -103,9 +113,15 @@ def test_odd_channel_count():
 
 
 def test_layers_without_macs():
-    dense = nn.Sequential(nn.Conv2d(1, 16, 1), nn.Tanh(), nn.Softmax(1), nn.MaxPool2d(2), nn.Conv2d(16, 2, 1)).eval()
-    pruned = nn.Sequential(nn.Conv2d(1, 8, 1), nn.Tanh(), nn.Softmax(1), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1)).eval()
-    assert "Layers without MACs" in kinds(measure.not_faster(dense, pruned, torch.randn(8, 1, 64, 64), 1.0, 1.05))
+    dense = nn.Sequential(
+        nn.Conv2d(1, 16, 1), nn.Tanh(), nn.Softmax(1), nn.MaxPool2d(2), nn.Conv2d(16, 2, 1)
+    ).eval()
+    pruned = nn.Sequential(
+        nn.Conv2d(1, 8, 1), nn.Tanh(), nn.Softmax(1), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1)
+    ).eval()
+    assert "Layers without MACs" in kinds(
+        measure.not_faster(dense, pruned, torch.randn(8, 1, 64, 64), 1.0, 1.05)
+    )
 
 
 def test_as_fast_as_promised_needs_no_excuse(dense):
@@ -115,9 +131,7 @@ def test_as_fast_as_promised_needs_no_excuse(dense):
     assert measure.not_faster(dense, pruned, IMAGES, 0.9, 1.0) != []
 
 
-# --- where the costs are ------------------------------------------------------------------------------------------------------
-
-
+# --- where the costs are ---------------------------------------------------------------------------
 def test_profile_adds_up(dense):
     rows = {row["layer"]: row for row in measure.profile(dense, IMAGES).rows}
     assert sum(row["macs"] for row in rows.values()) == measure.macs(dense, IMAGES)
@@ -142,9 +156,7 @@ def test_profile_counts_every_call():
     assert rows[0]["macs"] == 2 * 3 * 64 and rows[0]["weights"] == 64
 
 
-# --- the page -------------------------------------------------------------------------------------------------------------------
-
-
+# --- the page --------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def page():
     torch.manual_seed(0)
@@ -175,9 +187,13 @@ def test_saved_pages_need_no_other_file(page, ending, tmp_path):
 def test_the_figure_shows_the_page(page):
     figure = plot.report(page)
     left, layers, quality = figure.axes
-    assert [patch.get_width() for patch in left.patches][:3] == pytest.approx([100, 100 * page.rows[1]["nonzeros"] / 44_426, 100])
+    assert [patch.get_width() for patch in left.patches][:3] == pytest.approx(
+        [100, 100 * page.rows[1]["nonzeros"] / 44_426, 100]
+    )
     assert left.patches[0].get_facecolor() != left.patches[1].get_facecolor(), "what did not move is grey"
-    assert [patch.get_width() for patch in layers.patches] == pytest.approx([100 * layer["density"] for layer in page.layers])
+    assert [patch.get_width() for patch in layers.patches] == pytest.approx(
+        [100 * layer["density"] for layer in page.layers]
+    )
     assert len(quality.containers) == 2
     plt.close("all")
 
@@ -201,7 +217,10 @@ def test_a_layer_that_is_gone():
             lambda m, p: measure.report(m, m, IMAGES, evaluate=lambda model: "good"),
             r"evaluate\(model\) must return a finite number",
         ),
-        (lambda m, p: measure.report(m, m, IMAGES, evaluate=lambda model: float("nan")), "must return a finite number, got nan"),
+        (
+            lambda m, p: measure.report(m, m, IMAGES, evaluate=lambda model: float("nan")),
+            "must return a finite number, got nan",
+        ),
         (lambda m, p: p.save("page.pdf"), "the ending of path must be one of '.html', '.md'"),
         (lambda m, p: p.save(3), "path must be a str or a Path"),
         (lambda m, p: measure.not_faster(m, m, IMAGES, 2, 1), "high must be at least low"),

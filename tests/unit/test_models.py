@@ -17,7 +17,12 @@ PARAMETERS = {
     "lenet300": (784 * 300 + 300) + (300 * 100 + 100) + (100 * 10 + 10),
     "lenet5_caffe": (20 * 25 + 20) + (50 * 20 * 25 + 50) + (800 * 500 + 500) + (500 * 10 + 10),
 }
-AT_LEAST = {"lenet5": 98.9, "lenet5_bn": 98.9, "lenet300": 98.2, "lenet5_caffe": 99.1}  # percent of the test images
+AT_LEAST = {
+    "lenet5": 98.9,
+    "lenet5_bn": 98.9,
+    "lenet300": 98.2,
+    "lenet5_caffe": 99.1,
+}  # percent of the test images
 PAIRS = [(name, seed) for name in MODELS for seed in SEEDS]
 
 
@@ -74,7 +79,9 @@ def test_a_network_loaded_twice_shares_nothing():
 
 @pytest.mark.parametrize("name", ["LeNet5", "resnet", "", None])
 def test_unknown_name(name):
-    with pytest.raises(ValueError, match=r"name must be one of 'lenet5', 'lenet5_bn', 'lenet300', 'lenet5_caffe', .*got"):
+    with pytest.raises(
+        ValueError, match=r"name must be one of 'lenet5', 'lenet5_bn', 'lenet300', 'lenet5_caffe', .*got"
+    ):
         load_pretrained(name)
 
 
@@ -88,7 +95,9 @@ def test_unknown_seed(seed):
 def folder(tmp_path):
     """Return a folder with one checkpoint that a test may damage."""
     for suffix in ("safetensors", "json"):
-        (tmp_path / f"lenet5-seed0.{suffix}").write_bytes((CHECKPOINTS / f"lenet5-seed0.{suffix}").read_bytes())
+        (tmp_path / f"lenet5-seed0.{suffix}").write_bytes(
+            (CHECKPOINTS / f"lenet5-seed0.{suffix}").read_bytes()
+        )
     return tmp_path
 
 
@@ -98,7 +107,9 @@ def test_a_truncated_checkpoint_is_refused_and_left_alone(folder, cut):
     raw = path.read_bytes()[:cut]
     path.write_bytes(raw)
     expected = json.loads((folder / "lenet5-seed0.json").read_text())["sha256"]
-    with pytest.raises(ValueError, match=rf"lenet5-seed0.safetensors is truncated or altered.*expected {expected}"):
+    with pytest.raises(
+        ValueError, match=rf"lenet5-seed0.safetensors is truncated or altered.*expected {expected}"
+    ):
         load_pretrained("lenet5", folder=folder)
     assert path.read_bytes() == raw
 

@@ -1,4 +1,6 @@
-"""The MONK's problems against their counts, the network's derivatives against autograd, pruning against its promises."""
+"""The MONK's problems against their counts, the network's derivatives against autograd, pruning against its
+promises.
+"""
 
 import pytest
 import torch
@@ -45,7 +47,12 @@ def test_fit_finds_the_minimum_that_scipy_finds_and_keeps_the_mask():
 
 def test_pruning_removes_one_weight_at_a_time_and_keeps_every_example():
     weights, inputs, targets = trained(3, 0)
-    assert HIDDEN[3] == 2 and len(weights) == 39 and len(targets) == 122 and correct(weights, inputs, targets) == 1
+    assert (
+        HIDDEN[3] == 2
+        and len(weights) == 39
+        and len(targets) == 122
+        and correct(weights, inputs, targets) == 1
+    )
     for criterion in ("OBS", "magnitude"):
         path = prune(weights, inputs, targets, criterion)
         assert [int(step.count_nonzero()) for step in path] == list(range(39, 38 - len(path) + 1, -1))

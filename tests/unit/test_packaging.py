@@ -17,15 +17,25 @@ from scripts import contents, pins
 from scripts.notebooks import NOTEBOOKS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LINES = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+LINES = [
+    line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")
+]
 PINS = dict(line.split("==") for line in LINES)
-DECLARED = [Requirement(text) for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()] for text in group]
+DECLARED = [
+    Requirement(text)
+    for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for text in group
+]
 
 
 def test_requirements_are_exact_versions_and_nothing_else():
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line) for line in LINES), "no local tags, options, addresses or ranges"
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line) for line in LINES), (
+        "no local tags, options, addresses or ranges"
+    )
     assert list(PINS) == sorted(PINS)
-    assert not [name for name in PINS if pins.CUDA_ONLY.match(name)], "the CPU build must satisfy the pins too"
+    assert not [name for name in PINS if pins.CUDA_ONLY.match(name)], (
+        "the CPU build must satisfy the pins too"
+    )
 
 
 @pytest.mark.parametrize("requirement", [r for r in DECLARED if r.name != "prunelab"], ids=str)
@@ -42,7 +52,9 @@ def test_pins_are_the_versions_in_use():
         except PackageNotFoundError:
             return None
 
-    differing = {name: (pin, installed(name)) for name, pin in PINS.items() if installed(name) not in (pin, None)}
+    differing = {
+        name: (pin, installed(name)) for name, pin in PINS.items() if installed(name) not in (pin, None)
+    }
     assert not differing, "(pinned, installed): stored outputs belong to the pinned versions"
 
 
@@ -76,12 +88,16 @@ def test_readme_lists_the_chapters_with_their_minutes():
     assert contents.updated(text) == text, "run `make contents`"
     listed = contents.chapters(text)
     assert len(listed) >= 18 and listed == sorted(set(listed))
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} - {"capstone"} <= set(listed), "the capstone is a template, no chapter"
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} - {"capstone"} <= set(listed), (
+        "the capstone is a template, no chapter"
+    )
 
 
 def test_readme_example_runs():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"```python\n(.*?)```", text, re.S)[1].replace("mnist.train, epochs=2", "mnist.valid, epochs=1")
+    example = re.search(r"```python\n(.*?)```", text, re.S)[1].replace(
+        "mnist.train, epochs=2", "mnist.valid, epochs=1"
+    )
     done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     zeros, percent = map(float, done.stdout.split())
@@ -102,8 +118,14 @@ def test_no_file_names_a_package_index():
     listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    paths = [ROOT / name for name in listed.stdout.splitlines() if re.search(r"\.(md|txt|toml|yml|cfg|py)$|Makefile$|run$", name)]
+    paths = [
+        ROOT / name
+        for name in listed.stdout.splitlines()
+        if re.search(r"\.(md|txt|toml|yml|cfg|py)$|Makefile$|run$", name)
+    ]
     naming = [
-        path for path in paths if path.is_file() and re.search(r"(index-url|trusted-host|find-links)[ =]+http", path.read_text())
+        path
+        for path in paths
+        if path.is_file() and re.search(r"(index-url|trusted-host|find-links)[ =]+http", path.read_text())
     ]
     assert not naming

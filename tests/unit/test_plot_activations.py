@@ -63,7 +63,10 @@ def test_search_figures_show_the_lowest_so_far_and_the_marks():
     axis = plot.search_progress({"r": [3.0, 4.0, 1.0, 2.0]}).axes[0]
     assert axis.lines[0].get_ydata().tolist() == [3, 3, 1, 1]
     figure = plot.best_of([1.0, 2.0], [1, 2], [1.5, 1.0], [1.4, 1.1], {"best": 1.0})
-    assert figure.axes[0].lines[0].get_xdata()[0] == 1 and figure.axes[1].lines[0].get_ydata().tolist() == [1.5, 1.0]
+    assert figure.axes[0].lines[0].get_xdata()[0] == 1 and figure.axes[1].lines[0].get_ydata().tolist() == [
+        1.5,
+        1.0,
+    ]
 
 
 def test_the_board_shows_every_network_and_the_forest_marks_what_is_real():

@@ -22,8 +22,16 @@ def test_feature_maps_show_the_image_each_convolution_and_the_probabilities():
     torch.manual_seed(0)
     model, image = LeNet5().eval(), torch.randn(1, 28, 28)
     axes = plot.feature_maps(model, image).axes
-    assert [axis.get_title() for axis in axes] == ["input", "conv1: 6 maps", "conv2: 16 maps", "probability of each class"]
-    assert axes[1].images[0].get_array().shape == (2 * 12 + 1, 3 * 12 + 2)  # 6 maps of 12 x 12 in 2 rows of 3, a line between them
+    assert [axis.get_title() for axis in axes] == [
+        "input",
+        "conv1: 6 maps",
+        "conv2: 16 maps",
+        "probability of each class",
+    ]
+    assert axes[1].images[0].get_array().shape == (
+        2 * 12 + 1,
+        3 * 12 + 2,
+    )  # 6 maps of 12 x 12 in 2 rows of 3, a line between them
     assert axes[2].images[0].get_array().shape == (4 * 4 + 3, 4 * 4 + 3)
     seen = model.pool1(model.relu1(model.conv1(image[None])))[0, 0].detach()
     shown = torch.tensor(axes[1].images[0].get_array()[:12, :12].tolist())
@@ -65,7 +73,10 @@ def test_cut_counts_kept_and_pruned_and_stands_at_the_threshold(shape):
     mask = keep_top(weight.abs(), 0.5)
     left, right = plot.cut(weight, mask).axes
     n = weight.numel()
-    assert [text.get_text() for text in left.figure.legends[0].get_texts()] == [f"kept: {n // 2}", f"pruned: {n // 2}"]
+    assert [text.get_text() for text in left.figure.legends[0].get_texts()] == [
+        f"kept: {n // 2}",
+        f"pruned: {n // 2}",
+    ]
     assert sum(bar.get_height() for container in left.containers for bar in container) == n
     lines = sorted(line.get_xdata()[0] for line in left.lines)
     threshold = weight[~mask].abs().max().item()

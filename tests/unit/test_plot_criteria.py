@@ -33,9 +33,15 @@ def test_points_and_the_line_of_equality():
 
 
 def test_scales_are_sorted_and_keep_their_layer():
-    axis = plot.scales({"t": {"a": torch.tensor([0.1, 0.9]), "b": torch.tensor([0.5])}}, threshold=0.2).axes[0]
+    axis = plot.scales({"t": {"a": torch.tensor([0.1, 0.9]), "b": torch.tensor([0.5])}}, threshold=0.2).axes[
+        0
+    ]
     first, second, line = axis.lines
-    assert first.get_xdata().tolist() == [0, 2] and second.get_xdata().tolist() == [1] and line.get_ydata()[0] == 0.2
+    assert (
+        first.get_xdata().tolist() == [0, 2]
+        and second.get_xdata().tolist() == [1]
+        and line.get_ydata()[0] == 0.2
+    )
     with pytest.raises(ValueError, match="cases"):
         plot.scales({})
 
@@ -43,7 +49,11 @@ def test_scales_are_sorted_and_keep_their_layer():
 def test_surgery_marks_where_both_steps_end():
     weights, hessian = torch.tensor([0.6, 0.9]), torch.tensor([[1.0, 0.5], [0.5, 1.5]])
     axis = plot.surgery(weights, hessian).axes[0]
-    ends = {line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in axis.lines if ":" in line.get_label()}
+    ends = {
+        line.get_label(): (line.get_xdata()[0], line.get_ydata()[0])
+        for line in axis.lines
+        if ":" in line.get_label()
+    }
     assert ends["OBD: set to zero"] == pytest.approx((0, 0.9))
     assert ends["OBS: slide too"] == pytest.approx((0, 0.9 + 0.5 / 1.5 * 0.6))
     with pytest.raises(ValueError, match="positive definite"):
@@ -53,7 +63,9 @@ def test_surgery_marks_where_both_steps_end():
 
 
 def test_weights_left_shows_every_run():
-    runs = [{"problem": 1, "criterion": c, "seed": s, "left": 10 + s} for c in ("OBS", "OBD") for s in range(3)]
+    runs = [
+        {"problem": 1, "criterion": c, "seed": s, "left": 10 + s} for c in ("OBS", "OBD") for s in range(3)
+    ]
     axis = plot.weights_left(runs, {1: 14}).axes[0]
     assert list(axis.lines[1].get_ydata()) == [10, 11, 12] and axis.lines[2].get_ydata()[0] == 14
     with pytest.raises(ValueError, match="runs"):

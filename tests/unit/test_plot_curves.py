@@ -22,11 +22,22 @@ def at(axis, x, y):
 
 
 def test_pruning_curves_show_errors_over_what_is_kept():
-    axis = plot.pruning_curves({"one": (SPARSITIES, [[99, 98, 90, 50, 10], [97, 98, 92, 40, 10]])}, "title").axes[0]
+    axis = plot.pruning_curves(
+        {"one": (SPARSITIES, [[99, 98, 90, 50, 10], [97, 98, 92, 40, 10]])}, "title"
+    ).axes[0]
     assert axis.lines[0].get_xdata() == pytest.approx([100, 50, 10, 1, 0])
     assert axis.lines[0].get_ydata() == pytest.approx([2, 2, 9, 55, 90])
     assert [line.get_ydata().tolist() for line in axis.lines[1:]] == [[1, 2, 10, 50, 90], [3, 2, 8, 60, 90]]
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["0", "1", "2", "5", "10", "20", "50", "100"]
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == [
+        "0",
+        "1",
+        "2",
+        "5",
+        "10",
+        "20",
+        "50",
+        "100",
+    ]
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["1", "2", "5", "10", "20", "50", "100"]
 
 
@@ -51,7 +62,11 @@ def test_losses_are_drawn_as_they_are():
 @pytest.mark.parametrize(
     ("curves", "error", "words"),
     [
-        ({"a": ([0, 50], [99, 98])}, ValueError, r"x values of curves\['a'\] must hold finite numbers in \[0, 1\], got 0 to 50"),
+        (
+            {"a": ([0, 50], [99, 98])},
+            ValueError,
+            r"x values of curves\['a'\] must hold finite numbers in \[0, 1\], got 0 to 50",
+        ),
         ({"a": ([0, 0.5], [99, 101])}, ValueError, "y values"),
         ({"a": ([0, 0.5], [99])}, ValueError, "as many y as x"),
         ({"a": ([0, 0.5], [99, float("nan")])}, ValueError, "finite"),
@@ -83,7 +98,9 @@ def test_curves_of_several_networks_stand_side_by_side_and_eight_curves_are_told
     assert len({(line.get_color(), line.get_linestyle()) for line in means}) == 8
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, 100), (0.3, 0.8), (1.41, 1.47), (3.2, 5.1), (0.004, 90), (1.5, 1.5001)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1, 100), (0.3, 0.8), (1.41, 1.47), (3.2, 5.1), (0.004, 90), (1.5, 1.5001)]
+)
 def test_round_ticks_for_every_range(low, high):
     ticks = _axes.nice_ticks(low, high)
     assert 2 <= len(ticks) <= 16 and ticks == sorted(set(ticks))

@@ -1,4 +1,6 @@
-"""Every figure can be read: no text under 8 points, no labels over each other, nothing outside the paper, no legend over data."""
+"""Every figure can be read: no text under 8 points, no labels over each other, nothing outside the paper, no
+legend over data.
+"""
 
 import itertools
 
@@ -43,7 +45,12 @@ def test_what_cannot_be_read_is_found():
     axis.text(4, 2, "far away")
     axis.legend(loc="upper right")
     found = " ".join(faults(figure))
-    for words in ("'tiny' has 6", "'far away' leaves", "'a very long name' and 'another long name' overlap", "legend covers"):
+    for words in (
+        "'tiny' has 6",
+        "'far away' leaves",
+        "'a very long name' and 'another long name' overlap",
+        "legend covers",
+    ):
         assert words in found
 
 
@@ -51,8 +58,14 @@ def faults(figure: Figure) -> list[str]:
     """Return, in words, everything in ``figure`` that cannot be read."""
     figure.canvas.draw()
     hidden = _not_drawn(figure)
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in hidden]
-    found = [f"{t.get_text()!r} has {t.get_fontsize():g} points" for t in texts if t.get_fontsize() < SMALLEST - 0.01]
+    texts = [
+        t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in hidden
+    ]
+    found = [
+        f"{t.get_text()!r} has {t.get_fontsize():g} points"
+        for t in texts
+        if t.get_fontsize() < SMALLEST - 0.01
+    ]
     boxes = {id(t): t.get_window_extent() for t in texts}
     paper = figure.bbox.padded(SLACK)
     for t in texts:
@@ -60,11 +73,17 @@ def faults(figure: Figure) -> list[str]:
         if not (paper.x0 <= box.x0 and box.x1 <= paper.x1 and paper.y0 <= box.y0 and box.y1 <= paper.y1):
             found.append(f"{t.get_text()!r} leaves the figure")
     for a, b in itertools.combinations(texts, 2):
-        if _crossing(boxes[id(a)], boxes[id(b)]) and a.get_rotation() in (0, 90) and b.get_rotation() in (0, 90):
+        if (
+            _crossing(boxes[id(a)], boxes[id(b)])
+            and a.get_rotation() in (0, 90)
+            and b.get_rotation() in (0, 90)
+        ):
             found.append(f"{a.get_text()!r} and {b.get_text()!r} overlap")
     for axis in figure.axes:
         if axis.get_legend() is not None:
-            found += [f"the legend covers {what}" for what in _covered(axis, axis.get_legend().get_window_extent())]
+            found += [
+                f"the legend covers {what}" for what in _covered(axis, axis.get_legend().get_window_extent())
+            ]
     for legend in figure.legends:
         for axis in figure.axes:
             if _crossing(legend.get_window_extent(), axis.get_tightbbox()):
@@ -73,7 +92,9 @@ def faults(figure: Figure) -> list[str]:
 
 
 def _not_drawn(figure: Figure) -> set[int]:
-    """Return the ids of the labels that ``figure`` holds but does not draw: of ticks beyond the limits, of axes that are off."""
+    """Return the ids of the labels that ``figure`` holds but does not draw: of ticks beyond the limits, of
+    axes that are off.
+    """
     hidden = set()
     for axes in figure.axes:
         if not axes.get_visible():
@@ -96,8 +117,12 @@ def _covered(axis, box: Bbox) -> set[str]:
     """What of the data of ``axis`` lies under ``box``."""
     covered = set()
     for line in axis.lines:
-        points = line.get_transform().transform(np.column_stack([np.asarray(v, dtype=float) for v in line.get_data(orig=False)]))
-        for start, end in itertools.pairwise(points) if line.get_linestyle() != "None" else zip(points, points, strict=True):
+        points = line.get_transform().transform(
+            np.column_stack([np.asarray(v, dtype=float) for v in line.get_data(orig=False)])
+        )
+        for start, end in (
+            itertools.pairwise(points) if line.get_linestyle() != "None" else zip(points, points, strict=True)
+        ):
             along = start + (end - start) * np.linspace(0, 1, 50)[:, None]
             if ((along > [box.x0, box.y0]) & (along < [box.x1, box.y1])).all(axis=1).any():
                 covered.add("a line")

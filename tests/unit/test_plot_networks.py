@@ -36,7 +36,9 @@ def test_pixel_map_counts_what_is_kept_and_marks_what_is_not():
 def test_filter_and_channel_of_one_number_are_hatched_together():
     left, right = plot.feeding(torch.randn(4, 2, 3, 3), torch.randn(5, 4, 3, 3), 1).axes
     assert sorted(hatched(left)) == [(3.5, -0.5), (3.5, 3.5)], "filter 1: a column of two kernels"
-    assert sorted(hatched(right)) == [(4 * o - 0.5, 3.5) for o in range(5)], "channel 1: a row of five kernels"
+    assert sorted(hatched(right)) == [(4 * o - 0.5, 3.5) for o in range(5)], (
+        "channel 1: a row of five kernels"
+    )
     with pytest.raises(ValueError, match="second must read the 4 maps"):
         plot.feeding(torch.randn(4, 2, 3, 3), torch.randn(5, 3, 3, 3), 1)
     with pytest.raises(ValueError, match="number must be at most 3"):
@@ -51,7 +53,9 @@ def test_kernel_grid_hatches_kernels_and_greys_weights():
     axis = plot.kernel_grid(weight, mask).axes[0]
     assert hatched(axis) == [(7.5, 3.5)]
     shown = axis.images[0].get_array()
-    assert shown.mask[1, 2] and not shown.mask[0, 0] and shown[4, 5] == pytest.approx(float(weight[1, 1, 0, 1]))
+    assert (
+        shown.mask[1, 2] and not shown.mask[0, 0] and shown[4, 5] == pytest.approx(float(weight[1, 1, 0, 1]))
+    )
     with pytest.raises(ValueError, match="mask must have shape"):
         plot.kernel_grid(weight, mask[:2])
 

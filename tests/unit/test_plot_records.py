@@ -25,7 +25,11 @@ def test_compression_curves_draw_one_line_per_definition_on_logarithmic_axes():
 
 def test_race_draws_every_mark_below_the_limit_and_every_network():
     axis = plot.race("lenet300", {"ours": ([150, 150], [1.5, 1.6])}, highest=2.1).axes[0]
-    drawn = [(float(x), float(y)) for line in axis.lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+    drawn = [
+        (float(x), float(y))
+        for line in axis.lines
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    ]
     marks = [(mark.compression, mark.error) for mark in MARKS["lenet300"] if mark.error <= 2.1]
     assert drawn == [*marks, (150, 1.5), (150, 1.6)] and len(marks) < len(MARKS["lenet300"])
     said = [text.get_text() for text in axis.figure.legends[0].get_texts()]

@@ -19,7 +19,9 @@ def test_sensitivity_shows_curves_choice_and_tau():
     axis, below = plot.sensitivity(CURVES, {"fc1.weight": 0.7}, tau=2).axes
     by_label = {line.get_label(): line for line in axis.lines}
     assert by_label["conv1"].get_xydata() == pytest.approx(np.array([[100, 1], [50, 3], [10, 60]]))
-    assert below.lines[0].get_xydata()[0] == pytest.approx([30, 0]) and axis.lines[-1].get_xdata()[0] == pytest.approx(30)
+    assert below.lines[0].get_xydata()[0] == pytest.approx([30, 0]) and axis.lines[-1].get_xdata()[
+        0
+    ] == pytest.approx(30)
     assert below.lines[0].get_marker() == by_label["fc1"].get_marker()
     assert set(by_label["dense + 2 points"].get_ydata()) == {3}
     with pytest.raises(ValueError, match="chosen"):

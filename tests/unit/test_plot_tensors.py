@@ -24,7 +24,9 @@ def close_figures():
 
 
 def squares_and_triangles(axis):
-    """Split the faces of the one collection by shape: squares are sides of blocks, triangles halves of a tile struck out."""
+    """Split the faces of the one collection by shape: squares are sides of blocks, triangles halves of a tile
+    struck out.
+    """
     (collection,) = (c for c in axis.collections if isinstance(c, PolyCollection))
     faces = np.stack([path.vertices[:4] for path in collection.get_paths()])
     triangle = (faces[:, 2] == faces[:, 3]).all(-1)
@@ -39,7 +41,11 @@ def test_kept_and_pruned_cells_have_different_shapes():
     weight = torch.ones(2, 3, 4, 5)
     weight[1, 2] = 0
     blocks, halves = count(tensor_view(weight).axes[0])
-    tops, rights, fronts = 5 * 20, 5 * 4, 5 * 5  # of 5 kernels of 4 rows and 5 columns; what a neighbour hides is not drawn
+    tops, rights, fronts = (
+        5 * 20,
+        5 * 4,
+        5 * 5,
+    )  # of 5 kernels of 4 rows and 5 columns; what a neighbour hides is not drawn
     assert (blocks, halves) == (tops + rights + fronts, 2 * 20)
 
 
@@ -100,10 +106,25 @@ def test_faster_than_a_bar_per_element():
     ("weight", "masks", "error", "words"),
     [
         ([1.0], None, TypeError, "must be a torch.Tensor, got list"),
-        (torch.ones(3, 3), None, ValueError, r"must be a convolution weight \(out, in, kh, kw\), got shape \(3, 3\)"),
+        (
+            torch.ones(3, 3),
+            None,
+            ValueError,
+            r"must be a convolution weight \(out, in, kh, kw\), got shape \(3, 3\)",
+        ),
         (torch.ones(50, 20, 5, 5), None, ValueError, "at most 6,000 cells to be readable, got 25,000"),
-        (torch.ones(2, 2, 2, 2), {"b": torch.ones(2, 2, 2, 2).bool()}, ValueError, "a title in masks must be one of ''"),
-        (torch.ones(2, 2, 2, 2), {"": torch.ones(2, 2, 2, 2)}, TypeError, "must be a bool tensor, got torch.float32"),
+        (
+            torch.ones(2, 2, 2, 2),
+            {"b": torch.ones(2, 2, 2, 2).bool()},
+            ValueError,
+            "a title in masks must be one of ''",
+        ),
+        (
+            torch.ones(2, 2, 2, 2),
+            {"": torch.ones(2, 2, 2, 2)},
+            TypeError,
+            "must be a bool tensor, got torch.float32",
+        ),
         (torch.ones(2, 2, 2, 2), {"": torch.ones(3, 1, 1, 1).bool()}, ValueError, r"got \(3, 1, 1, 1\)"),
         (torch.ones(2, 2, 2, 2), {"": torch.ones(2, 2).bool()}, ValueError, r"got \(2, 2\)"),
     ],

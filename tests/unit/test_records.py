@@ -12,7 +12,11 @@ from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
-FURTHER = [row for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"] if "file" in row]
+FURTHER = [
+    row
+    for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"]
+    if "file" in row
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -20,7 +24,9 @@ def test_a_record_is_what_its_file_holds(row, mnist):
     path = RECORDS / row["file"]
     entry = evaluate(path, row["network"], mnist.test)
     assert entry.nonzeros == sum(row["kept"].values()) and entry.compression >= row["compression"]
-    assert entry.error == pytest.approx(row["test"], abs=0.021)  # two images of 10,000, where another CPU rounds differently
+    assert entry.error == pytest.approx(
+        row["test"], abs=0.021
+    )  # two images of 10,000, where another CPU rounds differently
     assert entry.bytes == row["bytes"] == path.stat().st_size
     model = MODELS[row["network"]]()
     load_sparse(path, model)
@@ -47,7 +53,9 @@ def test_every_file_has_its_row_and_every_configuration_three_networks():
     for row in ROWS:
         kinds.setdefault((row["network"], row["shifts"], row["compression"]), []).append(row["seed"])
     assert all(sorted(seeds) == [0, 1, 2] for seeds in kinds.values())
-    assert {kind[:2] for kind in kinds} == {(network, shifts) for network in MARKS for shifts in (True, False)}
+    assert {kind[:2] for kind in kinds} == {
+        (network, shifts) for network in MARKS for shifts in (True, False)
+    }
 
 
 def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
@@ -61,7 +69,9 @@ def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
 def test_the_percentages_of_han_give_twelve_times_fewer(network):
     sizes = {name: weight.numel() for name, weight in prunable(MODELS[network]()).items()}
     assert list(HAN[network]) == [name.removesuffix(".weight") for name in sizes]
-    kept = sum(size * percent / 100 for size, percent in zip(sizes.values(), HAN[network].values(), strict=True))
+    kept = sum(
+        size * percent / 100 for size, percent in zip(sizes.values(), HAN[network].values(), strict=True)
+    )
     assert 11.8 < sum(sizes.values()) / kept < 12.3
 
 

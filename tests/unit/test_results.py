@@ -8,7 +8,9 @@ from experiments import __main__ as experiments
 from prunelab import sweep
 
 MODULES = {name: experiments.load(name) for name in experiments.NAMES}
-STORING = [name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()]
+STORING = [
+    name for name, module in MODULES.items() if hasattr(module, "provenance") and module.configurations()
+]
 STORED = [name for name in STORING if (sweep.RESULTS / f"{name}.json").exists()]
 
 
@@ -20,12 +22,21 @@ def test_an_experiment_has_the_shape(name):
     assert isinstance(grid, list) and all(isinstance(configuration, dict) for configuration in grid)
     assert len({json.dumps(configuration, sort_keys=True) for configuration in grid}) == len(grid)
     assert callable(module.measure)
-    assert not set(vars(module)) & {"main", "sweep", "argparse"}, "the loop, the store and the command line are __main__'s"
+    assert not set(vars(module)) & {
+        "main",
+        "sweep",
+        "argparse",
+    }, "the loop, the store and the command line are __main__'s"
 
 
 def test_every_result_has_its_experiment_and_every_experiment_its_result():
-    assert {path.name for path in sweep.RESULTS.glob("*") if ".partial" not in path.name} == {f"{name}.json" for name in STORING}
-    assert {name for name, module in MODULES.items() if not hasattr(module, "provenance")} == {"checkpoints", "decoders"}
+    assert {path.name for path in sweep.RESULTS.glob("*") if ".partial" not in path.name} == {
+        f"{name}.json" for name in STORING
+    }
+    assert {name for name, module in MODULES.items() if not hasattr(module, "provenance")} == {
+        "checkpoints",
+        "decoders",
+    }
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -40,8 +51,12 @@ def test_every_configuration_has_its_rows_and_every_row_its_configuration(name):
     parts = {part: rows for part, rows in sweep.load(name).items() if part != "provenance"}
     rows = [row | {"part": part} for part in parts for row in parts[part]]
     grid = MODULES[name].configurations()
-    pairs = {(number, place) for number, configuration in enumerate(map(_flat, grid)) for place, row in enumerate(map(_flat, rows))
-             if configuration.items() <= row.items()}  # fmt: skip
+    pairs = {
+        (number, place)
+        for number, configuration in enumerate(map(_flat, grid))
+        for place, row in enumerate(map(_flat, rows))
+        if configuration.items() <= row.items()
+    }
     assert {number for number, _ in pairs} == set(range(len(grid))), "a configuration without a row"
     assert {place for _, place in pairs} == set(range(len(rows))), "a row without a configuration"
 
@@ -55,7 +70,9 @@ def test_a_run_is_stored_by_part_and_its_memory_goes(tmp_path, monkeypatch):
     class Small:
         __doc__ = "A question (notebook 00)"
         configurations = staticmethod(lambda: [{"x": 1}, {"x": 2}, {"part": "more", "x": 3}])
-        measure = staticmethod(lambda x, part=None: [{"y": x}, {"y": -x, "part": "below"}] if x < 3 else {"y": x})
+        measure = staticmethod(
+            lambda x, part=None: [{"y": x}, {"y": -x, "part": "below"}] if x < 3 else {"y": x}
+        )
         provenance = staticmethod(lambda: {"networks": "none"})
 
     monkeypatch.setattr(experiments, "DATA", tmp_path)

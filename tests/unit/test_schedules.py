@@ -19,7 +19,9 @@ from prunelab.training import accuracy
 
 def test_cubic_by_hand():
     values = [schedules.cubic(step, start=10, end=30, final=0.9) for step in (0, 10, 20, 25, 30, 99)]
-    assert values == pytest.approx([0, 0, 0.7875, 0.8859375, 0.9, 0.9])  # 0.9 * (1 - 0.5 ** 3), 0.9 * (1 - 0.25 ** 3)
+    assert values == pytest.approx(
+        [0, 0, 0.7875, 0.8859375, 0.9, 0.9]
+    )  # 0.9 * (1 - 0.5 ** 3), 0.9 * (1 - 0.25 ** 3)
     assert schedules.cubic(20, 10, 30, final=0.9, initial=0.5) == pytest.approx(0.85)
     assert schedules.cubic(30, 10, 30, final=0.7) == 0.7  # exactly, not but for rounding
 
@@ -71,10 +73,12 @@ def small_net() -> nn.Sequential:
 
 
 def test_erk_by_hand():
-    # sizes 200, 600, 60; sums of dimensions 30, 50, 32. Keep 20 % = 172 = factor * 112, factor 1.5357: densities 46, 77, 49 of 60
+    # sizes 200, 600, 60; sums of dimensions 30, 50, 32. Keep 20 % = 172 = factor * 112, factor 1.5357:
+    # densities 46, 77, 49 of 60
     ratios = schedules.erk(small_net(), 0.8)
     assert [round((1 - r) * n) for r, n in zip(ratios.values(), (200, 600, 60), strict=True)] == [46, 77, 49]
-    # keep 40 % = 344: the last layer would keep 98 of 60, is clipped to 60, and 284 = factor * 80 remain: 106.5 and 177.5
+    # keep 40 % = 344: the last layer would keep 98 of 60, is clipped to 60, and 284 = factor * 80 remain:
+    # 106.5 and 177.5
     ratios = schedules.erk(small_net(), 0.6)
     assert ratios["4.weight"] == 0
     kept = [(1 - r) * n for r, n in zip(ratios.values(), (200, 600, 60), strict=True)]
@@ -84,7 +88,11 @@ def test_erk_by_hand():
 def test_erk_counts_the_kernel():
     ratios = schedules.erk(MODELS["lenet5"](), 0.9)
     densities = {name: 1 - ratio for name, ratio in ratios.items()}
-    per_share = {n: densities[n] * w.numel() / sum(w.shape) for n, w in prunable(MODELS["lenet5"]()).items() if densities[n] < 1}
+    per_share = {
+        n: densities[n] * w.numel() / sum(w.shape)
+        for n, w in prunable(MODELS["lenet5"]()).items()
+        if densities[n] < 1
+    }
     assert len(per_share) >= 3 and max(per_share.values()) / min(per_share.values()) < 1.02
     assert densities["conv1.weight"] > densities["conv2.weight"] > densities["fc1.weight"]
 
@@ -115,7 +123,9 @@ def test_scan_prunes_one_layer_at_a_time(scanned):
     model, dataset = scanned
     before = {name: value.clone() for name, value in model.state_dict().items()}
     curves = schedules.sensitivity_scan(model, dataset, [0.5, 0.9, 0.0])
-    assert list(curves) == ["0.weight", "2.weight"] and all(list(c) == [0.0, 0.5, 0.9] for c in curves.values())
+    assert list(curves) == ["0.weight", "2.weight"] and all(
+        list(c) == [0.0, 0.5, 0.9] for c in curves.values()
+    )
     for name in curves:
         for s in (0.0, 0.5, 0.9):  # the slow way, from scratch
             state = {n: v.clone() for n, v in before.items()}
@@ -123,7 +133,9 @@ def test_scan_prunes_one_layer_at_a_time(scanned):
             copy = nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 2))
             copy.load_state_dict(state)
             assert curves[name][s] == accuracy(copy, dataset)
-    assert len({curves[n][s] for n in curves for s in curves[n]}) > 2, "the curves must differ for the test to see anything"
+    assert len({curves[n][s] for n in curves for s in curves[n]}) > 2, (
+        "the curves must differ for the test to see anything"
+    )
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -171,21 +183,30 @@ CURVES = {
 
 
 def test_from_sensitivity_by_hand():
-    assert schedules.from_sensitivity(CURVES, 0.55) == {"0.weight": 0.6, "4.weight": 0.9}  # 2.weight is too sensitive: left out
-    assert schedules.from_sensitivity(CURVES, 0.5) == {"0.weight": 0.3, "4.weight": 0.9}  # a drop of tau itself does not pass
+    assert schedules.from_sensitivity(CURVES, 0.55) == {
+        "0.weight": 0.6,
+        "4.weight": 0.9,
+    }  # 2.weight is too sensitive: left out
+    assert schedules.from_sensitivity(CURVES, 0.5) == {
+        "0.weight": 0.3,
+        "4.weight": 0.9,
+    }  # a drop of tau itself does not pass
     assert schedules.from_sensitivity(CURVES, 100) == dict.fromkeys(CURVES, 0.9)
     assert schedules.from_sensitivity({"a": {0.0: 90.0, 0.5: 80.0}}, 1) == {}
 
 
 def test_equal_drop_by_hand():
-    # sizes 200, 600, 60. At a drop of 0.3: 0.3 + 0.3 * (0.2 / 0.4) = 0.45; 0.15; 0.3 + 0.3 * (0.3 / 0.8) = 0.4125
+    # sizes 200, 600, 60. At a drop of 0.3: 0.3 + 0.3 * (0.2 / 0.4) = 0.45; 0.15; 0.3 + 0.3 * (0.3 / 0.8) =
+    # 0.4125
     model = small_net()
     total = 0.45 * 200 + 0.15 * 600 + 0.4125 * 60
     ratios = schedules.equal_drop(model, CURVES, total / 860)
     assert list(ratios.values()) == pytest.approx([0.45, 0.15, 0.4125], abs=0.02)
     assert schedules.equal_drop(model, CURVES, 0.9) == pytest.approx(dict.fromkeys(CURVES, 0.9))
     # the third curve is flat up to 0.3 and nothing else is: asking for less than that shrinks it
-    assert schedules.equal_drop(model, CURVES, 9 / 860) == pytest.approx({"0.weight": 0, "2.weight": 0, "4.weight": 9 / 60})
+    assert schedules.equal_drop(model, CURVES, 9 / 860) == pytest.approx(
+        {"0.weight": 0, "2.weight": 0, "4.weight": 9 / 60}
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -193,9 +214,13 @@ def test_equal_drop_by_hand():
 def test_equal_drop_hits_the_total(values, wanted):
     model = small_net()
     curves = {
-        name: {0.0: 99.0} | dict(zip((0.3, 0.6, 0.9), values[3 * i : 3 * i + 3], strict=True)) for i, name in enumerate(CURVES)
+        name: {0.0: 99.0} | dict(zip((0.3, 0.6, 0.9), values[3 * i : 3 * i + 3], strict=True))
+        for i, name in enumerate(CURVES)
     }
-    masks = mask_model({n: torch.ones_like(w) for n, w in prunable(model).items()}, schedules.equal_drop(model, curves, wanted))
+    masks = mask_model(
+        {n: torch.ones_like(w) for n, w in prunable(model).items()},
+        schedules.equal_drop(model, curves, wanted),
+    )
     assert sum(int((~m).sum()) for m in masks.values()) == round(wanted * 860)
 
 
@@ -205,7 +230,9 @@ def test_predicted_accuracy_by_hand():
     assert schedules.predicted_accuracy(CURVES, ratios) == pytest.approx(99 - 0.1 - 0.4 / 3 - 0.6 + 0.1)
     assert schedules.predicted_accuracy(CURVES, {}) == 99
     assert schedules.predicted_accuracy(CURVES, dict.fromkeys(CURVES, 0.0)) == 99
-    assert schedules.predicted_accuracy(CURVES | {"a": {0.0: 99.0, 1.0: 0.0}}, {"a": 1.0, "2.weight": 0.9}) == 0
+    assert (
+        schedules.predicted_accuracy(CURVES | {"a": {0.0: 99.0, 1.0: 0.0}}, {"a": 1.0, "2.weight": 0.9}) == 0
+    )
     with pytest.raises(ValueError, match="curve ends"):
         schedules.predicted_accuracy(CURVES, {"0.weight": 0.95})
     with pytest.raises(ValueError, match="ratios"):
@@ -213,7 +240,10 @@ def test_predicted_accuracy_by_hand():
 
 
 def test_curves_are_checked():
-    for function in (lambda c: schedules.from_sensitivity(c, 1), lambda c: schedules.equal_drop(small_net(), c, 0.5)):
+    for function in (
+        lambda c: schedules.from_sensitivity(c, 1),
+        lambda c: schedules.equal_drop(small_net(), c, 0.5),
+    ):
         with pytest.raises(TypeError, match="curves"):
             function({})
         with pytest.raises(ValueError, match="dense accuracy"):
@@ -234,8 +264,15 @@ def test_guard_brings_back_the_best():
     scores = {"a": torch.tensor([[3.0], [1.0], [2.0], [2.0]]), "b": torch.tensor([1.0, 2.0, 3.0])}
     masks = {"a": torch.zeros(4, 1, dtype=torch.bool), "b": torch.tensor([False, True, True])}
     guarded = schedules.guard_masks(masks, scores)
-    assert guarded["a"].flatten().tolist() == [True, False, False, False] and torch.equal(guarded["b"], masks["b"])
-    assert schedules.guard_masks(masks, scores, at_least=2)["a"].flatten().tolist() == [True, False, True, False]
+    assert guarded["a"].flatten().tolist() == [True, False, False, False] and torch.equal(
+        guarded["b"], masks["b"]
+    )
+    assert schedules.guard_masks(masks, scores, at_least=2)["a"].flatten().tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
     rounded = schedules.guard_masks(masks, scores, multiple=4)
     assert int(rounded["a"].sum()) == 4 and int(rounded["b"].sum()) == 3  # never more than there are
     assert not masks["a"].any(), "the argument must stay as it was"
@@ -247,7 +284,9 @@ def test_guard_properties(n, s, at_least, multiple):
     masks = mask_model(scores, s)
     guarded = schedules.guard_masks(masks, scores, at_least, multiple)["a"]
     kept = int(guarded.sum())
-    assert kept == n or (kept >= at_least and kept % multiple == 0 and kept - max(int(masks["a"].sum()), at_least) < multiple)
+    assert kept == n or (
+        kept >= at_least and kept % multiple == 0 and kept - max(int(masks["a"].sum()), at_least) < multiple
+    )
     assert bool(guarded[masks["a"]].all()) and sparsity(guarded) == 1 - kept / n
     if kept < n:
         assert scores["a"][guarded].min() >= scores["a"][~guarded].max()

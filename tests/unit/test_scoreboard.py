@@ -1,4 +1,6 @@
-"""The scoreboard: what a row counts, what is greyed, and that the stored rows are those the chapters printed."""
+"""The scoreboard: what a row counts, what is greyed, and that the stored rows are those the chapters
+printed.
+"""
 
 import copy
 import json
@@ -12,7 +14,9 @@ from prunelab import plot, scoreboard
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import load_pretrained
 
-DATASET = TensorDataset(torch.rand(80, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(80) % 10)
+DATASET = TensorDataset(
+    torch.rand(80, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(80) % 10
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,25 +30,36 @@ def test_a_masked_network_moves_in_nonzeros_alone(board):
     dense, now = board.rows[0], board.rows[-1]
     assert (dense["nonzeros"], dense["bytes"], dense["macs"]) == (266_610, 1_066_896, 266_200)
     assert now["nonzeros"] == 266_610 - round(0.9 * 266_200)
-    assert [scoreboard.moved(now, dense, name) for name in ("nonzeros", "bytes", "macs")] == [True, False, False]
+    assert [scoreboard.moved(now, dense, name) for name in ("nonzeros", "bytes", "macs")] == [
+        True,
+        False,
+        False,
+    ]
     assert scoreboard.moved(dense, dense, "bytes") is None
     assert [row["chapter"] for row in board.rows] == ["dense", "00"], "no chapter stands before the first"
 
 
 def test_counts_of_another_format_replace_the_dense_ones():
-    rows = scoreboard.add("00", "stored as CSR", load_pretrained("lenet300"), DATASET, counts={"bytes": 1234, "macs": 0}).rows
+    rows = scoreboard.add(
+        "00", "stored as CSR", load_pretrained("lenet300"), DATASET, counts={"bytes": 1234, "macs": 0}
+    ).rows
     assert (rows[-1]["bytes"], rows[-1]["macs"], rows[-1]["nonzeros"]) == (1234, 0, 266_610)
 
 
 def test_earlier_chapters_come_before_and_later_ones_do_not_show(board, monkeypatch, tmp_path):
     shares = {"00": None, "01": 0.5, "04.2": 0.25, "07.1": 2.0}
-    stored = [board.rows[0], *(board.rows[-1] | {"chapter": chapter, "share": share} for chapter, share in shares.items())]
+    stored = [
+        board.rows[0],
+        *(board.rows[-1] | {"chapter": chapter, "share": share} for chapter, share in shares.items()),
+    ]
     monkeypatch.setattr(scoreboard, "STORED", tmp_path / "scoreboard.json")
     scoreboard.STORED.write_text(json.dumps({"rows": stored}))
     rows = scoreboard.add("04.2", "anew", load_pretrained("lenet300"), DATASET).rows
     assert [row["chapter"] for row in rows] == ["dense", "00", "01", "04.2"]
     assert rows[-1]["what"] == "anew"
-    assert rows[1]["time"] is None and rows[2]["time"] == round(0.5 * rows[0]["time"], 3), "a stored share, on this machine"
+    assert rows[1]["time"] is None and rows[2]["time"] == round(0.5 * rows[0]["time"], 3), (
+        "a stored share, on this machine"
+    )
 
 
 def test_print_and_parse_are_inverse(board):
@@ -57,14 +72,17 @@ def test_print_and_parse_are_inverse(board):
 def test_the_html_greys_what_did_not_move_and_nothing_else(board):
     dense, now = board._repr_html_().split("<tr>")[2:]
     assert "opacity" not in dense
-    assert [cell.split(">")[1].split("<")[0] for cell in now.split("<td")[1:] if "opacity" in cell] == ["1,066,896", "266,200"]
+    assert [cell.split(">")[1].split("<")[0] for cell in now.split("<td")[1:] if "opacity" in cell] == [
+        "1,066,896",
+        "266,200",
+    ]
 
 
 def test_stored_rows_are_what_the_chapters_printed():
     stored = json.loads(scoreboard.STORED.read_text())["rows"] if scoreboard.STORED.exists() else []
-    assert stored == [configuration | collector.measure(**configuration) for configuration in collector.configurations()], (
-        "a chapter was executed again: python -m experiments scoreboard"
-    )
+    assert stored == [
+        configuration | collector.measure(**configuration) for configuration in collector.configurations()
+    ], "a chapter was executed again: python -m experiments scoreboard"
 
 
 def test_the_figure_greys_a_dot_where_nothing_moved(board):
@@ -77,9 +95,16 @@ def test_the_figure_greys_a_dot_where_nothing_moved(board):
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [({"chapter": "4.2"}, "chapter"), ({"chapter": 4}, "chapter"), ({"what": "two  spaces"}, "what"), ({"what": ""}, "what"),
-     ({"dataset": None}, "dataset"), ({"counts": {"MACs": 1}}, "counts"), ({"counts": {"macs": -1}}, "counts")],
-)  # fmt: skip
+    [
+        ({"chapter": "4.2"}, "chapter"),
+        ({"chapter": 4}, "chapter"),
+        ({"what": "two  spaces"}, "what"),
+        ({"what": ""}, "what"),
+        ({"dataset": None}, "dataset"),
+        ({"counts": {"MACs": 1}}, "counts"),
+        ({"counts": {"macs": -1}}, "counts"),
+    ],
+)
 def test_bad_input_is_refused_in_words(change, word):
     good = {"chapter": "00", "what": "cut", "model": load_pretrained("lenet300"), "dataset": DATASET}
     with pytest.raises((TypeError, ValueError), match=word):

@@ -11,7 +11,14 @@ from torch.sparse._semi_structured_conversions import (
     sparse_semi_structured_from_dense_cutlass,
 )
 
-from prunelab.semi_structured import compress_24, decompress_24, is_nm, kept_magnitude, nm_mask, permute_columns
+from prunelab.semi_structured import (
+    compress_24,
+    decompress_24,
+    is_nm,
+    kept_magnitude,
+    nm_mask,
+    permute_columns,
+)
 
 
 def pattern_search(weight, n, m):
@@ -47,7 +54,9 @@ def test_equals_the_pattern_search(n, m, shape):
 @given(
     rows=st.lists(st.lists(st.integers(-2, 2), min_size=11, max_size=11), min_size=1, max_size=4),
     nm=st.sampled_from([(1, 2), (2, 4), (3, 8), (1, 3), (2, 5), (4, 16), (5, 9), (3, 11), (0, 10)]),
-    dtype=st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.uint8]),
+    dtype=st.sampled_from(
+        [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.uint8]
+    ),
 )
 @settings(max_examples=60, deadline=None)
 def test_ties_and_remainders_go_by_position(rows, nm, dtype):
@@ -130,9 +139,7 @@ def test_is_nm():
         is_nm(torch.ones(2, 10), 2, 4)
 
 
-# --- compression ---------------------------------------------------------------------------------------------------------------
-
-
+# --- compression -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [torch.float16, torch.int8])
 def test_metadata_is_torchs_own_before_its_reordering(dtype):
     generator = torch.Generator().manual_seed(0)
@@ -151,9 +158,20 @@ def test_metadata_is_torchs_own_before_its_reordering(dtype):
 
 @pytest.mark.parametrize(
     ("used", "bits"),
-    [("1100", "0100"), ("1010", "1000"), ("0110", "1001"), ("1001", "1100"), ("0101", "1101"), ("0011", "1110"),
-     ("0000", "1110"), ("1000", "1000"), ("0100", "1001"), ("0010", "1110"), ("0001", "1110")],
-)  # fmt: skip
+    [
+        ("1100", "0100"),
+        ("1010", "1000"),
+        ("0110", "1001"),
+        ("1001", "1100"),
+        ("0101", "1101"),
+        ("0011", "1110"),
+        ("0000", "1110"),
+        ("1000", "1000"),
+        ("0100", "1001"),
+        ("0010", "1110"),
+        ("0001", "1110"),
+    ],
+)
 def test_the_bits_of_every_group(used, bits):
     _, metadata = compress_24(torch.tensor([[float(bit) for bit in used]]))
     assert f"{metadata.item():04b}" == bits
@@ -187,15 +205,15 @@ def test_decompression_refuses_damage():
         decompress_24(values[:, :3], metadata)
 
 
-# --- permutation ---------------------------------------------------------------------------------------------------------------
-
-
+# --- permutation -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", range(3))
 def test_eight_columns_reach_the_optimum(seed):
     weight = torch.randn(6, 8, generator=torch.Generator().manual_seed(seed))
     order = permute_columns(weight)
     assert sorted(order.tolist()) == list(range(8))
-    deals = [(0, *three, *(c for c in range(8) if c not in (0, *three))) for three in combinations(range(1, 8), 3)]
+    deals = [
+        (0, *three, *(c for c in range(8) if c not in (0, *three))) for three in combinations(range(1, 8), 3)
+    ]
     best = max(kept_magnitude(weight[:, list(deal)]) for deal in deals)
     assert kept_magnitude(weight[:, order]) == pytest.approx(best, abs=1e-7)
 

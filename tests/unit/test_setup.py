@@ -1,7 +1,7 @@
 """The set-up: nothing the second time, afresh after an interruption, and a message that says what to do.
 
-Virtual environments and pip are replaced by small programs: what is tested is when they are called, and what is said.
-"""
+Virtual environments and pip are replaced by small programs: what is tested is when they are called, and what
+is said."""
 
 import os
 import shutil
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="a POSIX shell stands in
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Return a project folder whose .venv is made by a stand-in; ``pip_calls`` lists what pip was asked for."""
+    """Return a project folder whose .venv is made by a stand-in; ``pip_calls`` lists what pip was asked
+    for.
+    """
     for name in ("pyproject.toml", "requirements.txt"):
         shutil.copy(setup.ROOT / name, tmp_path / name)
     monkeypatch.setattr(setup, "ROOT", tmp_path)
@@ -129,7 +131,10 @@ def test_a_moved_project_is_set_up_again(project, monkeypatch):
 @pytest.mark.parametrize(
     ("says", "message"),
     [
-        ("WARNING: Retrying ... NewConnectionError(...): Temporary failure in name resolution", "Set-up needs the network, once"),
+        (
+            "WARNING: Retrying ... NewConnectionError(...): Temporary failure in name resolution",
+            "Set-up needs the network, once",
+        ),
         (
             "ERROR: Could not find a version that satisfies the requirement torch (from versions: none)",
             "Set-up needs the network, once",
@@ -157,7 +162,9 @@ def test_an_old_python_is_told_what_to_do(project, monkeypatch):
 
 def test_too_little_space_is_found_before_anything_is_written(project, monkeypatch):
     monkeypatch.setattr(setup, "SPACE", {"cuda": (7, 10**9), "cpu": (2, 10**9)})
-    with pytest.raises(SystemExit, match=r"Set-up needs about 10000000\d\d GB of free disk space \(\d for .venv"):
+    with pytest.raises(
+        SystemExit, match=r"Set-up needs about 10000000\d\d GB of free disk space \(\d for .venv"
+    ):
         setup.main("lab")
     assert not setup.VENV.exists()
 

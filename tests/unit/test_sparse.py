@@ -91,7 +91,9 @@ def told(monkeypatch):
     return tell
 
 
-@pytest.mark.parametrize("form", ["DenseLinear", "SparseLinear", "DenseLinear of used inputs", "SparseLinear of used inputs"])
+@pytest.mark.parametrize(
+    "form", ["DenseLinear", "SparseLinear", "DenseLinear of used inputs", "SparseLinear of used inputs"]
+)
 def test_fastest_takes_what_is_fastest_and_computes_the_same(form, told):
     asked, model, x = told(form), holed(3), torch.randn(16, 1, 28, 28)
     network = sparse.fastest(model, x)
@@ -102,7 +104,11 @@ def test_fastest_takes_what_is_fastest_and_computes_the_same(form, told):
     assert type(first).__name__ == name
     left = [int(mask.sum()) for mask in living(model).values()]
     assert left[0] <= 285 and left[1] <= 96, "5 + 10 and 1 + 3 neurons are dead by construction"
-    assert [shape for _, shape in asked] == [(784, 16), (left[0], 16), (left[1], 16)], "dead neurons are removed first"
+    assert [shape for _, shape in asked] == [
+        (784, 16),
+        (left[0], 16),
+        (left[1], 16),
+    ], "dead neurons are removed first"
     assert model.fc1.weight.shape == (300, 784), "the model stays as it is"
 
 
@@ -139,7 +145,11 @@ def test_state_dict_round_trip_without_a_bias():
 
 def test_what_cannot_be_made_sparse_is_refused():
     for call, error, message in [
-        (lambda: sparse.to_sparse(LeNet5()), ValueError, "chain of Flatten, Linear and activations, got conv1: Conv2d"),
+        (
+            lambda: sparse.to_sparse(LeNet5()),
+            ValueError,
+            "chain of Flatten, Linear and activations, got conv1: Conv2d",
+        ),
         (lambda: sparse.to_sparse(nn.Linear(3, 3)), TypeError, "must be a torch.nn.Sequential"),
         (lambda: sparse.to_sparse(nn.Sequential(nn.ReLU())), ValueError, "got none"),
         (lambda: sparse.to_sparse(pruned(0.5), 1.5), ValueError, "max_density must lie"),
@@ -150,8 +160,16 @@ def test_what_cannot_be_made_sparse_is_refused():
         (lambda: sparse.GatherLinear(nn.Linear(4, 4), nn.Linear), ValueError, "form must be one of"),
         (lambda: sparse.BlockLinear(nn.Linear(4, 6)), ValueError, r"dimensions 4 divides, got \(6, 4\)"),
         (lambda: sparse.fastest(LeNet5(), torch.ones(1, 784)), ValueError, "got conv1: Conv2d"),
-        (lambda: sparse.fastest(LeNet300(), torch.ones(2, 28, 27)), ValueError, r"784 numbers each, got shape \(2, 28, 27\)"),
-        (lambda: sparse.fastest(LeNet300(), torch.ones(784)), ValueError, r"example_input must be \(N, ...\)"),
+        (
+            lambda: sparse.fastest(LeNet300(), torch.ones(2, 28, 27)),
+            ValueError,
+            r"784 numbers each, got shape \(2, 28, 27\)",
+        ),
+        (
+            lambda: sparse.fastest(LeNet300(), torch.ones(784)),
+            ValueError,
+            r"example_input must be \(N, ...\)",
+        ),
         (lambda: sparse.fastest(LeNet300(), None), TypeError, "example_input must be a torch.Tensor"),
         (lambda: sparse.to_csr(torch.ones(3)), ValueError, r"shape \(out, in\)"),
     ]:
@@ -172,6 +190,8 @@ def test_latencies_times_every_layer_and_states_the_conditions():
     layers = {"dense": sparse.DenseLinear(nn.Linear(64, 64)), "CSR": sparse.SparseLinear(nn.Linear(64, 64))}
     times = latencies(layers, torch.randn(64, 8))
     assert list(times) == ["dense", "CSR"]
-    assert all(0 < t.low <= t.median <= t.high and t.threads == torch.get_num_threads() for t in times.values())
+    assert all(
+        0 < t.low <= t.median <= t.high and t.threads == torch.get_num_threads() for t in times.values()
+    )
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module"):
         latencies({"a": torch.relu}, torch.randn(2, 2))

@@ -15,7 +15,12 @@ from sklearn.cluster import KMeans
 from prunelab import storage
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int32, torch.bool]
-WIDTHS = {"coo": (8, 11, 16, 32, 64), "csr": (8, 10, 16, 32), "csc": (8, 13, 16, 32), "gap": (1, 2, 3, 5, 8, 11, 16)}
+WIDTHS = {
+    "coo": (8, 11, 16, 32, 64),
+    "csr": (8, 10, 16, 32),
+    "csc": (8, 13, 16, 32),
+    "gap": (1, 2, 3, 5, 8, 11, 16),
+}
 
 
 @st.composite
@@ -23,7 +28,9 @@ def weights(draw, dtypes=DTYPES):
     shape = draw(st.lists(st.integers(0, 12), min_size=1, max_size=4))
     density = draw(st.sampled_from([0.0, 0.01, 0.1, 0.5, 0.9, 1.0]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-    values = torch.randint(1, 100, shape, generator=generator) * (1 - 2 * torch.randint(0, 2, shape, generator=generator))
+    values = torch.randint(1, 100, shape, generator=generator) * (
+        1 - 2 * torch.randint(0, 2, shape, generator=generator)
+    )
     return (values * (torch.rand(shape, generator=generator) < density)).to(draw(st.sampled_from(dtypes)))
 
 
@@ -36,7 +43,9 @@ def test_decoding_gives_the_weight_back_and_the_bytes_are_those_of_the_formula(w
     assert back.dtype == weight.dtype and torch.equal(back, weight)
     entries = len(storage.gap_code(weight, bits)[0]) if format == "gap" else int(weight.count_nonzero())
     stream = encoded.arrays["stream"].nbytes if format == "huffman" else 0
-    formula = storage.format_bytes(format, tuple(weight.shape), entries, 8 * weight.element_size(), bits or 1, stream)
+    formula = storage.format_bytes(
+        format, tuple(weight.shape), entries, 8 * weight.element_size(), bits or 1, stream
+    )
     assert encoded.nbytes == formula
 
 
@@ -51,7 +60,9 @@ def test_csr_csc_and_coo_agree_with_scipy(weight):
             assert np.array_equal(ours[name].numpy(), getattr(reference, name))
     reference = scipy.sparse.coo_array(matrix.numpy())
     ours = storage.encode(matrix, "coo", 32).arrays
-    assert np.array_equal(ours["rows"], reference.coords[0]) and np.array_equal(ours["columns"], reference.coords[1])
+    assert np.array_equal(ours["rows"], reference.coords[0]) and np.array_equal(
+        ours["columns"], reference.coords[1]
+    )
 
 
 def test_csr_of_a_matrix_that_can_be_read_by_eye():
@@ -66,7 +77,9 @@ def test_torch_makes_the_same_csr():
     weight = torch.randn(30, 40) * (torch.rand(30, 40) < 0.2)
     reference = weight.to_sparse_csr()
     arrays = storage.encode(weight, "csr", 64).arrays
-    assert torch.equal(arrays["indices"], reference.col_indices()) and torch.equal(arrays["data"], reference.values())
+    assert torch.equal(arrays["indices"], reference.col_indices()) and torch.equal(
+        arrays["data"], reference.values()
+    )
     assert torch.equal(arrays["indptr"].long(), reference.crow_indices())
 
 
@@ -93,7 +106,9 @@ def test_expected_bits_of_the_other_formats_fit_measured_ones(density):
     for format, bits in (("coo", 16), ("csr", 16), ("bitmap", None), ("dense", None)):
         measured = storage.encode(weight, format, bits).nbytes * 8 / weight.numel()
         columns = 1000 if format == "csr" else None
-        assert measured == pytest.approx(storage.bits_per_weight(format, density, 32, bits or 1, columns), rel=0.01)
+        assert measured == pytest.approx(
+            storage.bits_per_weight(format, density, 32, bits or 1, columns), rel=0.01
+        )
 
 
 @settings(max_examples=25, deadline=None)
@@ -128,7 +143,9 @@ def test_the_entropy_bound_counts_the_masks():
         if k <= n:
             assert storage.entropy_bound(n, k) == pytest.approx(math.log2(math.comb(n, k)), abs=1e-9)
     assert storage.binary_entropy(0.5) == 1 and storage.binary_entropy(0) == 0 == storage.binary_entropy(1)
-    assert storage.entropy_bound(100_000, 8_000) == pytest.approx(100_000 * storage.binary_entropy(0.08), rel=1e-3)
+    assert storage.entropy_bound(100_000, 8_000) == pytest.approx(
+        100_000 * storage.binary_entropy(0.08), rel=1e-3
+    )
     with pytest.raises(ValueError, match="at most elements 3"):
         storage.entropy_bound(3, 4)
 
@@ -167,15 +184,23 @@ def test_zlib_comes_close_to_the_exact_huffman_bits_and_inflates():
     stream = storage.deflate(symbols)
     assert torch.equal(storage.inflate(stream, len(symbols)), symbols)
     assert zlib.decompress(stream.numpy().tobytes(), -15) == symbols.numpy().tobytes()
-    assert storage.huffman_bits(symbols.long()) / 8 <= stream.nbytes <= 1.03 * storage.huffman_bits(symbols.long()) / 8
+    assert (
+        storage.huffman_bits(symbols.long()) / 8
+        <= stream.nbytes
+        <= 1.03 * storage.huffman_bits(symbols.long()) / 8
+    )
 
 
 @pytest.mark.parametrize("clusters", [4, 16, 64])
 def test_weight_sharing_is_lloyds_algorithm_from_a_linear_start(clusters):
-    values = torch.rand(2000, dtype=torch.float64, generator=torch.Generator().manual_seed(3))  # no cluster runs empty
+    values = torch.rand(
+        2000, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
+    )  # no cluster runs empty
     centroids, codes = storage.share_weights(values, clusters)
     start = torch.linspace(float(values.min()), float(values.max()), clusters, dtype=torch.float64)[:, None]
-    reference = KMeans(clusters, init=start.numpy(), n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(values[:, None].numpy())
+    reference = KMeans(clusters, init=start.numpy(), n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(
+        values[:, None].numpy()
+    )
     assert torch.allclose(centroids, torch.from_numpy(reference.cluster_centers_[:, 0]), atol=1e-9)
     nearest = (values[:, None] - centroids).abs().argmin(1)
     assert torch.equal((values - centroids[nearest]).abs(), (values - centroids[codes]).abs())
@@ -190,7 +215,9 @@ def test_weight_sharing_of_few_values_is_exact():
     values = torch.tensor([[1.0, -1.0], [0.5, 1.0]])
     centroids, codes = storage.share_weights(values, 5)
     assert codes.shape == values.shape and torch.equal(centroids[codes], values)
-    assert torch.equal(storage.share_weights(torch.ones(4), 3)[0][storage.share_weights(torch.ones(4), 3)[1]], torch.ones(4))
+    assert torch.equal(
+        storage.share_weights(torch.ones(4), 3)[0][storage.share_weights(torch.ones(4), 3)[1]], torch.ones(4)
+    )
 
 
 @pytest.mark.parametrize("bits", [1, 3, 7, 8, 12, 16, 20, 32])
@@ -227,7 +254,12 @@ def test_negative_zero_is_no_value_and_nan_is_one():
 def test_a_corrupted_csr_is_refused_by_the_rule_it_breaks(broken, message):
     parts = {"indptr": [0, 1, 1, 3], "indices": [1, 0, 3]} | broken
     with pytest.raises(ValueError, match=message):
-        storage.check_csr(torch.tensor(parts["indptr"]), torch.tensor(parts["indices"]), torch.tensor([5.0, 2.0, 7.0]), (3, 4))
+        storage.check_csr(
+            torch.tensor(parts["indptr"]),
+            torch.tensor(parts["indices"]),
+            torch.tensor([5.0, 2.0, 7.0]),
+            (3, 4),
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -267,7 +299,11 @@ def test_bad_arguments_are_refused_in_words():
         (lambda: storage.share_weights(torch.tensor([1, 2]), 2), TypeError, "floating"),
         (lambda: storage.share_weights(torch.ones(3), 0), ValueError, "clusters must be at least 1"),
         (lambda: storage.inflate(torch.tensor([7, 7, 7], dtype=torch.uint8), 5), ValueError, "damaged"),
-        (lambda: storage.inflate(storage.deflate(torch.zeros(9, dtype=torch.uint8)), 5), ValueError, "at most 5 symbols"),
+        (
+            lambda: storage.inflate(storage.deflate(torch.zeros(9, dtype=torch.uint8)), 5),
+            ValueError,
+            "at most 5 symbols",
+        ),
     ]:
         with pytest.raises(error, match=message):
             call()

@@ -20,7 +20,9 @@ from prunelab.storage import files
 def pruned(name: str, sparsity: float = 0.95) -> nn.Module:
     torch.manual_seed(1)
     model = MODELS[name]()
-    apply_masks(model, mask_model({n: w.detach().abs() for n, w in prunable(model).items()}, sparsity, "global"))
+    apply_masks(
+        model, mask_model({n: w.detach().abs() for n, w in prunable(model).items()}, sparsity, "global")
+    )
     return model
 
 
@@ -29,7 +31,9 @@ def state(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a)
+    return a.keys() == b.keys() and all(
+        torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -58,7 +62,9 @@ def test_the_file_is_smaller_than_zip_and_near_the_bound(tmp_path):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m", save(model.state_dict()))
     nonzeros = sum(int(w.count_nonzero()) for w in prunable(model).values())
-    index = sum(storage.entropy_bound(w.numel(), int(w.count_nonzero())) for w in prunable(model).values()) / 8
+    index = (
+        sum(storage.entropy_bound(w.numel(), int(w.count_nonzero())) for w in prunable(model).values()) / 8
+    )
     biases = 4 * 410
     assert size < len(packed.getvalue()) < bytes_on_disk(model) / 5
     assert size < 1.05 * (4 * nonzeros + index + biases)
@@ -78,7 +84,9 @@ def test_shared_weights_are_stored_as_a_code_book(tmp_path):
     assert size < nonzeros * (6 + 5.5) / 8 + 4 * 410 + 3000
 
 
-@pytest.mark.parametrize("values", [torch.zeros(5, 5), torch.ones(6), torch.tensor([[float("nan"), 0.0, 2.0]]), torch.empty(0, 3)])
+@pytest.mark.parametrize(
+    "values", [torch.zeros(5, 5), torch.ones(6), torch.tensor([[float("nan"), 0.0, 2.0]]), torch.empty(0, 3)]
+)
 def test_odd_parameters(values, tmp_path):
     model, other = nn.ParameterDict({"w": values}), nn.ParameterDict({"w": torch.full_like(values, 9)})
     storage.save_sparse(model, tmp_path / "m")
@@ -135,7 +143,9 @@ def test_a_file_of_another_program_is_refused(tmp_path):
 
 
 def forge(path, change):
-    """Rewrite the file with changed arrays or cards and a checksum that is right: the indices must be checked all the same."""
+    """Rewrite the file with changed arrays or cards and a checksum that is right: the indices must be checked
+    all the same.
+    """
     raw = path.read_bytes()
     arrays = load(raw)
     metadata = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
@@ -148,16 +158,26 @@ def forge(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda arrays, cards: arrays.update({"fc1.weight:stream": storage.deflate(torch.full((50_000,), 254, dtype=torch.uint8))}),
-         "fc1.weight cannot be decoded.*must lie in"),
-        (lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}), "names .* positions, but data holds 3 values"),
+        (
+            lambda arrays, cards: arrays.update(
+                {"fc1.weight:stream": storage.deflate(torch.full((50_000,), 254, dtype=torch.uint8))}
+            ),
+            "fc1.weight cannot be decoded.*must lie in",
+        ),
+        (
+            lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}),
+            "names .* positions, but data holds 3 values",
+        ),
         (lambda arrays, cards: arrays.pop("fc1.weight:stream"), "fc1.weight cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].update(format="rar"), "format must be one of"),
         (lambda arrays, cards: cards["fc1.bias"].update(format="csr"), "fc1.bias cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].pop("values"), "cannot be decoded"),
-        (lambda arrays, cards: arrays.update({"fc1.weight:data": arrays["fc1.weight:data"].double()}), "must be torch.float32"),
+        (
+            lambda arrays, cards: arrays.update({"fc1.weight:data": arrays["fc1.weight:data"].double()}),
+            "must be torch.float32",
+        ),
     ],
-)  # fmt: skip
+)
 def test_indices_out_of_range_are_refused_even_under_a_right_checksum(saved, change, message):
     forge(saved, change)
     refused(saved, MODELS["lenet300"](), message)

@@ -20,7 +20,9 @@ def test_reestimated_statistics_are_the_data_s():
     assert torch.allclose(model[1].running_mean, hidden.mean(0), atol=1e-4)
     assert torch.allclose(model[1].running_var, torch.stack([b.var(0) for b in batches]).mean(0), rtol=1e-4)
     assert model[1].momentum == 0.1 and [m.training for m in model] == [True, False, False, False]
-    assert torch.allclose(model[3].running_var, torch.ones(4), atol=0.02), "dropout must be off, or its noise is counted"
+    assert torch.allclose(model[3].running_var, torch.ones(4), atol=0.02), (
+        "dropout must be off, or its noise is counted"
+    )
 
 
 def test_reestimate_refuses():

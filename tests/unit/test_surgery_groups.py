@@ -23,14 +23,20 @@ def build(network) -> nn.Module:
 
 
 def by_torch_pruning(model: nn.Module, example: torch.Tensor, layer: str, channel: int) -> dict:
-    """Return {(parameter, dimension): entries} that torch_pruning would remove with this output channel of ``layer``."""
+    """Return {(parameter, dimension): entries} that torch_pruning would remove with this output channel of
+    ``layer``.
+    """
     graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
-    group = graph.get_pruning_group(model.get_submodule(layer), torch_pruning.prune_conv_out_channels, idxs=[channel])
+    group = graph.get_pruning_group(
+        model.get_submodule(layer), torch_pruning.prune_conv_out_channels, idxs=[channel]
+    )
     names, found = {module: name for name, module in model.named_modules()}, {}
     for dependency, indices in group:
         module = dependency.target.module
         if module in names and hasattr(module, "weight"):
-            reads = dependency.handler.__name__ in ("prune_in_channels",) and getattr(module, "groups", 1) == 1
+            reads = (
+                dependency.handler.__name__ in ("prune_in_channels",) and getattr(module, "groups", 1) == 1
+            )
             dim = int(reads and not isinstance(module, nn.BatchNorm2d))
             for parameter in ("weight",) if dim else ("weight", "bias"):
                 if getattr(module, parameter) is not None:
@@ -44,13 +50,19 @@ def test_the_groups_are_torch_prunings(name):
     example = torch.randn(1, 3, 32, 32)
     groups = coupled_groups(model, example)
     assert len(groups) == {"resnet18": 12, "mobilenet_v2": 25, "densenet121": 120, "vgg11_bn": 10}[name]
-    for first in [first for first in groups if model.get_parameter(first).ndim == 4][:: max(1, len(groups) // 4)]:
+    for first in [first for first in groups if model.get_parameter(first).ndim == 4][
+        :: max(1, len(groups) // 4)
+    ]:
         group, channel = groups[first], len(groups[first][first, 0]) // 2
-        expected = by_torch_pruning(copy.deepcopy(model), example, first.removesuffix(".weight"), int(group[first, 0][channel]))
+        expected = by_torch_pruning(
+            copy.deepcopy(model), example, first.removesuffix(".weight"), int(group[first, 0][channel])
+        )
         assert {member: sorted(indices[channel].tolist()) for member, indices in group.items()} == expected
 
 
-@pytest.mark.parametrize("network", [residual, concatenation, depthwise], ids=lambda network: network.__name__)
+@pytest.mark.parametrize(
+    "network", [residual, concatenation, depthwise], ids=lambda network: network.__name__
+)
 def test_scores_are_a_loop(network):
     model = build(network)
     groups = coupled_groups(model, EXAMPLE)
@@ -73,8 +85,11 @@ def test_sum_and_mean_rank_alike_within_a_group_and_not_between():
     groups = coupled_groups(model, EXAMPLE)
     ones = {name: torch.ones_like(weight) for name, weight in prunable(model).items()}
     total, mean = (coupled_scores(groups, ones, reduction) for reduction in MAGNITUDES)
-    # stem makes 3 x 9 weights, inner reads 6 x 9, outer makes 6 x 9, the head reads 5; inner makes 8 x 9 and outer reads 8 x 9
-    assert total["stem.weight"].tolist() == [27 + 54 + 54 + 5] * 8 and mean["stem.weight"].tolist() == [35] * 8
+    # stem makes 3 x 9 weights, inner reads 6 x 9, outer makes 6 x 9, the head reads 5; inner makes 8 x 9 and
+    # outer reads 8 x 9
+    assert (
+        total["stem.weight"].tolist() == [27 + 54 + 54 + 5] * 8 and mean["stem.weight"].tolist() == [35] * 8
+    )
     assert total["inner.weight"].tolist() == [144] * 6 and mean["inner.weight"].tolist() == [72] * 6
 
 
@@ -84,7 +99,9 @@ def test_masks_silence_the_whole_group_and_only_it():
     kept = {"b.weight": torch.tensor([True, False, True, False])}
     masks = coupled_masks(model, groups, kept)
     assert set(masks) == {"b.weight", "b.bias", "first.weight", "first.bias"}
-    assert masks["b.weight"].shape == (4, 1, 1, 1) and (~masks["first.bias"]).nonzero().flatten().tolist() == [7, 9]
+    assert masks["b.weight"].shape == (4, 1, 1, 1) and (
+        ~masks["first.bias"]
+    ).nonzero().flatten().tolist() == [7, 9]
     weights = coupled_masks(model, groups, kept, silent=False)
     assert set(weights) == {"b.weight"} and torch.equal(weights["b.weight"], masks["b.weight"])
     seen = {}
@@ -95,7 +112,9 @@ def test_masks_silence_the_whole_group_and_only_it():
     assert seen["out"].abs().amax((0, 2, 3)).eq(0).nonzero().flatten().tolist() == [7, 9]
     assert all(
         mask.all()
-        for mask in coupled_masks(model, groups, {name: torch.ones(len(g[name, 0])) > 0 for name, g in groups.items()}).values()
+        for mask in coupled_masks(
+            model, groups, {name: torch.ones(len(g[name, 0])) > 0 for name, g in groups.items()}
+        ).values()
     )
 
 
@@ -112,14 +131,30 @@ def test_bad_arguments_are_refused():
         (lambda: coupled_scores(groups, [1]), TypeError, "scores"),
         (lambda: coupled_scores(groups, ones, "max"), ValueError, "reduction"),
         (lambda: coupled_scores(groups, {}), ValueError, "member of group"),
-        (lambda: coupled_scores(groups, ones | {"stem.weight": torch.ones(2)}), ValueError, "one score per weight"),
-        (lambda: coupled_scores(groups, ones | {"stem.weight": ones["stem.weight"] / 0}), ValueError, "finite"),
+        (
+            lambda: coupled_scores(groups, ones | {"stem.weight": torch.ones(2)}),
+            ValueError,
+            "one score per weight",
+        ),
+        (
+            lambda: coupled_scores(groups, ones | {"stem.weight": ones["stem.weight"] / 0}),
+            ValueError,
+            "finite",
+        ),
         (lambda: coupled_masks(1, groups, {}), TypeError, "model"),
         (lambda: coupled_masks(model, groups, {"x": torch.ones(8) > 0}), ValueError, "a name in kept"),
-        (lambda: coupled_masks(model, groups, {"stem.weight": torch.ones(7) > 0}), ValueError, r"shape \(8,\)"),
+        (
+            lambda: coupled_masks(model, groups, {"stem.weight": torch.ones(7) > 0}),
+            ValueError,
+            r"shape \(8,\)",
+        ),
         (lambda: coupled_masks(model, groups, {"stem.weight": torch.ones(8)}), ValueError, "bool"),
         (lambda: coupled_masks(model, groups, 3), TypeError, "kept"),
-        (lambda: coupled_masks(nn.Linear(2, 2), groups, {"stem.weight": torch.ones(8) > 0}), ValueError, "a parameter of group"),
+        (
+            lambda: coupled_masks(nn.Linear(2, 2), groups, {"stem.weight": torch.ones(8) > 0}),
+            ValueError,
+            "a parameter of group",
+        ),
         (lambda: group_members(model, {}, 0), TypeError, "group"),
         (lambda: group_members(model, groups["stem.weight"], 8), ValueError, "channel"),
     ):

@@ -41,7 +41,9 @@ def test_removed_neurons_leave_the_output_of_the_masked_model():
     smaller, masked = remove_neurons(model, {0: mask}), copy.deepcopy(model)
     masked.blocks[0].down.weight.data[:, ~mask] = 0
     assert torch.allclose(smaller(windows()), masked(windows()), atol=1e-5)
-    assert smaller.blocks[0].up.weight.shape == (int(mask.sum()), 24) and len(smaller.blocks[0].up.bias) == int(mask.sum())
+    assert smaller.blocks[0].up.weight.shape == (int(mask.sum()), 24) and len(
+        smaller.blocks[0].up.bias
+    ) == int(mask.sum())
 
 
 def test_a_removed_block_is_passed_by():
@@ -61,7 +63,9 @@ def test_block_influence_is_the_mean_angle():
     x = model.embedding(windows()) + model.position.weight[:40]
     for block, found in zip(model.blocks, block_influence(model, windows()), strict=True):
         y = block(x)
-        cosines = [F.cosine_similarity(a, b, dim=0) for a, b in zip(x.flatten(0, 1), y.flatten(0, 1), strict=True)]
+        cosines = [
+            F.cosine_similarity(a, b, dim=0) for a, b in zip(x.flatten(0, 1), y.flatten(0, 1), strict=True)
+        ]
         assert found.item() == pytest.approx(1 - torch.stack(cosines).mean().item(), abs=1e-5)
         x = y
     assert not any(block._forward_hooks for block in model.blocks)

@@ -31,8 +31,16 @@ def flat(x):
 
 
 REFUSED = {
-    "residual sum": (lambda m, x: m.fc(flat((y := m.a(x)) + m.b(y))), "a", "fc reads channels of a, b .*add joins a, b"),
-    "part of a concatenation": (lambda m, x: m.fc(flat(torch.cat([m.a(x), x, x, x], 1)[:, :4])), "a", "getitem"),
+    "residual sum": (
+        lambda m, x: m.fc(flat((y := m.a(x)) + m.b(y))),
+        "a",
+        "fc reads channels of a, b .*add joins a, b",
+    ),
+    "part of a concatenation": (
+        lambda m, x: m.fc(flat(torch.cat([m.a(x), x, x, x], 1)[:, :4])),
+        "a",
+        "getitem",
+    ),
     "view": (lambda m, x: m.fc(m.b(m.a(x)).view(-1, 256)), "b", "view.*flatten"),
     "flatten of the batch": (lambda m, x: m.fc(torch.flatten(m.b(m.a(x))).view(-1, 256)), "b", "flatten"),
     "softmax over channels": (lambda m, x: m.fc(flat(torch.softmax(m.a(x), 1))), "a", "softmax"),
@@ -40,7 +48,11 @@ REFUSED = {
     "the output": (lambda m, x: m.fc(flat(m.a(x))), "fc", "fc makes the model's output"),
     "called twice": (lambda m, x: m.fc(flat(m.b(m.b(m.a(x))))), "b", "b is called 2 times"),
     "consumer called twice": (lambda m, x: m.fc(flat(m.b(m.b(m.a(x))))), "a", "b is called 2 times"),
-    "weight used as a tensor": (lambda m, x: m.fc(flat(F.conv2d(x, m.a.weight, padding=1))), "a", "a is not called as a layer"),
+    "weight used as a tensor": (
+        lambda m, x: m.fc(flat(F.conv2d(x, m.a.weight, padding=1))),
+        "a",
+        "a is not called as a layer",
+    ),
     "view over images and channels": (lambda m, x: m.fc(m.b(m.a(x)).view(-1, 4, 64).flatten(1)), "b", "view"),
     "linear on pixels": (lambda m, x: m.fc(m.a(x).reshape(-1, 256)), "a", "reshape"),
     "control flow": (lambda m, x: m.fc(flat(m.a(x))) if x.sum() > 0 else x, "a", "traceable"),
@@ -59,14 +71,22 @@ def test_couplings_are_refused_by_name(case):
 
 
 def test_layers_that_cannot_shrink_are_refused():
-    groups = nn.Sequential(OrderedDict(deep=nn.Conv2d(4, 8, 3, groups=4), f=nn.Flatten(), out=nn.Linear(32, 2)))
-    with pytest.raises(ValueError, match="deep is a grouped convolution over channels that cannot be removed"):
+    groups = nn.Sequential(
+        OrderedDict(deep=nn.Conv2d(4, 8, 3, groups=4), f=nn.Flatten(), out=nn.Linear(32, 2))
+    )
+    with pytest.raises(
+        ValueError, match="deep is a grouped convolution over channels that cannot be removed"
+    ):
         remove_filters(groups, filter_masks(groups, ["deep"]))
     tied = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), b=nn.Linear(4, 4), c=nn.Linear(4, 2)))
     tied.b.weight = tied.a.weight
     with pytest.raises(ValueError, match="shares a parameter"):
         remove_filters(tied, {"a.weight": torch.tensor([[True], [True], [False], [True]])})
-    norm = nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), n=nn.BatchNorm2d(4, track_running_stats=False), b=nn.Conv2d(4, 2, 3)))
+    norm = nn.Sequential(
+        OrderedDict(
+            a=nn.Conv2d(1, 4, 3), n=nn.BatchNorm2d(4, track_running_stats=False), b=nn.Conv2d(4, 2, 3)
+        )
+    )
     with pytest.raises(ValueError, match="n keeps no running statistics"):
         remove_filters(norm, filter_masks(norm, ["a"]))
     unflattened = nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), b=nn.Linear(4, 2)))
@@ -88,9 +108,18 @@ def test_bad_masks_are_refused():
     with pytest.raises(ValueError, match="shape"):
         remove_filters(model, {"conv1.weight": torch.ones(5, 1, 1, 1, dtype=torch.bool)})
     with pytest.raises(ValueError, match=r"ln\.weight"):
-        remove_filters(nn.Sequential(OrderedDict(ln=nn.LayerNorm(4))), {"ln.weight": torch.zeros(4, dtype=torch.bool)})
-    for example, kind in ((3, TypeError), (torch.tensor(1.0), TypeError), (torch.zeros(2, 3, 28, 28), ValueError)):
+        remove_filters(
+            nn.Sequential(OrderedDict(ln=nn.LayerNorm(4))), {"ln.weight": torch.zeros(4, dtype=torch.bool)}
+        )
+    for example, kind in (
+        (3, TypeError),
+        (torch.tensor(1.0), TypeError),
+        (torch.zeros(2, 3, 28, 28), ValueError),
+    ):
         with pytest.raises(kind, match="example_input"):
             remove_filters(model, filter_masks(model, ["conv1"]), example)
     with pytest.raises(ValueError, match="example_input must be an input that the model runs on"):
-        remove_filters(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(7, 2)), {"0.weight": torch.ones(2, 1, 1, 1) > 0})
+        remove_filters(
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(7, 2)),
+            {"0.weight": torch.ones(2, 1, 1, 1) > 0},
+        )

@@ -1,4 +1,6 @@
-"""Removal from chains against the masked network, against a hand-made small one and against torch_pruning; padding."""
+"""Removal from chains against the masked network, against a hand-made small one and against torch_pruning;
+padding.
+"""
 
 import copy
 from collections import OrderedDict
@@ -28,12 +30,20 @@ def test_equals_the_masked_network(name, sparsity):
     kept = {n: int(mask.sum()) for n, mask in masks.items()}
     assert all(len(small.get_parameter(n)) == kept[n] for n in masks)
     assert size(small) < size(model) and type(small) is type(model)
-    assert all(torch.equal(value, before[n]) for n, value in model.state_dict().items()), "the argument was changed"
-    for before_module, module in zip(model.modules(), small.modules(), strict=True):  # the attributes tell the truth
+    assert all(torch.equal(value, before[n]) for n, value in model.state_dict().items()), (
+        "the argument was changed"
+    )
+    for before_module, module in zip(
+        model.modules(), small.modules(), strict=True
+    ):  # the attributes tell the truth
         for attribute in ("in_channels", "out_channels", "in_features", "out_features", "num_features"):
             if hasattr(module, attribute):
                 dimension = 1 if attribute.startswith("in_") else 0
-                assert getattr(module, attribute) == module.weight.shape[dimension] <= getattr(before_module, attribute)
+                assert (
+                    getattr(module, attribute)
+                    == module.weight.shape[dimension]
+                    <= getattr(before_module, attribute)
+                )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -56,7 +66,9 @@ def test_the_fold_matters():
 
 
 def test_small_by_hand():
-    """Two inputs, three neurons, one output: the second neuron goes, and its ReLU(0.5) times 10 moves into the last bias."""
+    """Two inputs, three neurons, one output: the second neuron goes, and its ReLU(0.5) times 10 moves into
+    the last bias.
+    """
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).eval()
     with torch.no_grad():
         model[0].weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
@@ -64,7 +76,9 @@ def test_small_by_hand():
         model[2].weight.copy_(torch.tensor([[7.0, 10.0, 8.0]]))
         model[2].bias.copy_(torch.tensor([1.0]))
     small = remove_filters(model, {"0.weight": torch.tensor([[True], [False], [True]])})
-    assert small[0].weight.tolist() == [[1, 2], [5, 6]] and torch.equal(small[0].bias, torch.tensor([0.1, -0.3]))
+    assert small[0].weight.tolist() == [[1, 2], [5, 6]] and torch.equal(
+        small[0].bias, torch.tensor([0.1, -0.3])
+    )
     assert small[2].weight.tolist() == [[7, 8]] and small[2].bias.tolist() == [6.0]
 
 
@@ -73,7 +87,11 @@ def test_batchnorm_masks_and_both():
     for masks in (
         {"bn1.weight": torch.arange(6) % 2 == 0},
         {"bn1.weight": torch.arange(6) < 4, "bn2.weight": torch.arange(16) > 3},
-        filter_masks(model, ["conv1", "fc1"], 0.5) | {"bn1.weight": torch.arange(6) < 5, "bn2.weight": torch.arange(16) > 9},
+        filter_masks(model, ["conv1", "fc1"], 0.5)
+        | {
+            "bn1.weight": torch.arange(6) < 5,
+            "bn2.weight": torch.arange(16) > 9,
+        },
     ):
         small = remove_filters(model, masks)
         assert_same(small, masked(model, masks))
@@ -85,11 +103,16 @@ def test_single_weights_stay_zero_and_empty_layers_keep_one():
     masks = mask_model({n: w.detach().abs() for n, w in prunable(model).items()}, 0.5)
     masks["fc1.weight"][:150] = False
     small = remove_filters(model, masks)
-    assert small.fc1.out_features == 150 and int((small.fc1.weight == 0).sum()) == int((~masks["fc1.weight"][150:]).sum())
+    assert small.fc1.out_features == 150 and int((small.fc1.weight == 0).sum()) == int(
+        (~masks["fc1.weight"][150:]).sum()
+    )
     assert_same(small, masked(model, masks))
     for name in MODELS:
         model = net(name)
-        masks = {f"{layer}.weight": torch.zeros_like(model.get_submodule(layer).weight, dtype=torch.bool) for layer in HIDDEN[name]}
+        masks = {
+            f"{layer}.weight": torch.zeros_like(model.get_submodule(layer).weight, dtype=torch.bool)
+            for layer in HIDDEN[name]
+        }
         small = remove_filters(model, masks)
         assert all(len(small.get_submodule(layer).weight) == 1 for layer in HIDDEN[name])
         assert_same(small, masked(model, masks))
@@ -128,9 +151,16 @@ def test_the_result_trains_and_keeps_mode_and_dtype():
     model = MODELS["lenet5_bn"]().train()
     model.conv1.weight.requires_grad_(False)
     small = remove_filters(model, filter_masks(model, ["conv1", "fc1"]))
-    assert small.training and small.bn1.training and not small.conv1.weight.requires_grad and small.conv2.weight.requires_grad
+    assert (
+        small.training
+        and small.bn1.training
+        and not small.conv1.weight.requires_grad
+        and small.conv2.weight.requires_grad
+    )
     small(torch.randn(4, 1, 28, 28)).sum().backward()
-    assert small.conv2.weight.grad.shape == small.conv2.weight.shape and small.fc1.weight.dtype == torch.float32
+    assert (
+        small.conv2.weight.grad.shape == small.conv2.weight.shape and small.fc1.weight.dtype == torch.float32
+    )
     assert all(p.is_leaf for p in small.parameters())
 
 
@@ -139,7 +169,9 @@ def test_the_result_trains_and_keeps_mode_and_dtype():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_agrees_with_torch_pruning(name):
-    """torch_pruning drops the constant that a filter sends on, so the dropped filters' biases are 0 here (and beta, mean)."""
+    """torch_pruning drops the constant that a filter sends on, so the dropped filters' biases are 0 here (and
+    beta, mean).
+    """
     model = net(name)
     masks = filter_masks(model, HIDDEN[name], 0.5)
     for parameter, mask in masks.items():
@@ -153,11 +185,17 @@ def test_agrees_with_torch_pruning(name):
     x = torch.randn(2, 1, 28, 28, dtype=torch.float64)
     for parameter, mask in masks.items():
         layer = reference.get_submodule(parameter.removesuffix(".weight"))
-        prune = torch_pruning.prune_conv_out_channels if isinstance(layer, nn.Conv2d) else torch_pruning.prune_linear_out_channels
+        prune = (
+            torch_pruning.prune_conv_out_channels
+            if isinstance(layer, nn.Conv2d)
+            else torch_pruning.prune_linear_out_channels
+        )
         graph = torch_pruning.DependencyGraph().build_dependency(reference, example_inputs=x)
         graph.get_pruning_group(layer, prune, idxs=(~mask.flatten()).nonzero().flatten().tolist()).prune()
     small = remove_filters(model, masks)
-    assert {n: p.shape for n, p in small.named_parameters()} == {n: p.shape for n, p in reference.named_parameters()}
+    assert {n: p.shape for n, p in small.named_parameters()} == {
+        n: p.shape for n, p in reference.named_parameters()
+    }
     assert_same(small, reference)
 
 
@@ -187,7 +225,9 @@ def test_zero_padding_is_refused_unless_the_constant_is_zero():
     mask[0] = False
     with pytest.raises(ValueError, match=r"second pads with zeros.*0\.5"):
         remove_filters(model, {"first.weight": mask})
-    harmless = torch.tensor([True, False, True, True, False, True]).view(6, 1, 1, 1)  # ReLU(-0.5) = ReLU(-0.1) = 0
+    harmless = torch.tensor([True, False, True, True, False, True]).view(
+        6, 1, 1, 1
+    )  # ReLU(-0.5) = ReLU(-0.1) = 0
     assert_same(remove_filters(model, {"first.weight": harmless}), masked(model, {"first.weight": harmless}))
     no_bias = padded(bias=False)
     assert_same(remove_filters(no_bias, {"first.weight": mask}), masked(no_bias, {"first.weight": mask}))
@@ -228,7 +268,9 @@ def test_a_flatten_of_tokens():
 
 def test_a_batchnorm_that_ends_its_channels_anywhere():
     """Its scale is masked, so its channel is the shift, whatever stands between it and the filter."""
-    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), relu=nn.ReLU(), n=nn.BatchNorm2d(4), b=nn.Conv2d(4, 2, 3), f=nn.Flatten())
+    layers = OrderedDict(
+        a=nn.Conv2d(1, 4, 3), relu=nn.ReLU(), n=nn.BatchNorm2d(4), b=nn.Conv2d(4, 2, 3), f=nn.Flatten()
+    )
     model = randomise(nn.Sequential(layers))
     masks = {"n.weight": torch.arange(4) > 1}
     small = remove_filters(model, masks)
@@ -237,7 +279,9 @@ def test_a_batchnorm_that_ends_its_channels_anywhere():
 
 
 def test_an_unpadded_depthwise_convolution_passes_a_constant_on():
-    layers = OrderedDict(a=nn.Conv2d(1, 4, 3), deep=nn.Conv2d(4, 4, 3, groups=4), f=nn.Flatten(), out=nn.Linear(16, 2))
+    layers = OrderedDict(
+        a=nn.Conv2d(1, 4, 3), deep=nn.Conv2d(4, 4, 3, groups=4), f=nn.Flatten(), out=nn.Linear(16, 2)
+    )
     model = randomise(nn.Sequential(layers))
     masks = filter_masks(model, ["a"])
     small = remove_filters(model, masks)
@@ -248,7 +292,9 @@ def test_an_unpadded_depthwise_convolution_passes_a_constant_on():
 def test_an_average_that_counts_its_padding_is_no_constant():
     for counts in (True, False):
         average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=counts)
-        model = randomise(nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), p=average, b=nn.Conv2d(4, 2, 1), f=nn.Flatten())))
+        model = randomise(
+            nn.Sequential(OrderedDict(a=nn.Conv2d(1, 4, 3), p=average, b=nn.Conv2d(4, 2, 1), f=nn.Flatten()))
+        )
         masks = filter_masks(model, ["a"])
         if counts:
             with pytest.raises(ValueError, match="b reads channels of a that are no constants"):
@@ -258,7 +304,9 @@ def test_an_average_that_counts_its_padding_is_no_constant():
 
 
 def test_the_last_lock_holds_where_the_outputs_show_nothing():
-    """The forward multiplies by the number of channels, unseen by the graph; the last layer is zero, as in vision transformers."""
+    """The forward multiplies by the number of channels, unseen by the graph; the last layer is zero, as in
+    vision transformers.
+    """
 
     class Hidden(nn.Module):
         def __init__(self):

@@ -29,7 +29,9 @@ def read(path):
 def test_every_combination_of_a_grid_is_run_once_and_returned_in_order(tmp_path):
     path = tmp_path / "deep" / "results.jsonl"
     records = sweep.run(square, {"x": [1, 2, 3], "scale": [10, 100]}, path, n_jobs=2)
-    assert [(r["config"]["x"], r["config"]["scale"]) for r in records] == [(x, s) for x in (1, 2, 3) for s in (10, 100)]
+    assert [(r["config"]["x"], r["config"]["scale"]) for r in records] == [
+        (x, s) for x in (1, 2, 3) for s in (10, 100)
+    ]
     assert [r["result"]["value"] for r in records] == [s * x * x for x in (1, 2, 3) for s in (10, 100)]
     assert sorted(map(str, read(path))) == sorted(map(str, records))
 
@@ -82,7 +84,10 @@ def test_a_recorded_failure_is_tried_again_only_when_asked(tmp_path):
     state["broken"] = False
     assert "error" in sweep.run(flaky, {"x": [1]}, path, n_jobs=1)[0] and state["calls"] == 1
     assert sweep.run(flaky, {"x": [1]}, path, n_jobs=1, retry_failed=True)[0]["result"] == 1
-    assert sweep.run(flaky, {"x": [1]}, path, n_jobs=1, retry_failed=True)[0]["result"] == 1 and state["calls"] == 2
+    assert (
+        sweep.run(flaky, {"x": [1]}, path, n_jobs=1, retry_failed=True)[0]["result"] == 1
+        and state["calls"] == 2
+    )
 
 
 def test_a_result_that_is_no_json_is_an_error_of_its_configuration(tmp_path):
@@ -90,7 +95,9 @@ def test_a_result_that_is_no_json_is_an_error_of_its_configuration(tmp_path):
     assert record["error"].startswith("TypeError") and "JSON" in record["error"]
 
 
-@pytest.mark.parametrize("torn", ['{"config": {"x": 2}, "sec', "{", '{"config": {"x": 2}, "seconds": 0.1, "result": {"val'])
+@pytest.mark.parametrize(
+    "torn", ['{"config": {"x": 2}, "sec', "{", '{"config": {"x": 2}, "seconds": 0.1, "result": {"val']
+)
 def test_a_torn_last_line_is_cut_off_and_computed_again(tmp_path, torn):
     path = tmp_path / "r.jsonl"
     sweep.run(square, {"x": [1]}, path, n_jobs=1)
@@ -111,7 +118,10 @@ def test_a_complete_last_line_without_its_newline_is_kept(tmp_path):
 
 def test_a_damaged_line_in_the_middle_is_refused_and_the_file_left_alone(tmp_path):
     path = tmp_path / "r.jsonl"
-    text = '{"config": {"x": 1}, "seconds": 0, "result": 1}\nnot a record\n{"config": {"x": 2}, "seconds": 0, "result": 4}\n'
+    text = (
+        '{"config": {"x": 1}, "seconds": 0, "result": 1}\nnot a record\n{"config": {"x": 2}, "seconds": 0,'
+        ' "result": 4}\n'
+    )
     path.write_text(text)
     with pytest.raises(ValueError, match=r"line 2, is no record of a sweep: b'not a record'"):
         sweep.run(square, {"x": [1, 2, 3]}, path, n_jobs=1)
@@ -144,10 +154,14 @@ def test_a_run_killed_in_the_middle_resumes_without_repeating_or_losing_anything
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert [r["result"] for r in read(path)] == [0, 1, 4, 9]
-    out = subprocess.run([*command, "go"], capture_output=True, text=True, check=True, env=os.environ | {"TQDM_DISABLE": "1"})
+    out = subprocess.run(
+        [*command, "go"], capture_output=True, text=True, check=True, env=os.environ | {"TQDM_DISABLE": "1"}
+    )
     assert out.stdout.strip() == str([x * x for x in range(8)])
     started = [int(x) for x in calls.read_text().split()]
-    assert [started.count(x) for x in range(8)] == [1, 1, 1, 1, started.count(4), 1, 1, 1] and started.count(4) in (1, 2)
+    assert [started.count(x) for x in range(8)] == [1, 1, 1, 1, started.count(4), 1, 1, 1] and started.count(
+        4
+    ) in (1, 2)
     assert sorted(r["config"]["x"] for r in read(path)) == list(range(8))
 
 
@@ -156,7 +170,9 @@ def test_the_same_call_runs_on_a_dask_cluster(tmp_path):
     path = tmp_path / "r.jsonl"
     local = sweep.run(square, {"x": [1, -1]}, tmp_path / "local.jsonl", n_jobs=1)
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         records = sweep.run(square, {"x": [1, -1]}, path, client=client)
@@ -192,7 +208,9 @@ def test_the_paired_interval_is_that_of_scipy_and_drops_what_the_networks_share(
     expected = stats.ttest_rel(a, b).confidence_interval(0.9)
     mean, low, high = sweep.paired_interval(a, b, confidence=0.9)
     assert (mean, low, high) == pytest.approx((sum(a) / 5 - sum(b) / 5, expected.low, expected.high))
-    shifted = sweep.paired_interval([x + 10 * i for i, x in enumerate(a)], [x + 10 * i for i, x in enumerate(b)], confidence=0.9)
+    shifted = sweep.paired_interval(
+        [x + 10 * i for i, x in enumerate(a)], [x + 10 * i for i, x in enumerate(b)], confidence=0.9
+    )
     assert shifted == pytest.approx((mean, low, high))
     assert sweep.paired_interval([2, 3], [1, 2]) == (1, 1, 1)
 
@@ -214,7 +232,9 @@ def test_a_paired_interval_of_bad_values_is_refused(arguments, message):
 def test_rows_join_configuration_and_result_and_name_a_failure(tmp_path):
     records = sweep.run(square, {"x": [1, 2]}, tmp_path / "good.jsonl", n_jobs=1)
     assert sweep.rows(records) == [{"x": 1, "value": 1, "threads": 1}, {"x": 2, "value": 4, "threads": 1}]
-    with pytest.raises(RuntimeError, match=r"1 configurations failed, the first: \{'x': -1\}: .*x must not be negative"):
+    with pytest.raises(
+        RuntimeError, match=r"1 configurations failed, the first: \{'x': -1\}: .*x must not be negative"
+    ):
         sweep.rows(sweep.run(square, {"x": [1, -1]}, tmp_path / "bad.jsonl", n_jobs=1))
 
 
@@ -231,7 +251,12 @@ def test_a_result_that_is_a_list_gives_as_many_rows(tmp_path):
     assert sweep.rows(records) == [{"x": 1, "y": 2}, {"x": 1, "y": 3}, {"x": 2, "y": 4}]
 
 
-ROWS = [{"seed": s, "kind": k, "x": x, "y": 10 * s + x, "more": [x]} for s in (0, 1) for k in "ab" for x in (3, 1, 2)]
+ROWS = [
+    {"seed": s, "kind": k, "x": x, "y": 10 * s + x, "more": [x]}
+    for s in (0, 1)
+    for k in "ab"
+    for x in (3, 1, 2)
+]
 
 
 def test_a_stored_run_is_loaded_by_name():
@@ -251,7 +276,13 @@ def test_series_gives_one_curve_per_network_in_the_order_of_the_rows():
     assert sweep.series(ROWS, "x", "y", over="kind", seed=1) == ([3, 1, 2], [[13, 11, 12]] * 2)
     run = sweep.load("concepts")
     sparsities, accuracies = sweep.series(
-        run["rows"], "sparsity", "valid", experiment="magnitude_or_random", network="lenet300", scope="layer", criterion="magnitude"
+        run["rows"],
+        "sparsity",
+        "valid",
+        experiment="magnitude_or_random",
+        network="lenet300",
+        scope="layer",
+        criterion="magnitude",
     )
     assert sparsities[0] == 0 and sparsities[-1] == 1 and len(accuracies) == 5
     assert accuracies[0][sparsities.index(0.5)] == 98.42
@@ -261,10 +292,18 @@ def test_series_gives_one_curve_per_network_in_the_order_of_the_rows():
     ("call", "error", "message"),
     [
         (lambda: sweep.select(ROWS, kind="c"), ValueError, r"no row has kind='c'; there is 'a', 'b'"),
-        (lambda: sweep.select(ROWS, kinds="a"), ValueError, r"no row has kinds='a'; there is no 'kinds' at all"),
+        (
+            lambda: sweep.select(ROWS, kinds="a"),
+            ValueError,
+            r"no row has kinds='a'; there is no 'kinds' at all",
+        ),
         (lambda: sweep.select({"rows": ROWS}), TypeError, "rows must be a list of dicts"),
         (lambda: sweep.select([1, 2], x=1), TypeError, "rows must be a list of dicts"),
-        (lambda: sweep.series(ROWS, "x", "y"), ValueError, "seed=0 has more than one row with x=3: name more entries"),
+        (
+            lambda: sweep.series(ROWS, "x", "y"),
+            ValueError,
+            "seed=0 has more than one row with x=3: name more entries",
+        ),
         (lambda: sweep.series(ROWS, "x", "z", kind="a"), ValueError, "y must be one of 'seed', .* got 'z'"),
         (
             lambda: sweep.series(ROWS, "more", "y", kind="a"),
@@ -272,7 +311,11 @@ def test_series_gives_one_curve_per_network_in_the_order_of_the_rows():
             "x must name an entry that is a number or a word, got 'more'",
         ),
         (lambda: sweep.series([], "x", "y"), ValueError, "rows must not be empty"),
-        (lambda: sweep.series(ROWS[:3] + ROWS[6:8], "x", "y"), ValueError, r"the same x, got \[3, 1, 2\] and, for 1, \[3, 1\]"),
+        (
+            lambda: sweep.series(ROWS[:3] + ROWS[6:8], "x", "y"),
+            ValueError,
+            r"the same x, got \[3, 1, 2\] and, for 1, \[3, 1\]",
+        ),
     ],
 )
 def test_rows_that_do_not_make_a_series_are_refused(call, error, message):

@@ -18,7 +18,9 @@ def test_the_splits_are_the_books_cut_by_position():
     assert decode(text.test, text.characters).endswith("[The End]\x1a\x1a\n")
     rest = len(whole[0]) - round(0.95 * len(whole[0]))
     assert whole[0].endswith(decode(text.test[:rest], text.characters))
-    assert (len(text.train), len(text.valid), len(text.test)) == (670_340, 37_241, 37_241) and len(text.characters) == 85
+    assert (len(text.train), len(text.valid), len(text.test)) == (670_340, 37_241, 37_241) and len(
+        text.characters
+    ) == 85
     assert "\r" not in text.characters and text.train.dtype == torch.int64
 
 

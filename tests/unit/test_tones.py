@@ -19,12 +19,18 @@ def test_shapes_and_range():
 def test_seeds():
     state = torch.random.get_rng_state()
     first, again, other = (tones.synthesise(5, seed).tensors for seed in (1, 1, 2))
-    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1]) and not torch.equal(first[0], other[0])
+    assert (
+        torch.equal(first[0], again[0])
+        and torch.equal(first[1], again[1])
+        and not torch.equal(first[0], other[0])
+    )
     assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_the_pitch_is_the_one_stated():
-    """The harmonics of the stated pitch hold the energy: more of it than those of a pitch half a tone away."""
+    """The harmonics of the stated pitch hold the energy: more of it than those of a pitch half a tone
+    away.
+    """
     frames, cents = tones.synthesise(200, 7, ["string", "flute"]).tensors
     middle = frames[:, 256:768].double() * torch.hann_window(512, dtype=torch.float64)
     time = torch.arange(512) / RATE
@@ -44,7 +50,12 @@ def test_nothing_above_half_the_rate():
     for name in tones.INSTRUMENTS:
         hertz = torch.tensor([[1800.0]], dtype=torch.float64)
         spectrum = tones._spectrum(name, hertz)
-        assert spectrum.shape == (1, 24) and spectrum[0, 0] > 0 and not spectrum[0, 4:].any() and (spectrum >= 0).all()
+        assert (
+            spectrum.shape == (1, 24)
+            and spectrum[0, 0] > 0
+            and not spectrum[0, 4:].any()
+            and (spectrum >= 0).all()
+        )
 
 
 def test_harmonics_against_sines():

@@ -14,7 +14,9 @@ from prunelab.training import BATCH, MOMENTUM, accuracy, steps_per_epoch, train
 
 
 def same(a, b):
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    return all(
+        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
 
 
 def test_steps_per_epoch():
@@ -91,7 +93,9 @@ def test_masks_survive_momentum():
 
 
 def test_masking_the_gradient_alone_does_not_survive_momentum():
-    """Why the loop masks weights: pruned in the middle of training, a weight moves on although its gradient is zero."""
+    """Why the loop masks weights: pruned in the middle of training, a weight moves on although its gradient
+    is zero.
+    """
     model, images, labels = network(), *digits().tensors
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=MOMENTUM)
     masks = None
@@ -163,7 +167,9 @@ def test_soft_labels_teach_their_probabilities():
     images = torch.randn(256, 8, generator=torch.Generator().manual_seed(0))
     model = network()
     train(model, TensorDataset(images, torch.tensor([0.7, 0.2, 0.1]).expand(256, 3)), epochs=30, lr=0.2)
-    torch.testing.assert_close(model(images).softmax(1).mean(0), torch.tensor([0.7, 0.2, 0.1]), atol=0.02, rtol=0)
+    torch.testing.assert_close(
+        model(images).softmax(1).mean(0), torch.tensor([0.7, 0.2, 0.1]), atol=0.02, rtol=0
+    )
 
 
 def test_frozen_parameters_stay():
@@ -223,13 +229,26 @@ BAD = {
         "a name in masks must be one of",
     ),
     "second mask bad": (
-        {"masks": {"0.weight": torch.zeros(16, 8, dtype=torch.bool), "2.weight": torch.zeros(3, 3, dtype=torch.bool)}},
+        {
+            "masks": {
+                "0.weight": torch.zeros(16, 8, dtype=torch.bool),
+                "2.weight": torch.zeros(3, 3, dtype=torch.bool),
+            }
+        },
         ValueError,
         r"masks\['2.weight'\]",
     ),
     "masks no dict": ({"masks": [torch.zeros(16, 8, dtype=torch.bool)]}, TypeError, "masks must be a dict"),
-    "data no TensorDataset": ({"dataset": [(torch.zeros(8), 0)]}, TypeError, "dataset must be a TensorDataset"),
-    "data without labels": ({"dataset": TensorDataset(torch.zeros(4, 8))}, TypeError, "dataset must be a TensorDataset"),
+    "data no TensorDataset": (
+        {"dataset": [(torch.zeros(8), 0)]},
+        TypeError,
+        "dataset must be a TensorDataset",
+    ),
+    "data without labels": (
+        {"dataset": TensorDataset(torch.zeros(4, 8))},
+        TypeError,
+        "dataset must be a TensorDataset",
+    ),
     "no data": ({"dataset": digits(0)}, ValueError, "dataset must not be empty"),
     "seed no integer": ({"seed": "one"}, TypeError, "seed must be an integer"),
     "penalty no function": ({"penalty": 0.1}, TypeError, "penalty must be a function"),

@@ -42,7 +42,9 @@ def test_the_slider_moves_threshold_picture_and_accuracy(network, images, scope)
     for sparsity in (0.3, 0.95):
         box.controls["sparsity_asked"].value = sparsity
         small = copy.deepcopy(network)
-        masks = mask_model({name: weight.detach().abs() for name, weight in prunable(network).items()}, sparsity, scope)
+        masks = mask_model(
+            {name: weight.detach().abs() for name, weight in prunable(network).items()}, sparsity, scope
+        )
         apply_masks(small, masks)
         numbers = shown(box)
         assert numbers["accuracy"] == pytest.approx(accuracy(small, images), abs=0.006)
@@ -53,7 +55,9 @@ def test_the_slider_moves_threshold_picture_and_accuracy(network, images, scope)
     assert seen[0][0][:8] == b"\x89PNG\r\n\x1a\n" and seen[0][0] != seen[1][0]
     assert seen[0][1]["threshold"] < seen[1][1]["threshold"]
     assert seen[0][1]["accuracy"] > seen[1][1]["accuracy"]
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), "the network was changed"
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), (
+        "the network was changed"
+    )
 
 
 def test_the_layer_shown_is_the_one_chosen(network, images):
@@ -88,7 +92,9 @@ def test_the_filmstrip_says_what_the_pruned_network_reads(images):
         small = copy.deepcopy(lenet5)
         apply_masks(small, mask_model(scores, sparsity, scope))
         answer = small(images.tensors[0])[image].detach().softmax(0)
-        assert f"it reads a {int(answer.argmax())}, with probability {float(answer.max()):.2f}" in box.text.value
+        assert (
+            f"it reads a {int(answer.argmax())}, with probability {float(answer.max()):.2f}" in box.text.value
+        )
         assert f"the label is {int(images.tensors[1][image])}." in box.text.value
         assert f"Accuracy on 500 images: {accuracy(small, images):.2f} %" in box.text.value
         pictures.add(bytes(box.picture.value))

@@ -18,7 +18,10 @@ def test_scale_trick_reports_the_accuracy_of_the_rescaled_and_pruned_model():
     box.controls["doublings"].value = 4
     expected = rescaled(model, "fc1", "fc2", 16.0)
     apply_masks(expected, mask_model(magnitude(expected), 0.8, scope="global"))
-    assert f"after pruning 80%: {accuracy(expected, data()):.1f} % right" in box.text.value and "fc1 x 16" in box.text.value
+    assert (
+        f"after pruning 80%: {accuracy(expected, data()):.1f} % right" in box.text.value
+        and "fc1 x 16" in box.text.value
+    )
     assert bytes(box.picture.value) != before
     assert not box.controls["sparsity"].continuous_update
 
@@ -41,7 +44,8 @@ def test_quadratic_agrees_with_the_closed_forms():
         obd = [1.0 * 0.6**2 / 2, 1.5 * 0.9**2 / 2]
         both = sum(obd) + coupling * 1.5**0.5 * 0.6 * 0.9
         text = (
-            f"OBD {obd[0]:.3f}, OBS {obd[0] * (1 - coupling**2):.3f}. Remove both: sum of OBD {sum(obd):.3f}, true loss {both:.3f}"
+            f"OBD {obd[0]:.3f}, OBS {obd[0] * (1 - coupling**2):.3f}. Remove both: sum of OBD {sum(obd):.3f},"
+            f" true loss {both:.3f}"
         )
         assert text in box.text.value
     with pytest.raises(ValueError, match="curvatures"):

@@ -32,7 +32,9 @@ def test_the_file_stays_as_large_while_gzip_and_accuracy_fall(few):
     for sparsity in (0.5, 0.95):
         box.controls["sparsity_asked"].value = sparsity
         small = copy.deepcopy(model)
-        apply_masks(small, mask_model({name: w.detach().abs() for name, w in prunable(model).items()}, sparsity))
+        apply_masks(
+            small, mask_model({name: w.detach().abs() for name, w in prunable(model).items()}, sparsity)
+        )
         assert number(box, r"accuracy ([\d.]+)") == pytest.approx(accuracy(small, few), abs=0.006)
         files.append(number(box, r"file ([\d,]+) bytes"))
         zipped.append(number(box, r"gzip ([\d.]+)%"))
@@ -48,19 +50,29 @@ def test_masked_filters_save_nothing_and_removed_ones_do(few):
     box.controls["share"].value = 0.75
     removed = remove_filters(model, mask_model(scores, 0.75))
     image = few.tensors[0][:1]
-    assert number(box, r"([\d.]+)% of the bytes") == pytest.approx(100 * bytes_on_disk(removed) / bytes_on_disk(model), abs=0.06)
-    assert number(box, r"([\d.]+)% of the MACs") == pytest.approx(100 * macs(removed, image) / macs(model, image), abs=0.06)
+    assert number(box, r"([\d.]+)% of the bytes") == pytest.approx(
+        100 * bytes_on_disk(removed) / bytes_on_disk(model), abs=0.06
+    )
+    assert number(box, r"([\d.]+)% of the MACs") == pytest.approx(
+        100 * macs(removed, image) / macs(model, image), abs=0.06
+    )
     assert number(box, r"accuracy ([\d.]+)") == pytest.approx(accuracy(removed, few), abs=0.006)
 
 
 def test_the_crossover_reads_the_measured_table():
-    times = {"dense": [Latency(0.004, 0.003, 0.005, 1, 64)] * 2, "CSR": [Latency(t, t, t, 1, 64) for t in (0.008, 0.001)]}
+    times = {
+        "dense": [Latency(0.004, 0.003, 0.005, 1, 64)] * 2,
+        "CSR": [Latency(t, t, t, 1, 64) for t in (0.008, 0.001)],
+    }
     box = widgets.crossover_explorer({"a": ([0.5, 0.99], times)})
     box.controls["sparsity"].value = 0.5
     assert "50 % kept: dense 4 ms, CSR 8 ms (0.50x as fast as dense)" in box.text.value
     box.controls["sparsity"].value = 0.99
     assert "1 % kept: dense 4 ms, CSR 1 ms (4.00x as fast as dense)" in box.text.value
-    for bad, words in (({"a": ([0.5, 0.99], {"CSR": times["CSR"]})}, "dense must be one of"), ({}, "at least 1")):
+    for bad, words in (
+        ({"a": ([0.5, 0.99], {"CSR": times["CSR"]})}, "dense must be one of"),
+        ({}, "at least 1"),
+    ):
         with pytest.raises(ValueError, match=words):
             widgets.crossover_explorer(bad)
     with pytest.raises(ValueError, match="the sparsities"):
@@ -68,6 +80,9 @@ def test_the_crossover_reads_the_measured_table():
 
 
 def test_what_is_no_network_is_refused(few):
-    for explore in (widgets.file_explorer, lambda model, data: widgets.removal_explorer(model, data, {"a": torch.ones(2)})):
+    for explore in (
+        widgets.file_explorer,
+        lambda model, data: widgets.removal_explorer(model, data, {"a": torch.ones(2)}),
+    ):
         with pytest.raises(TypeError, match="model must be"):
             explore(torch.ones(2), few)

@@ -41,7 +41,9 @@ def test_every_granularity_and_sparsity_draws_another_picture(box):
     assert bytes(box.picture.value) != before
 
 
-@pytest.mark.parametrize(("granularity", "asked"), [("filter", 0.5), ("kernel", 0.8), ("weight", 0.95), ("layer", 0.6)])
+@pytest.mark.parametrize(
+    ("granularity", "asked"), [("filter", 0.5), ("kernel", 0.8), ("weight", 0.95), ("layer", 0.6)]
+)
 def test_the_accuracy_shown_is_the_packages(box, parts, granularity, asked):
     model, dataset = parts
     box.controls["granularity"].value = granularity
@@ -66,12 +68,16 @@ def test_the_model_is_left_alone(parts):
 
 
 def test_a_weight_that_is_no_convolution_is_refused(parts):
-    with pytest.raises(ValueError, match=r"name must be one of 'conv1.weight', 'conv2.weight', got 'fc1.weight'"):
+    with pytest.raises(
+        ValueError, match=r"name must be one of 'conv1.weight', 'conv2.weight', got 'fc1.weight'"
+    ):
         granularity_explorer(*parts, name="fc1.weight")
 
 
 def test_the_chosen_bar_stands_out():
-    figure = tensor_and_accuracy(torch.ones(2, 1, 3, 3, dtype=torch.bool), {"filter": 90.0, "kernel": 95.0}, "kernel", dense=99.0)
+    figure = tensor_and_accuracy(
+        torch.ones(2, 1, 3, 3, dtype=torch.bool), {"filter": 90.0, "kernel": 95.0}, "kernel", dense=99.0
+    )
     points = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
     assert [float(point.get_xdata()[0]) for point in points] == [10, 5], "errors"
     assert [point.get_fillstyle() for point in points] == ["none", "full"]

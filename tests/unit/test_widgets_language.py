@@ -43,7 +43,9 @@ def test_the_controls_change_line_and_number(model):
     box.controls["method"].value = "SparseGPT"
     fitted = copy.deepcopy(model)
     fitted.load_state_dict(sparsegpt(model, data, 0.5, names=names), strict=False)
-    assert f"SparseGPT, 50%: {surprise(model, fitted):.2f} bits" in box.text.value and box.picture.value != first
+    assert (
+        f"SparseGPT, 50%: {surprise(model, fitted):.2f} bits" in box.text.value and box.picture.value != first
+    )
     box.controls["sparsity"].value = 0.0
     assert f"0%: {surprise(model, model):.2f} bits" in box.text.value
 
@@ -65,7 +67,9 @@ def test_serving_shows_bytes_time_and_bits():
     figure = plot.serving({"dense": (2e6, 1.5, 2.9), "pruned": (1e6, 1.4, 3.1)})
     left, right = figure.axes
     assert [line.get_xdata()[0] for line in left.lines[:2]] == [2000, 1000]
-    assert [line.get_xdata()[0] for line in right.lines[:2]] == [1.5, 1.4] and right.lines[1].get_ydata()[0] == 3.1
+    assert [line.get_xdata()[0] for line in right.lines[:2]] == [1.5, 1.4] and right.lines[1].get_ydata()[
+        0
+    ] == 3.1
     with pytest.raises(ValueError, match="dense"):
         plot.serving({"other": (1.0, 1.0, 1.0)})
 

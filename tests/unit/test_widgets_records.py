@@ -17,7 +17,12 @@ def test_the_four_meanings_are_those_of_a_random_mask(name, network):
     assert SIZES[name] == (weights, biases)
     mask = keep_top(torch.rand(weights, generator=torch.Generator().manual_seed(0)), 0.97)
     kept, entries = int(mask.sum()), len(gap_code(mask.float(), 5)[0])
-    wanted = [weights / kept, (weights + biases) / (kept + biases), 32 * weights / (64 * kept), 32 * weights / (11 * entries)]
+    wanted = [
+        weights / kept,
+        (weights + biases) / (kept + biases),
+        32 * weights / (64 * kept),
+        32 * weights / (11 * entries),
+    ]
     assert list(meanings(name, 0.03, 6, 5).values()) == pytest.approx(wanted, rel=0.01)
 
 

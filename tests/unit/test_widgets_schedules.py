@@ -42,7 +42,10 @@ def test_follows_its_sliders(parts):
     first = bytes(box.picture.value)
     box.controls["conv2.weight"].value = 0.5
     assert bytes(box.picture.value) != first
-    assert f"predicted ~{curves['conv2.weight'][0.5]:.2f} %, measured ~{curves['conv2.weight'][0.5]:.2f} %" in box.text.value
+    assert (
+        f"predicted ~{curves['conv2.weight'][0.5]:.2f} %, measured ~{curves['conv2.weight'][0.5]:.2f} %"
+        in box.text.value
+    )
     # 8 of 16 filters: 8 * (150 + 1) fewer in conv2, 8 * 16 * 120 fewer in fc1
     assert f"really {44426 - 8 * 151 - 128 * 120:,} of" in box.text.value
     assert curves["conv2.weight"][0.5] < 100
@@ -50,7 +53,9 @@ def test_follows_its_sliders(parts):
     pruned = LeNet5().eval()
     pruned.load_state_dict(before)
     apply_masks(pruned, mask_model(scores, {"conv2.weight": 0.5, "fc1.weight": 0.9}))
-    assert float(re.search(r"measured ~([\d.]+)", box.text.value)[1]) == pytest.approx(accuracy(pruned, dataset), abs=0.01)
+    assert float(re.search(r"measured ~([\d.]+)", box.text.value)[1]) == pytest.approx(
+        accuracy(pruned, dataset), abs=0.01
+    )
     assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
 
 

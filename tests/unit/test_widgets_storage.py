@@ -12,7 +12,11 @@ from prunelab.widgets.storage import SHAPE, storage_explorer, storage_sizes
 def test_the_sizes_are_those_of_a_random_mask(density, bits):
     weight = (torch.rand(SHAPE, generator=torch.Generator().manual_seed(0)) < density).float()
     sizes = storage_sizes(density, bits, 32)
-    for name, format, width in ((f"gaps, {bits} bits", "gap", bits), ("bitmap", "bitmap", None), ("CSR, 10 bits", "csr", 10)):
+    for name, format, width in (
+        (f"gaps, {bits} bits", "gap", bits),
+        ("bitmap", "bitmap", None),
+        ("CSR, 10 bits", "csr", 10),
+    ):
         assert sum(sizes[name]) == pytest.approx(storage.encode(weight, format, width).nbytes, rel=0.04)
     assert sum(sizes["dense"]) == weight.nbytes
 

@@ -11,15 +11,23 @@ def lines(module):
 def test_state_names_what_pruning_adds_and_remove_takes_away():
     layer = nn.Linear(6, 4)
     assert lines(layer) == {
-        "parameters": "weight, bias", "buffers": "none", "weight is": "a parameter", "hooks": "none", "history": "none",
+        "parameters": "weight, bias",
+        "buffers": "none",
+        "weight is": "a parameter",
+        "hooks": "none",
+        "history": "none",
         "zeros": "0 of 24",
-    }  # fmt: skip
+    }
     prune.l1_unstructured(layer, "weight", amount=0.5)
     prune.random_unstructured(layer, "weight", amount=0.5)
     assert lines(layer) == {
-        "parameters": "bias, weight_orig", "buffers": "weight_mask", "weight is": "a plain attribute", "hooks": "PruningContainer",
-        "history": "L1Unstructured, RandomUnstructured", "zeros": "18 of 24",
-    }  # fmt: skip
+        "parameters": "bias, weight_orig",
+        "buffers": "weight_mask",
+        "weight is": "a plain attribute",
+        "hooks": "PruningContainer",
+        "history": "L1Unstructured, RandomUnstructured",
+        "zeros": "18 of 24",
+    }
     prune.remove(layer, "weight")
     assert lines(layer)["hooks"] == "none" and lines(layer)["zeros"] == "18 of 24"
 

@@ -1,4 +1,6 @@
-"""The explorers of chapters 04.3 and 04.4 report what the functions behind them give, and refuse what they cannot draw."""
+"""The explorers of chapters 04.3 and 04.4 report what the functions behind them give, and refuse what they
+cannot draw.
+"""
 
 import re
 
@@ -33,9 +35,22 @@ def test_schedule_explorer_trains_what_the_sliders_say():
 
 
 def rows():
-    tickets = [{"seed": s, "round": n, "start": "ticket", "left": 0.8**n, "test": 90.0 + n + s, "valid": [80.0, 85.0 + n]}
-               for s in (0, 1) for n in (0, 1, 2)]  # fmt: skip
-    return [*tickets, {"seed": 0, "round": 2, "start": "random mask", "left": 0.64, "test": 85.0, "valid": [60.0, 70.0]}]
+    tickets = [
+        {
+            "seed": s,
+            "round": n,
+            "start": "ticket",
+            "left": 0.8**n,
+            "test": 90.0 + n + s,
+            "valid": [80.0, 85.0 + n],
+        }
+        for s in (0, 1)
+        for n in (0, 1, 2)
+    ]
+    return [
+        *tickets,
+        {"seed": 0, "round": 2, "start": "random mask", "left": 0.64, "test": 85.0, "valid": [60.0, 70.0]},
+    ]
 
 
 def test_ticket_explorer_shows_the_controls_where_they_are():
