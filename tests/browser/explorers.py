@@ -66,8 +66,8 @@ CALLS = {
     "start.file_explorer": "file_explorer(lenet5, few)",
     "storage.storage_explorer": "storage_explorer()",
     "torch_prune.torch_prune_explorer": "torch_prune_explorer()",
-    "training_time.schedule_explorer": "schedule_explorer(fewer, fewer)",
-    "training_time.ticket_explorer": "ticket_explorer(tickets, 100)",
+    "during_training.schedule_explorer": "schedule_explorer(fewer, fewer)",
+    "during_training.ticket_explorer": "ticket_explorer(tickets, 100)",
 }
 
 

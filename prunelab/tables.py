@@ -1,0 +1,47 @@
+"""A head and rows of text as a table: for a terminal, for a page, for a Markdown file."""
+
+import html
+from collections.abc import Collection
+
+PALE = ' style="opacity:0.6"'
+
+
+def text(head: list[str], body: list[list[str]], left: int = 1) -> str:
+    """Return the table as lines: the first ``left`` columns to the left, the others to the right. Source:
+    notebook 00.
+    """
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i < left else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [head, *body]
+    )
+
+
+def web(head: list[str], body: list[list[str]], pale: Collection[tuple[int, int]] = ()) -> str:
+    """Return the table as HTML, its cells escaped; those at the places ``pale`` (row and column of the body)
+    are greyed. Source: notebook 00.
+    """
+    rows = "".join(
+        _line(
+            [f"<td{PALE if (i, j) in pale else ''}>{html.escape(cell)}</td>" for j, cell in enumerate(cells)]
+        )
+        for i, cells in enumerate(body)
+    )
+    title = _line([f"<th>{html.escape(cell)}</th>" for cell in head])
+    return f"<table><thead>{title}</thead><tbody>{rows}</tbody></table>"
+
+
+def _line(cells: list[str]) -> str:
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def markdown(head: list[str], body: list[list[str]]) -> str:
+    """Return the table as Markdown. Source: notebook 09.2."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").strip() for cell in line) + " |"
+        for line in [head, rule, *body]
+    )
