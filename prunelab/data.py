@@ -73,12 +73,13 @@ def load_weights(path: Path | str) -> dict[str, torch.Tensor]:
     return load(verified(path, json.loads(card.read_text(encoding="utf-8"))["sha256"]))
 
 
-def store_weights(path: Path, model: nn.Module, card: Mapping[str, object]) -> dict:
+def store_weights(path: Path | str, model: nn.Module, card: Mapping[str, object]) -> dict:
     """Write the weights of ``model`` to the safetensors file ``path`` and a JSON file beside it: ``card``,
     with the number of parameters, the version of torch and the checksum that ``load_weights`` compares.
 
-    Returns what was written into the card. Raises TypeError if ``model`` is no module. Source:
+    Returns what was written into the card. Raises TypeError for an argument of another kind. Source:
     ``experiments/checkpoints.py``."""
+    path, card = arguments.path("path", path), arguments.mapping("card", card, at_least=0)
     state = arguments.module("model", model).state_dict()
     raw = save({name: value.contiguous() for name, value in state.items()})
     written = {
@@ -92,11 +93,12 @@ def store_weights(path: Path, model: nn.Module, card: Mapping[str, object]) -> d
     return written
 
 
-def verified(path: Path, expected: str) -> bytes:
+def verified(path: Path | str, expected: str) -> bytes:
     """Return the bytes of the file ``path``, whose SHA-256 must be ``expected``.
 
     Raises FileNotFoundError if it is missing and ValueError if it is truncated or altered; both name the file
     and the checksum. Source: notebook 00."""
+    path, expected = arguments.path("path", path), arguments.text("expected", expected)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing (expected sha256 {expected}); restore it with git")
     raw = path.read_bytes()
@@ -108,11 +110,12 @@ def verified(path: Path, expected: str) -> bytes:
     return raw
 
 
-def listed(path: Path) -> bytes:
+def listed(path: Path | str) -> bytes:
     """Return the bytes of the file ``path``, whose checksum stands in ``SHA256SUMS`` beside it.
 
     Raises FileNotFoundError if one of the two is missing and ValueError if the file is not in that list,
     truncated or altered. Source: ``data/README.md``."""
+    path = arguments.path("path", path)
     sums = path.parent / "SHA256SUMS"
     if not sums.is_file():
         raise FileNotFoundError(
