@@ -15,23 +15,23 @@ from prunelab.plot.activations import (
     unit_maps,
 )
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
+from prunelab.plot.board import scoreboard
 from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
 from prunelab.plot.concepts import cut, feature_maps, shares
 from prunelab.plot.coupling import group_members
 from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
 from prunelab.plot.curves import pruning_curves, tradeoff
+from prunelab.plot.during_training import comings_and_goings, curve_panels
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.language import serving, surprises
 from prunelab.plot.networks import feeding, pixel_map
+from prunelab.plot.own_network import costs, dots, report, waves
 from prunelab.plot.records import compression_curves, race
-from prunelab.plot.report import costs, dots, report, waves
 from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
-from prunelab.plot.scoreboard import scoreboard
 from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
 from prunelab.plot.sparse import answer_bars, crossover, roofline
 from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.tensors import draw_tensor, tensor_view
-from prunelab.plot.training_time import comings_and_goings, curve_panels
 
 _style.use()
 

@@ -19,7 +19,7 @@ from prunelab.criteria.registry import check_data, unchanged
 from prunelab.masks import apply_masks, keep_top
 from prunelab.sweep import paired_interval
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 UNIT_CRITERIA = ("Taylor", "APoZ", "entropy", "ICC", "reconstruction", "filter L1")
 

@@ -13,7 +13,7 @@ from torch.utils.data import TensorDataset
 from prunelab import plot
 from prunelab.masks import SCOPES, apply_masks, mask_model, prunable, sparsity
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:

@@ -14,7 +14,7 @@ from prunelab.criteria.second_order import obs_saliency
 from prunelab.masks import apply_masks, mask_model
 from prunelab.plot.criteria import kept_by_layer, surgery
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def scale_trick(model: nn.Module, dataset: TensorDataset, first: str = "fc1", second: str = "fc2") -> w.VBox:

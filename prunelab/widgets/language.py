@@ -16,7 +16,7 @@ from prunelab.language import Decoder, block_names, generate
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.plot.language import surprises
 from prunelab.text import decode, encode
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 LENGTH = 120
 BATCH = 16

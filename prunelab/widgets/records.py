@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from prunelab import plot
 from prunelab.storage import bits_per_weight
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 SIZES = {"LeNet300": (266_200, 410), "LeNet5Caffe": (430_500, 580)}  # weights, biases
 DENSITIES = np.logspace(-3, 0, 61)

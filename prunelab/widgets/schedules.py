@@ -17,7 +17,7 @@ from prunelab.measure import parameters
 from prunelab.schedules import predicted_accuracy
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def ratio_explorer(

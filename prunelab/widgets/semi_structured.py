@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments, plot
 from prunelab.semi_structured import kept_magnitude, nm_mask, permute_columns
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 PATTERNS = ("1:4", "2:4", "3:4", "1:2", "2:8", "4:8", "6:8", "8:16")
 

@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from prunelab import plot
 from prunelab.masks import SCOPES, apply_masks, mask_model, prunable
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def file_explorer(model: nn.Module, dataset: TensorDataset) -> w.VBox:

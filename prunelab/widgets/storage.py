@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from prunelab import plot
 from prunelab.storage import bits_per_weight, format_bytes
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 SHAPE = (300, 784)
 COLUMN_BITS = 10  # what it takes to number 784 columns

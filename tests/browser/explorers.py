@@ -40,7 +40,10 @@ decoder = Decoder(2, 32).eval()
 curve = {0.0: 98.0, 0.5: 90.0, 0.9: 40.0}
 took = [Latency(0.002 / k, 0.0019 / k, 0.0021 / k, 1, 64) for k in (1, 2, 4)]
 times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
-tickets = [{"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r} for r in range(8)]
+tickets = [
+    {"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r}
+    for r in range(8)
+]
 """
 CALLS = {
     "activations.compare_criteria": (
@@ -66,8 +69,8 @@ CALLS = {
     "start.file_explorer": "file_explorer(lenet5, few)",
     "storage.storage_explorer": "storage_explorer()",
     "torch_prune.torch_prune_explorer": "torch_prune_explorer()",
-    "training_time.schedule_explorer": "schedule_explorer(fewer, fewer)",
-    "training_time.ticket_explorer": "ticket_explorer(tickets, 100)",
+    "during_training.schedule_explorer": "schedule_explorer(fewer, fewer)",
+    "during_training.ticket_explorer": "ticket_explorer(tickets, 100)",
 }
 
 

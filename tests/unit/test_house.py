@@ -1,9 +1,13 @@
 """The rules of the house that a program can check: short modules, short functions."""
 
 import ast
+import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
+
+import prunelab
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
@@ -62,3 +66,17 @@ def test_the_rule_counts_code_only():
     assert too_long(f"def f():\n    y = 0\n{body}") == [f"f has {CODE + 1} lines of code, at most {CODE}"]
     assert too_long("class A:\n    async def g(self):\n" + "        x = 1\n" * CODE)
     assert not too_long("x = 1\n" * LINES) and too_long("x = 1\n" * (LINES + 1))
+
+
+def packages() -> list[str]:
+    return ["prunelab"] + [
+        package.name for package in pkgutil.walk_packages(prunelab.__path__, "prunelab.") if package.ispkg
+    ]
+
+
+@pytest.mark.parametrize("name", packages())
+def test_no_function_hides_a_module_of_its_name(name):
+    package = importlib.import_module(name)
+    for module in pkgutil.iter_modules(package.__path__):
+        found = importlib.import_module(f"{name}.{module.name}")
+        assert getattr(package, module.name) is found, f"{name}.{module.name} is a module and something else"

@@ -16,7 +16,7 @@ from prunelab.masks import apply_masks, sparsity
 from prunelab.models import LeNet300
 from prunelab.schedules import cubic
 from prunelab.training import accuracy, steps_per_epoch, train
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def schedule_explorer(dataset: TensorDataset, valid: TensorDataset, epochs: int = 3) -> w.VBox:
