@@ -302,9 +302,9 @@ def claims(notebook: NotebookNode, path: Path) -> Problems:
         return
     sections, title = [], ""
     for cell in notebook.cells:
-        heading = re.findall(r"^##+ (.+)$", cell.source, re.M) if cell.cell_type == "markdown" else []
-        title = heading[-1] if heading else title
-        sections.append(title)
+        found = re.findall(r"^##+ (.+)$", cell.source, re.M) if cell.cell_type == "markdown" else []
+        sections.append(found[0] if found else title)
+        title = found[-1] if found else title
     checked = [number for number, cell in enumerate(notebook.cells) if "check" in tags(cell)]
     for number, source in markdown(notebook):
         here = sections[number]

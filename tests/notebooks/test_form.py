@@ -179,7 +179,7 @@ BROKEN = {
     ),
     "claim with a check in another section": (
         "claims",
-        edit(7, "## 3.1.3 Pitfalls", "## 3.1.3 Third\n\nIt never\nfails.\n\n## 3.1.4 Pitfalls"),
+        edit(7, "## 3.1.3 Pitfalls", "## 3.1.3 Third\n\nIt never\nfails.\n\n## Pitfalls"),
     ),
     "not compared": ("compared", put(2, "tags", ["nbval-ignore-output"])),
     "long cell": ("small", edit(2, "print(1)", "print(1)\n" * (form.MAX_LINES + 1))),
