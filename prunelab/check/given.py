@@ -65,7 +65,9 @@ def changed(before: object, after: object) -> tuple[str, str] | None:
     for key in [*was, *(key for key in now if key not in was)]:
         if key not in was or key not in now or not _identical(was[key], now[key]):
             where, kind = key
-            name = re.sub(r"^\[\d+\]\.?", "", where) or "argument"  # without the argument's own place
+            place = re.match(r"\[(\d+)\]\.?", where)  # of the argument itself: the first, the second, ...
+            name = where[place.end() :] if place else where
+            name = name or (f"argument {int(place[1]) + 1}" if place else "argument")
             return (name if kind == "value" else f"{name}.{kind}"), ADVICE[kind]
     return None
 

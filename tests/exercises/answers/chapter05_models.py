@@ -65,19 +65,19 @@ plausible(
 def by_keys(state):
     clean = {}
     for key, value in state.items():
-        if key.endswith("_orig"):
+        if key.endswith("_orig") and key[:-5] + "_mask" in state:
             clean[key[:-5]] = value * state[key[:-5] + "_mask"]
-        elif not key.endswith("_mask"):
+        elif not key.endswith("_mask") or key[:-5] + "_orig" not in state:
             clean[key] = value.clone()
     return clean
 
 
 @right("5.4")
 def by_comprehension(state):
-    plain = {key.removesuffix("_orig") for key in state if not key.endswith("_mask")}
-    return {
-        k: state[k] if k in state else torch.where(state[k + "_mask"] == 1, state[k + "_orig"], 0)
-        for k in plain
+    pairs = {k[:-5] for k in state if k.endswith("_orig") and k[:-5] + "_mask" in state}
+    rest = state.keys() - {k + end for k in pairs for end in ("_orig", "_mask")}
+    return {k: state[k] for k in rest} | {
+        k: torch.where(state[k + "_mask"] == 1, state[k + "_orig"], 0) for k in pairs
     }
 
 

@@ -10,7 +10,9 @@ from answers import right, wrong
 @right("9.6")
 def cleaned_two_steps(state):
     pruned = [name[: -len("_mask")] for name in state if name.endswith("_mask")]
-    clean = {name: tensor.clone() for name, tensor in state.items() if not name.endswith(("_orig", "_mask"))}
+    pruned = [name for name in pruned if f"{name}_orig" in state]
+    parts = {f"{name}_{part}" for name in pruned for part in ("orig", "mask")}
+    clean = {name: tensor.clone() for name, tensor in state.items() if name not in parts}
     return clean | {name: state[f"{name}_orig"] * state[f"{name}_mask"] for name in pruned}
 
 
@@ -18,11 +20,10 @@ def cleaned_two_steps(state):
 def cleaned_where(state):
     clean = {}
     for name, tensor in state.items():
-        if name.endswith("_mask"):
+        if name.endswith("_mask") and f"{name[:-5]}_orig" in state:
             continue
-        own = name.removesuffix("_orig")
-        mask = state.get(f"{own}_mask")
-        clean[own] = tensor if mask is None else torch.where(mask.bool(), tensor, 0)
+        own = name[:-5] if name.endswith("_orig") and f"{name[:-5]}_mask" in state else name
+        clean[own] = tensor if own == name else torch.where(state[f"{own}_mask"].bool(), tensor, 0)
     return clean
 
 

@@ -1,4 +1,4 @@
-"""Answers to 3.4, 3.5 and 3.6: right ones, written differently, and wrong ones that must be refused."""
+"""Answers to 3.4 and 3.5: right ones, written differently, and wrong ones that must be refused."""
 
 import torch
 
@@ -39,6 +39,7 @@ plausible(
 @right("3.5")
 def step_by_column(weights, inverse, q):
     moved = weights - weights[q] / inverse[q, q] * inverse[:, q]
+    moved[q] = 0
     return moved, (weights[q] ** 2 / (2 * inverse[q, q])).item()
 
 
@@ -57,33 +58,4 @@ plausible(
     lambda w, h, q: (w - w[q] / h[q, q] * h[:, q], (w[q] ** 2 * h[q, q] / 2).item()),
     lambda w, h, q: (w - w[q] / h[q, q] * h[:, q], w[q] ** 2 / (2 * h[q, q]) * 2),
     lambda w, h, q: (w - w / h.diagonal() * h[:, q], (w[q] ** 2 / (2 * h[q, q])).item()),
-)
-
-
-# 3.6 refit_row
-
-
-@right("3.6")
-def fit_by_solve(row, hessian, kept):
-    result = torch.zeros_like(row)
-    result[kept] = torch.linalg.solve(hessian[kept][:, kept], (hessian @ row)[kept])
-    return result
-
-
-@right("3.6")
-def fit_by_correction(row, hessian, kept):
-    result = row * kept
-    result[kept] += torch.linalg.solve(hessian[kept][:, kept], hessian[kept][:, ~kept] @ row[~kept])
-    return result
-
-
-plausible(
-    "3.6",
-    lambda r, h, k: r * k,
-    lambda r, h, k: torch.linalg.solve(h, h @ (r * k)) * k,
-    lambda r, h, k: torch.linalg.solve(h, h @ r) * k,
-    lambda r, h, k: torch.zeros_like(r).masked_scatter(k, torch.linalg.solve(h[k][:, k], r[k])),
-    lambda r, h, k: torch.zeros_like(r).masked_scatter(k, torch.linalg.solve(h[k][:, k], h[k][:, k] @ r[k])),
-    lambda r, h, k: torch.linalg.solve(h[k][:, k], (h @ r)[k]),
-    lambda r, h, k: r * k * (r.norm() / (r * k).norm().clamp(min=1e-9)),
 )
