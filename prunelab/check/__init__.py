@@ -15,6 +15,7 @@ from prunelab.check.chapter02_counts import ex_2_4, ex_2_5
 from prunelab.check.chapter02_groups import ex_2_1, ex_2_2
 from prunelab.check.chapter02_layers import ex_2_7
 from prunelab.check.chapter02_patterns import ex_2_3
+from prunelab.check.chapter02_speed import ex_2_8
 from prunelab.check.chapter03_1_fold import ex_3_3
 from prunelab.check.chapter03_1_scores import ex_3_1, ex_3_2
 from prunelab.check.chapter03_2_refit import ex_3_6
@@ -35,6 +36,7 @@ from prunelab.check.chapter05_models import ex_5_3, ex_5_4
 from prunelab.check.chapter06_patterns import ex_6_1, ex_6_4
 from prunelab.check.chapter06_storage import ex_6_2, ex_6_3
 from prunelab.check.chapter07_1_checks import ex_7_5
+from prunelab.check.chapter07_1_codes import ex_7_10
 from prunelab.check.chapter07_1_csr import ex_7_1, ex_7_2
 from prunelab.check.chapter07_1_formats import ex_7_3, ex_7_6
 from prunelab.check.chapter07_1_gaps import ex_7_4, ex_7_9
@@ -47,6 +49,7 @@ from prunelab.check.chapter09_1_removal import ex_9_3
 from prunelab.check.chapter09_1_scores import ex_9_2
 from prunelab.check.chapter09_2_choices import ex_9_4, ex_9_5
 from prunelab.check.chapter09_2_files import ex_9_6
+from prunelab.check.chapter09_2_sizes import ex_9_7
 from prunelab.check.chapter10_1_bits import ex_10_1
 from prunelab.check.chapter10_1_pruning import ex_10_2, ex_10_3
 from prunelab.check.chapter10_2 import ex_10_4, ex_10_5, ex_10_6
@@ -75,6 +78,7 @@ __all__ = [
     "ex_2_5",
     "ex_2_6",
     "ex_2_7",
+    "ex_2_8",
     "ex_3_1",
     "ex_3_2",
     "ex_3_3",
@@ -116,6 +120,7 @@ __all__ = [
     "ex_7_7",
     "ex_7_8",
     "ex_7_9",
+    "ex_7_10",
     "ex_8_1",
     "ex_8_2",
     "ex_8_3",
@@ -127,6 +132,7 @@ __all__ = [
     "ex_9_4",
     "ex_9_5",
     "ex_9_6",
+    "ex_9_7",
     "ex_10_1",
     "ex_10_2",
     "ex_10_3",

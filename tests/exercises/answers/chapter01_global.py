@@ -97,3 +97,44 @@ plausible(
     _at_least_as_share,
     lambda s, p, m: {n: keep_top(x, min(p, max(0.0, 1 - m / x.numel()))) for n, x in s.items()},
 )
+
+# 1.3, once more from the text alone
+
+
+def _gm_1_3(scores, sparsity, at_least, names=None, protect=None, count=None, key=None):
+    flat = []
+    safe = set()
+    names = names(scores) if names else list(scores)
+    for la, n in enumerate(names):
+        vals = scores[n].flatten().tolist()
+        order = sorted(range(len(vals)), key=lambda i: (vals[i], i) if not protect else protect(vals[i], i))
+        safe |= {(n, i) for i in (order[-at_least:] if at_least else [])}
+        flat += [(v, la, i, n) for i, v in enumerate(vals)]
+    total = len(flat)
+    gone = round(sparsity * total) if not count else count(sparsity, total, len(safe))
+    out = {n: torch.ones(s.numel(), dtype=torch.bool) for n, s in scores.items()}
+    for _, _, i, n in sorted(flat, key=key):
+        if gone <= 0:
+            break
+        if (n, i) in safe:
+            continue
+        out[n][i] = False
+        gone -= 1
+    return {n: m.view(scores[n].shape) for n, m in out.items()}
+
+
+right("1.3")(_gm_1_3)
+
+plausible(
+    "1.3",
+    lambda *a: _gm_1_3(*a, names=sorted),  # layers by name
+    lambda *a: _gm_1_3(*a, protect=lambda v, i: (v, -i)),  # protects earlier of equals
+    lambda *a: _gm_1_3(*a, count=lambda s, t, p: round(s * (t - p))),  # share of unprotected
+    lambda s, p, m: _gm_1_3({n: x.float() for n, x in s.items()}, p, m),  # float32 ranking
+    lambda s, p, m: (
+        _gm_1_3(s, p, m)
+        if all(x.numel() >= m for x in s.values())
+        else _gm_1_3(s, p, min(m, min(x.numel() for x in s.values())))
+    ),  # small layers counted as one less
+    lambda *a: _gm_1_3(*a, key=lambda e: (e[0], e[2], e[1])),  # rank across by position then layer
+)

@@ -69,3 +69,38 @@ plausible(
         1 / (1 - s) if s < 1 else math.inf,
     ),
 )
+
+# 1.4, once more from the text alone
+
+
+def _sr_1_4(model, ls=None, zero=lambda w: w == 0):
+    ws = [m.weight for m in model.modules() if (ls or (lambda m: isinstance(m, (nn.Linear, nn.Conv2d))))(m)]
+    n = sum(w.numel() for w in ws)
+    z = sum(int(zero(w).sum()) for w in ws)
+    return z / n, n / (n - z) if n > z else math.inf
+
+
+right("1.4")(_sr_1_4)
+
+plausible(
+    "1.4",
+    lambda m: _sr_1_4(m, lambda la: type(la) in (nn.Linear, nn.Conv2d)),  # exact type
+    lambda m: _sr_1_4(
+        m, lambda la: isinstance(la, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d))
+    ),  # conv of all dims
+    lambda m: _sr_1_4(m, zero=lambda w: w <= 0),  # positive only
+    lambda m: (
+        _sr_1_4(m)[0],
+        round(_sr_1_4(m)[1], 1) if math.isfinite(_sr_1_4(m)[1]) else math.inf,
+    ),  # ratio rounded to a digit
+    lambda m: (
+        lambda ws: (
+            sum(int((w == 0).sum()) for w in ws.values()) / sum(w.numel() for w in ws.values()),
+            sum(w.numel() for w in ws.values()) / max(1e-30, sum(int((w != 0).sum()) for w in ws.values()))
+            if any((w != 0).any() for w in ws.values())
+            else math.inf,
+        )
+    )(
+        {tuple(la.weight.shape): la.weight for la in m.modules() if isinstance(la, (nn.Linear, nn.Conv2d))}
+    ),  # unique weights by shape
+)

@@ -58,3 +58,50 @@ plausible(
     lambda w, s, b: _coarse(w, s, b, more=lambda a, b: a**0.5 >= b),
     lambda w, s, b: None if _coarse(w, s, b) == "dense" else _coarse(w, s, b),
 )
+
+# 2.6, once more from the text alone
+
+
+def _co_2_6(
+    w,
+    s,
+    b,
+    names=("filter", "kernel", "vector", "weight"),
+    ok=lambda k, a, b: k.pow(2).sum() / a.pow(2).sum() >= b,
+    sc=lambda w, g: group_scores(w, g),
+):
+    for g in names:
+        if ok(w * keep_top(sc(w, g), s), w, b):
+            return g
+    return "dense"
+
+
+right("2.6")(
+    lambda w, s, b: next(
+        (
+            g
+            for g in ("filter", "kernel", "vector", "weight")
+            if (w[keep_top(group_scores(w, g), s).expand_as(w)] ** 2).sum() >= b * (w**2).sum()
+        ),
+        "dense",
+    )
+)
+
+plausible(
+    "2.6",
+    lambda *a: _co_2_6(*a, ok=lambda k, a, b: k.pow(2).sum() / a.pow(2).sum() > b),  # strict
+    lambda *a: _co_2_6(*a, names=("filter", "kernel", "weight")),  # skips vector
+    lambda *a: _co_2_6(
+        *a, sc=lambda w, g: w.pow(2).sum(2, keepdim=True).sqrt() if g == "vector" else group_scores(w, g)
+    ),  # vectors along columns
+    lambda *a: _co_2_6(
+        *a,
+        sc=lambda w, g: w.pow(2).sum((0, 2, 3), keepdim=True).sqrt() if g == "kernel" else group_scores(w, g),
+    ),  # channels for kernels
+    lambda *a: _co_2_6(*a, ok=lambda k, a, b: k.norm() / a.norm() >= b),  # energy of norms, root
+    lambda w, s, b: (
+        _co_2_6(w, s, b, names=("filter", "kernel", "vector"))
+        if _co_2_6(w, s, b, names=("filter", "kernel", "vector")) != "dense"
+        else "weight"
+    ),  # weight always meets
+)

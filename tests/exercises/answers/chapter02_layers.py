@@ -69,3 +69,47 @@ plausible(
         default=None,
     ),
 )
+
+# 2.7, once more from the text alone
+
+
+def _lr_2_7(
+    model,
+    x,
+    y,
+    loss=lambda o, y: F.cross_entropy(o, y).item(),
+    relu=lambda i, m: i + 1 < len(m) and isinstance(m[i + 1], nn.ReLU),
+    cand=lambda la, i, m: isinstance(la, nn.Linear) and la.in_features == la.out_features,
+    start=math.inf,
+    res=lambda i, m: i,
+):
+    best, low = None, start
+    for i, la in enumerate(model):
+        if cand(la, i, model):
+            drop = {i} | ({i + 1} if relu(i, model) else set())
+            with torch.no_grad():
+                v = loss(nn.Sequential(*[p for j, p in enumerate(model) if j not in drop])(x), y)
+            if v < low:
+                best, low = i, v
+    return None if best is None else res(best, model)
+
+
+right("2.7")(lambda m, x, y: _lr_2_7(m, x, y))
+
+plausible(
+    "2.7",
+    lambda *a: _lr_2_7(*a, loss=lambda o, y: (o.argmax(1) != y).double().mean().item()),  # error rate
+    lambda *a: _lr_2_7(*a, relu=lambda i, m: False),  # relu stays
+    lambda *a: _lr_2_7(
+        *a,
+        cand=lambda la, i, m: (
+            isinstance(la, nn.Linear) and la.in_features == la.out_features and i < len(m) - 1
+        ),
+    ),  # not the last
+    lambda *a: _lr_2_7(
+        *a, cand=lambda la, i, m: isinstance(la, nn.Linear) and la.in_features == la.out_features and i > 0
+    ),  # not the first
+    lambda m, x, y: _lr_2_7(m, x, y, start=F.cross_entropy(m(x), y).item()),  # only if better than whole
+    lambda *a: _lr_2_7(*a, loss=lambda o, y: F.cross_entropy(o[:1], y[:1]).item()),  # first image's loss
+    lambda *a: _lr_2_7(*a, loss=lambda o, y: F.multi_margin_loss(o, y).item()),  # margin loss
+)

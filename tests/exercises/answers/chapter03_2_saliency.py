@@ -59,3 +59,79 @@ plausible(
     lambda w, h, q: (w - w[q] / h[q, q] * h[:, q], w[q] ** 2 / (2 * h[q, q]) * 2),
     lambda w, h, q: (w - w / h.diagonal() * h[:, q], (w[q] ** 2 / (2 * h[q, q])).item()),
 )
+
+# 3.4, once more from the text alone
+
+
+def _obd_3_4(w, g, p, cur=None, end=lambda c, w: c * w * w / 2):
+    c = torch.einsum("nc,ncoi->oi", p, g**2) / len(g) if cur is None else cur(g, p)
+    return end(c, w)
+
+
+right("3.4")(
+    lambda w, g, p: (
+        sum(p[n, c] * g[n, c] ** 2 for n in range(g.shape[0]) for c in range(g.shape[1]))
+        / g.shape[0]
+        * w**2
+        / 2
+    )
+)
+
+plausible(
+    "3.4",
+    lambda w, g, p: _obd_3_4(
+        w, g, p, cur=lambda g, p: g[torch.arange(len(g)), p.argmax(1)].square().mean(0)
+    ),  # predicted class only
+    lambda w, g, p: _obd_3_4(
+        w, g, p, cur=lambda g, p: torch.einsum("nc,ncoi->oi", p * p, g**2) / len(g)
+    ),  # p squared
+    lambda w, g, p: _obd_3_4(
+        w,
+        g,
+        p,
+        cur=lambda g, p: (
+            torch.einsum("nc,ncoi->noi", p, g**2) - torch.einsum("nc,ncoi->noi", p, g) ** 2
+        ).mean(0),
+    ),  # variance over classes
+    lambda w, g, p: _obd_3_4(
+        w, g, p, cur=lambda g, p: (p[:, :, None, None] * g**2).mean((0, 1))
+    ),  # mean over images and classes
+    lambda w, g, p: _obd_3_4(
+        w, g, p, cur=lambda g, p: torch.einsum("nc,ncoi->oi", p, g**2) / max(1, len(g) - 1)
+    ),  # n minus one
+)
+
+# 3.5, once more from the text alone
+
+
+def _obs_3_5(w, i, q, col=None, rise=None):
+    return w - w[q] / i[q, q] * (i[:, q] if col is None else col(i, q)), float(
+        w[q] ** 2 / (2 * i[q, q])
+    ) if rise is None else rise(w, i, q)
+
+
+def _r35_3_5(w, i, q):
+    h = torch.linalg.inv(i)
+    k = [j for j in range(len(w)) if j != q]
+    new = torch.zeros_like(w)
+    new[k] = torch.linalg.solve(h[k][:, k], (h @ w)[k]) if k else new[k]
+    d = new - w
+    return new, float(d @ h @ d / 2)
+
+
+right("3.5")(_r35_3_5)
+
+plausible(
+    "3.5",
+    lambda *a: _obs_3_5(
+        *a, rise=lambda w, i, q: float(w[q] ** 2 * torch.linalg.inv(i)[q, q] / 2)
+    ),  # rise from diagonal of hessian
+    lambda *a: _obs_3_5(*a, col=lambda i, q: i[:, q] * i.diagonal() / i[q, q]),  # inverse diagonal product
+    lambda *a: _obs_3_5(*a, rise=lambda w, i, q: float(abs(w[q]) / (2 * i[q, q]))),  # rise without square
+    lambda w, i, q: _obs_3_5(
+        w, i, q, col=lambda i, q: torch.where(torch.arange(len(w)) >= q, i[:, q], torch.zeros_like(i[:, q]))
+    ),  # only right neighbours
+    lambda w, i, q: _obs_3_5(
+        w, i, q, col=lambda i, q: i[:, q] / (i.diagonal() * i[q, q]).sqrt() * i[q, q]
+    ),  # correlation coefficient
+)

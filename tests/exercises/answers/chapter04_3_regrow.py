@@ -54,3 +54,38 @@ plausible(
     lambda w, m, g, s: (w, _exchange(w, m, g, s)[1]),
     lambda *a: _exchange(*a, count=lambda s, m: math.ceil(s * int(m.sum()))),
 )
+
+# 4.7, once more from the text alone
+
+
+def _pr_4_7(w, m, g, s, cnt=round, cand=lambda new, old: ~new, gs=torch.abs, val=None, ws=torch.abs):
+    f, gf = w.flatten(), g.flatten()
+    new = m.flatten().clone()
+    k = new.nonzero().flatten()
+    c = cnt(s * len(k))
+    new[k[ws(f[k]).argsort(stable=True)[:c]]] = False
+    a = cand(new, m.flatten()).nonzero().flatten()
+    new[a[gs(gf[a]).argsort(stable=True, descending=True)[:c]]] = True
+    new = new.view(m.shape)
+    return (torch.where(new & m, w, torch.zeros_like(w)) if val is None else val(w, m, new)), new
+
+
+right("4.7")(_pr_4_7)
+
+plausible(
+    "4.7",
+    lambda w, m, g, s: _pr_4_7(
+        w, m, g, s, val=lambda w, m, n: torch.where(n & m, w, torch.where(n, -0.1 * g, torch.zeros_like(w)))
+    ),  # grown start at minus the gradient
+    lambda *a: _pr_4_7(*a, cand=lambda new, old: ~old),  # not the just dropped
+    lambda *a: _pr_4_7(*a, gs=lambda x: x),  # gradient signed
+    lambda w, m, g, s: _pr_4_7(w, m, g * w, s),  # weight times gradient for growth
+    lambda *a: _pr_4_7(*a, cnt=lambda x: max(1, round(x))),  # at least one
+    lambda w, m, g, s: (
+        (lambda r: (torch.stack([x for x, _ in r]), torch.stack([y for _, y in r])))(
+            [_pr_4_7(w[i], m[i], g[i], s) for i in range(len(w))]
+        )
+        if w.ndim > 1
+        else _pr_4_7(w, m, g, s)
+    ),  # per row
+)

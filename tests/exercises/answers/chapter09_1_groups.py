@@ -1,6 +1,6 @@
 """Answers to 9.1: right ones, written differently, and wrong ones that must be refused."""
 
-from answers import right, wrong
+from answers import plausible, right, wrong
 
 # 9.1 coupled_outputs
 
@@ -47,3 +47,58 @@ def coupled_downstream_only(network, start):
 @wrong("9.1", "Start with a set")
 def coupled_unsorted(network, start):
     return coupled_by_search(network, start)[::-1]
+
+
+# 9.1, once more from the text alone
+
+
+def _co9_9_1(net, start, kinds=("relu", "sum", "depthwise"), both=True):
+    g = {start}
+    while True:
+        n = set(g)
+        for k, (kind, ins) in net.items():
+            t = {k, *ins}
+            if kind in kinds and t & n:
+                n |= t
+        if n == g:
+            break
+        g = n
+    return sorted(k for k in g if k in net and net[k][0] in ("conv", "depthwise"))
+
+
+def _fw_9_1(net, s):
+    g = {s}
+    for k, (kind, ins) in net.items():
+        if kind in ("relu", "sum", "depthwise") and g & set(ins):
+            g |= {k}
+    return g
+
+
+def _r91_9_1(net, start):
+    par = {k: k for k in [*net, "image"]}
+
+    def find(k):
+        while par[k] != k:
+            k = par[k]
+        return k
+
+    for k, (kind, ins) in net.items():
+        if kind in ("relu", "sum", "depthwise"):
+            for i in ins:
+                par[find(i)] = find(k)
+    return sorted(k for k in net if find(k) == find(start) and net[k][0] in ("conv", "depthwise"))
+
+
+right("9.1")(_r91_9_1)
+
+plausible(
+    "9.1",
+    lambda n, s: _co9_9_1(n, s, ("relu", "sum", "depthwise", "cat")),  # cat couples
+    lambda n, s: (lambda g: sorted(k for k in g if n[k][0] in ("conv", "depthwise")))(
+        _fw_9_1(n, s)
+    ),  # forward only
+    lambda n, s: _co9_9_1(
+        {k: (kind, ins[:2] if kind == "sum" else ins) for k, (kind, ins) in n.items()}, s
+    ),  # first two of a sum
+    lambda n, s: sorted(_co9_9_1(n, s), key=list(n).index),  # in order of the pass
+)
