@@ -48,6 +48,7 @@ def _half_zero(layer):
     return layer
 
 
+@torch.no_grad()
 def _edges_5_3():
     deep = nn.Sequential(
         nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 5, bias=False))), nn.Linear(5, 2)
@@ -171,6 +172,11 @@ def _edges_5_4():
     prune.random_unstructured(batch[0], "weight", amount=0.5)
     batch[1].running_var[0], batch[1].running_mean[0] = torch.inf, 1e-9
     yield Case("float64, and a BatchNorm that counts its batches", (dict(batch.state_dict()),))
+    tiny = {
+        "weight_orig": 1e-9 * torch.tensor([1.0, -2.0, 3.0]),
+        "weight_mask": torch.tensor([0.0, 1.0, 0.0]),
+    }
+    yield Case("very small weights", (tiny,))
     odd = {
         "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
         "x_orig": torch.tensor([0.5, -1e9]),

@@ -42,6 +42,11 @@ def _edges_9_6():
     prune.random_unstructured(batch[0], "weight", amount=0.5)
     batch[1].running_var[0], batch[1].running_mean[0] = torch.inf, 1e-9
     yield Case("float64, and a BatchNorm that counts its batches", (dict(batch.state_dict()),))
+    tiny = {
+        "weight_orig": 1e-9 * torch.tensor([1.0, -2.0, 3.0]),
+        "weight_mask": torch.tensor([0.0, 1.0, 0.0]),
+    }
+    yield Case("very small weights", (tiny,))
     odd = {
         "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
         "x_orig": torch.tensor([0.5, -1e9]),

@@ -26,7 +26,7 @@ def by_concatenation(model):
     return float((torch.cat([m.weight.detach().flatten() for m in layers(model)]) == 0).double().mean())
 
 
-@wrong("5.3", "A layer without a mask counts as well")
+@wrong("5.3", "")
 def in_masks(model):
     return float(
         (torch.cat([b.flatten() for n, b in model.named_buffers() if "mask" in n]) == 0).double().mean()
@@ -166,7 +166,9 @@ def _cl_5_4(
 
 right("5.4")(
     lambda s: {
-        k.removesuffix("_orig"): (v * s[k[:-5] + "_mask"] if k.endswith("_orig") else v)
+        k.removesuffix("_orig") if k[:-5] + "_mask" in s else k: (
+            v * s[k[:-5] + "_mask"] if k.endswith("_orig") and k[:-5] + "_mask" in s else v
+        )
         for k, v in s.items()
         if not (k.endswith("_mask") and k[:-5] + "_orig" in s)
     }
