@@ -136,9 +136,9 @@ def _without_root(a, b):
 
 
 def _edges_3_12():
-    yield Case("an end just above zero", ([0.0025, 0.0625, 0.125, 0.0775], [0.0, 0.0, 0.0, -0.0175]))
-    below = [0.0, 0.25, 0.5, 0.25]
-    yield Case("an end below zero, by little", ([90 + d for d in below], [90 + 0.052] * 4))
+    spread = [-0.03, 0.01, -0.01, 0.03]
+    for about, mean in (("an end just above zero", 0.0425), ("an end just below zero", 0.04)):
+        yield Case(about, ([90 + mean + d for d in spread], [90.0] * 4))
     a, b = [81.0, 82.5, 79.0, 80.25], [80.0, 82.75, 78.0, 79.5]
     yield Case("accuracies that are in no order", (a, b))
 

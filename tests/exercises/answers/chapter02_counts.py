@@ -138,3 +138,28 @@ plausible(
     lambda sh, s: _rs_2_5(sh, s, n=lambda o, s: max(1, round(s * o))),  # at least one goes
     lambda sh, s: _rs_2_5([x for x in sh if len(x) == 4] or sh, s),  # convolutions only
 )
+
+
+# found by readers
+
+
+plausible(
+    "2.4",
+    lambda sh, s: sum(
+        (round((1 - s) * o[0]) if i < len(sh) - 1 else o[0])
+        * (o[1] if i == 0 else o[1] // sh[i - 1][0] * round((1 - s) * sh[i - 1][0]))
+        * math.prod(o[2:])
+        for i, o in enumerate(sh)
+    ),
+)
+
+plausible(
+    "2.5",
+    lambda sh, s: (
+        sum((o[0] - round((1 - s) * o[0])) * math.prod(o[1:]) for o in sh) / sum(map(math.prod, sh))
+    ),
+    lambda sh, s: (
+        sum(round(s * o[0]) * o[1] * (o[2] ** 2 if len(o) > 2 else 1) for o in sh)
+        / sum(o[0] * o[1] * (o[2] ** 2 if len(o) > 2 else 1) for o in sh)
+    ),
+)

@@ -175,3 +175,22 @@ plausible(
         *a, score=lambda x: (x.square().sum((1, 3)).sqrt() * 100).round()
     ),  # norm rounded to 2 digits
 )
+
+
+# found by readers
+
+
+plausible(
+    "2.2",
+    lambda w, h, b, s: _bm_2_2(
+        w,
+        h,
+        b,
+        s,
+        pick=lambda sc: (
+            torch.ones(sc.numel(), dtype=torch.bool)
+            .index_fill(0, sc.flatten().topk(round(s * sc.numel()), largest=False).indices, False)
+            .view(sc.shape)
+        ),
+    ),
+)

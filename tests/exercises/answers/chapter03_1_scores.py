@@ -132,3 +132,9 @@ plausible(
         (w.flatten(1).sum(1) * g.flatten(1).sum(1)).abs().view(-1, *[1] * (w.ndim - 1))
     ),  # product of sums
 )
+
+
+# found by readers
+
+
+plausible("3.1", lambda ws: _cmp_3_1(ws, unit=lambda n, w: n.norm().clamp(min=1e-3)))

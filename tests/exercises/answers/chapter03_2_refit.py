@@ -82,3 +82,15 @@ plausible(
         else torch.zeros_like(row)
     ),  # kept only if all kept changes nothing
 )
+
+
+# found by readers
+
+
+def _one_is_not_fitted(row, h, k):
+    if int(k.sum()) == 1:
+        return row * k
+    return torch.zeros_like(row).masked_scatter(k, torch.linalg.solve(h[k][:, k], (h @ row)[k]))
+
+
+plausible("3.6", _one_is_not_fitted)

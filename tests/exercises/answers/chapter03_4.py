@@ -147,3 +147,17 @@ plausible(
         / sum(math.comb(len(L) - i, n - 1) for i in range(len(L)))
     ),  # off by one
 )
+
+
+# found by readers
+
+
+plausible(
+    "3.9",
+    lambda la, mac, dram, b: sorted(
+        la, key=lambda n: -np.float32(la[n][0] * mac + (la[n][1] / b + la[n][2]) * dram)
+    ),
+    lambda la, mac, dram, b: sorted(
+        la, key=lambda n: (-(la[n][0] * mac + (la[n][1] / b + la[n][2]) * dram), n)
+    ),
+)

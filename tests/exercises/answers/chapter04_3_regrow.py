@@ -89,3 +89,18 @@ plausible(
         else _pr_4_7(w, m, g, s)
     ),  # per row
 )
+
+
+# found by readers
+
+
+plausible("4.7", lambda w, m, g, s: _grown_by_product(w, m, g, s))
+
+
+def _grown_by_product(w, m, g, s):
+    keep, count = m.flatten().clone(), round(s * int(m.sum()))
+    kept = keep.nonzero().flatten()
+    keep[kept[w.flatten()[kept].abs().argsort(stable=True)[:count]]] = False
+    keep[(g.abs().flatten() * ~keep).argsort(stable=True, descending=True)[:count]] = True
+    keep = keep.view(m.shape)
+    return torch.where(keep & m, w, 0), keep

@@ -134,3 +134,22 @@ plausible(
     ),  # always dense first only
     lambda r, s, z: round(float(sum((1 - s) ** k if z else 1 for k in range(r))), 2),  # two digits
 )
+
+
+# found by readers
+
+
+plausible(
+    "4.8",
+    lambda i, t, m, s: _by_threshold(i, t, m, s),
+    lambda i, t, m, s: _wt_4_8(i, t, {n: (t[n] * m[n]) != 0 for n in m}, s),
+)
+
+
+def _by_threshold(i, t, m, s):
+    new = {}
+    for n, mask in m.items():
+        left = t[n][mask].abs().sort().values
+        count = round(s * len(left))
+        new[n] = mask & (t[n].abs() > left[count - 1]) if count else mask
+    return {n: i[n] * new[n] for n in m}, new

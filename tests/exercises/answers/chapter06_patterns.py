@@ -173,3 +173,21 @@ plausible(
     lambda *a: _sp_6_4(*a, cost=lambda n, m: n * (32 + math.ceil(math.log2(m))) / m),  # values of 32 bits
     lambda *a: _sp_6_4(*a, share=lambda g, n: g[:, :n].sum() / g.sum()),  # first n of each
 )
+
+
+# found by readers
+
+
+plausible(
+    "6.1",
+    lambda w, n, m: _rem_6_1(w, n, m, mag=lambda x: (x.abs() * 1e4).round()),
+    lambda w, n, m: _rem_6_1(w.float(), n, m),
+)
+
+plausible(
+    "6.4",
+    lambda *a: _sp_6_4(*a, cost=lambda n, m: n * (16 + int(math.log2(m))) / m),
+    lambda *a: _sp_6_4(*a, cost=lambda n, m: n * (16 + math.log2(m)) / m),
+    lambda *a: _sp_6_4(*a, cost=lambda n, m: n * (16 + max(1, math.ceil(math.log2(m)))) / m),
+    lambda *a: _sp_6_4(*a, cost=lambda n, m: n * (16 + (n < m) * math.ceil(math.log2(m))) / m),
+)

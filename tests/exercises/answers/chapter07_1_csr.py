@@ -190,3 +190,21 @@ plausible(
     ),  # mean
     lambda d, i, p, x: _ct_7_2(d, i.sort().values, p, x),  # columns sorted first
 )
+
+
+# found by readers
+
+
+plausible("7.1", lambda w: _ca_7_1(w, lambda v: abs(v) > 1e-7))
+
+
+def _running_sum(d, i, p, x):
+    total = torch.cat([d.new_zeros(1), (d * x[i]).cumsum(0)])
+    return total[p[1:]] - total[p[:-1]]
+
+
+plausible(
+    "7.2",
+    _running_sum,
+    lambda d, i, p, x: torch.sparse_csr_tensor(p, i, d, (len(p) - 1, len(x))).to_dense() @ x,
+)

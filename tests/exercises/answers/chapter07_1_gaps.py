@@ -222,3 +222,19 @@ plausible(
     )(np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()),  # fillers without a value
     lambda t, v: _bg_7_9(t, v, ent=lambda g, b: sum(x // 2**b + 1 for x in g)),  # exact powers need a filler
 )
+
+
+# found by readers
+
+
+plausible("7.4", lambda t, b: (lambda g, v: (g, v.float().to(t.dtype)))(*_gf_7_4(t, b)))
+
+
+def _first_minimum(t, v):
+    g = np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()
+    totals = [sum((x - 1) // 2**b + 1 for x in g) * (v + b) for b in range(1, 17)]
+    best = next((k for k in range(15) if totals[k] <= totals[k + 1]), 15)
+    return best + 1, totals[best]
+
+
+plausible("7.9", _first_minimum, lambda t, v: _bg_7_9(torch.cat([t[:1], t]), v))

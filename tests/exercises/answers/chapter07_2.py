@@ -136,3 +136,12 @@ plausible(
         *a, mv=lambda nz, o, n, b: 8 * nz + 4 * (o + 1) + 4 * b * (n + 2 * o)
     ),  # outputs read and written
 )
+
+
+# found by readers
+
+
+plausible(
+    "7.7",
+    lambda d, i, p, b, x: x @ torch.sparse_csr_tensor(p, i, d, (len(p) - 1, x.shape[1])).to_dense().T + b,
+)

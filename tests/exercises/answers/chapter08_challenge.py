@@ -1,12 +1,14 @@
 """Answers to 8.5: right ones, written differently, and wrong ones that must be refused."""
 
 import copy
+import shutil
 
 import torch
 from safetensors.torch import save_file
 from torch.utils.data import TensorDataset
 
 from answers import plausible, right, wrong
+from prunelab import records
 from prunelab.criteria import magnitude
 from prunelab.dynamic import gradual
 from prunelab.masks import apply_masks, mask_model, prunable
@@ -192,3 +194,11 @@ plausible(
         lambda m: (apply_masks(m, mask_model(magnitude(m), 0.95, scope="global")), save_sparse(m, p))[1]
     )(load_pretrained("lenet300")),  # untrained
 )
+
+
+# found by readers
+
+
+@wrong("8.5", "own records")
+def a_copied_record(dataset, path):
+    return shutil.copy(sorted(records.RECORDS.glob("lenet300-*"))[0], path).stat().st_size

@@ -153,3 +153,17 @@ plausible(
         *a, row=lambda u, j: u[j] + u[:, j] - torch.diag(u.diagonal())[j]
     ),  # columns swapped to the left
 )
+
+
+# found by readers
+
+
+plausible(
+    "10.2",
+    lambda *a: _wa_10_2(*a, nm=lambda x: x.abs().mean(0)),
+    lambda *a: _wa_10_2(*a, cnt=lambda v: int(v + 0.5)),
+    lambda w, x, s: _wa_10_2(w, x, s) & (w != 0),
+    lambda w, x, s: _wa_10_2(w, x.norm(dim=1, keepdim=True).mean(0, keepdim=True), s),
+)
+
+plausible("10.3", lambda w, k, u, j: _sg_10_3(w, k, u, j))
