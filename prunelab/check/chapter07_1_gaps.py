@@ -55,6 +55,7 @@ def _edges_7_4():
             1,
         ),
         ("very small and endless values", torch.tensor([1e-9, 0.0, 0.0, 0.0, 0.0, -torch.inf, 1e9, 1e9]), 2),
+        ("very small values alone", torch.tensor([1e-9, 0.0, 0.0, 0.0, 0.0, 0.0, -2e-9]), 2),
         ("a single weight", torch.tensor([-0.5]), 3),
     ]:
         yield Case(about, (tape, bits))
