@@ -240,9 +240,9 @@ def _edges_4_12():
         ("a pooling of 3 x 3 with steps of 1", nn.MaxPool2d(3, 1), (3, 2), (2, 10, 10), torch.float32),
         (
             "a mean pooling, kernels that are not square",
-            nn.AvgPool2d((1, 2)),
+            nn.AvgPool2d(2),
             ((1, 3), (2, 1)),
-            (1, 6, 12),
+            (1, 8, 8),
             torch.float32,
         ),
         ("no pooling, float64", None, ((3, 1), (1, 3)), (3, 6, 6), torch.float64),

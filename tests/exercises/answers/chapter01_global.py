@@ -55,7 +55,7 @@ def masks_without_a_floor(scores, sparsity, at_least):
     return masks.mask_model(scores, sparsity, scope="global")
 
 
-@wrong("1.3", "Which of its scores are set aside")
+@wrong("1.3", "Of all others together, the lowest go")
 def masks_layer_by_layer(scores, sparsity, at_least):
     return masks.mask_model(scores, sparsity, scope="layer")
 
