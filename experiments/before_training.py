@@ -8,10 +8,11 @@ same number of weights in every layer on the old one. ``untrained`` prunes at in
 mask shuffled within each layer, a uniform random mask, and a small dense network with as many parameters;
 ``longer`` trains SNIP's network on all images for eight epochs. ``length`` trains the dense network and the
 ticket of the last round for 860 and for 3,440 steps, in the order of the examples that found the ticket and
-in another; ``rewinding`` gives four starts to one and the same mask of the last round; ``rounds`` rewinds
-the learning rate only, in all rounds; ``supermask`` trains scores on frozen weights. Accuracies in percent;
-2,000 validation images every 50 steps, test once at the end of each training, but not in the last four
-parts."""
+in another; ``rewinding`` gives four starts to one and the same mask of the last round; ``supermask`` trains
+scores on frozen weights. Accuracies in percent; 2,000 validation images every 50 steps, test once at the end
+of each training, but not in the last three parts."""
+
+import functools
 
 import torch
 from torch import nn
@@ -127,10 +128,11 @@ def fitted(seed: int):
     return lambda model, masks: train(model, half(), epochs=EPOCHS, masks=masks, seed=seed)
 
 
-def after_rounds(seed: int, rewind: bool = True) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+@functools.cache
+def after_rounds(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Return the masks after the last round and the trained weights that they were read from."""
-    model, start = initial(seed), initial(seed).state_dict()
-    masks = prune_rounds(model, fitted(seed), SHARES, ROUNDS - 1, start if rewind else None)
+    model = initial(seed)
+    masks = prune_rounds(model, fitted(seed), SHARES, ROUNDS - 1, initial(seed).state_dict())
     fitted(seed)(model, masks)
     apply_masks(model, masks)
     gone = {name: 1 - (1 - share) ** ROUNDS for name, share in SHARES.items()}
@@ -138,16 +140,20 @@ def after_rounds(seed: int, rewind: bool = True) -> tuple[dict[str, torch.Tensor
 
 
 def length(seed: int) -> dict:
-    """Dense network and ticket, trained short and long; ``order`` adds to the seed of the examples' order."""
+    """Dense network and ticket, trained short, short in another order of the examples, and four times as
+    long."""
     masks, _ = after_rounds(seed)
-    rows = {}
-    for steps, epochs, data in (("860", EPOCHS, half()), ("3440", LONGER, mnist().train)):
-        for name, kept in (("dense", {}), ("ticket", masks)):
-            for order in (0, 100):
-                model = initial(seed)
-                train(model, data, epochs=epochs, masks=kept, seed=seed + order)
-                rows[f"{name}, {steps} steps, order {order}"] = reached(model)
-    return {"left": round(sum(int(m.sum()) for m in masks.values()) / 266_200, 4)} | rows
+    result = {"left": round(1 - sparsity(masks), 4)}
+    for name, kept in (("dense", {}), ("ticket", masks)):
+        for steps, data, epochs, order in (
+            ("860 steps", half(), EPOCHS, seed),
+            ("860 steps, another order", half(), EPOCHS, 100 + seed),
+            ("3440 steps", mnist().train, LONGER, seed),
+        ):
+            model = initial(seed)
+            train(model, data, epochs=epochs, masks=kept, seed=order)
+            result[f"{name}, {steps}"] = reached(model)
+    return result
 
 
 def rewinding(seed: int) -> dict:
@@ -171,15 +177,6 @@ def rewinding(seed: int) -> dict:
     return rows
 
 
-def rounds(seed: int) -> dict:
-    """Learning-rate rewinding in every round."""
-    masks, state = after_rounds(seed, rewind=False)
-    model = LeNet300()
-    model.load_state_dict(state)
-    fitted(seed)(model, masks)
-    return {"learning rate, every round": reached(model)}
-
-
 def supermask(seed: int, sparsity: float) -> dict:
     """Learn which of the frozen weights to use; beside it, the same number of frozen weights by chance."""
     model = glorot(seed)
@@ -200,7 +197,7 @@ def supermask(seed: int, sparsity: float) -> dict:
 def configurations() -> list[dict]:
     lottery = [{"part": "tickets", "seed": seed} for seed in SEEDS]
     more = [{"part": "supermask", "seed": seed, "sparsity": s} for seed in MORE_SEEDS for s in SUPERMASKS]
-    more += [{"part": p, "seed": seed} for seed in MORE_SEEDS for p in ("length", "rewinding", "rounds")]
+    more += [{"part": p, "seed": seed} for seed in MORE_SEEDS for p in ("rewinding", "length")]
     lottery += more
     return lottery + [
         {"part": p, "seed": seed, "sparsity": s}
@@ -212,7 +209,7 @@ def configurations() -> list[dict]:
 
 def measure(part: str, **configuration) -> dict | list[dict]:
     parts = {"tickets": tickets, "untrained": untrained, "longer": longer, "length": length}
-    parts |= {"rewinding": rewinding, "rounds": rounds, "supermask": supermask}
+    parts |= {"rewinding": rewinding, "supermask": supermask}
     return parts[part](**configuration)
 
 
