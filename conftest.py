@@ -11,6 +11,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["TQDM_DISABLE"] = "1"  # stored outputs hold no progress bars
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of the debugger, in every kernel
 
+from scripts.threads import sleep_while_waiting
+
+sleep_while_waiting()
+
 import nbformat
 import pytest
 from hypothesis import settings
