@@ -11,10 +11,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["TQDM_DISABLE"] = "1"  # stored outputs hold no progress bars
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of the debugger, in every kernel
 
-from scripts.threads import sleep_while_waiting
-
-sleep_while_waiting()
-
 import nbformat
 import pytest
 from hypothesis import settings
@@ -22,6 +18,9 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 from scripts.notebooks import stated_minutes
+from scripts.threads import sleep_while_waiting
+
+sleep_while_waiting()  # nothing above imports torch
 
 collect_ignore = ["notebooks/exercises"]  # what learners fill in: tests/exercises tests it
 UNSTATED = (1.0, 0)  # minutes to run and to study; tests/notebooks asks every notebook for its own

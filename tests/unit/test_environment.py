@@ -36,28 +36,29 @@ def test_versions_are_those_installed_without_the_build():
     assert "+" not in "".join(versions.values())
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "mnist/t10k-labels-idx1-ubyte.gz",
-        "mnist/SHA256SUMS",
-        "text/plrabn12.txt",
-        "checkpoints/lenet5-seed0.json",
-        "checkpoints/lenet5_caffe-seed4.safetensors",
-        "checkpoints/decoder_fifth-seed2.safetensors",
-        "checkpoints/capstone-seed0.safetensors",
-        "crepe/crepe-tiny.safetensors",
-        "crepe/crepe-pruned.json",
-        "records/lenet300-250x-shifts-seed2.safetensors",
-        "records/han-lenet5_caffe-seed0.safetensors",
-        "results/concepts.json",
-        "results/scoreboard.json",
-    ],
-)
-def test_a_missing_file_is_named(complete, name):
-    (complete / name).unlink()
+MISSING = [
+    "mnist/t10k-labels-idx1-ubyte.gz",
+    "text/plrabn12.txt",
+    "checkpoints/lenet5-seed0.json",
+    "checkpoints/lenet5_caffe-seed4.safetensors",
+    "checkpoints/decoder_fifth-seed2.safetensors",
+    "checkpoints/capstone-seed0.safetensors",
+    "crepe/crepe-tiny.safetensors",
+    "crepe/crepe-pruned.json",
+    "records/lenet300-250x-shifts-seed2.safetensors",
+    "records/han-lenet5_caffe-seed0.safetensors",
+    "results/concepts.json",
+    "results/scoreboard.json",
+]
+
+
+def test_each_missing_file_is_named(complete):
+    for name in MISSING:
+        (complete / name).unlink()
     found = environment.problems(complete)
-    assert len(found) == 1 and f"{complete / name} is missing" in found[0]
+    assert len(found) == len(MISSING)
+    for name in MISSING:
+        assert sum(f"{complete / name} is missing" in problem for problem in found) == 1, name
 
 
 def test_every_stored_file_is_read(complete, monkeypatch):
@@ -74,14 +75,14 @@ def test_every_stored_file_is_read(complete, monkeypatch):
     assert {path.relative_to(complete).as_posix() for path in stored - opened} == {"crepe/LICENSE"}
 
 
-@pytest.mark.parametrize(
-    "name", ["mnist/t10k-labels-idx1-ubyte.gz", "checkpoints/capstone-seed0.safetensors"]
-)
-def test_an_altered_file_is_named_with_its_checksum(complete, name):
-    (complete / name).write_bytes((complete / name).read_bytes()[:-1])
+def test_altered_files_are_named_with_their_checksum(complete):
+    names = ("mnist/t10k-labels-idx1-ubyte.gz", "crepe/crepe-tiny.safetensors")
+    for name in names:
+        (complete / name).write_bytes((complete / name).read_bytes()[:-1])
     found = environment.problems(complete)
-    assert len(found) == 1
-    assert f"{Path(name).name} is truncated or altered" in found[0] and "expected" in found[0]
+    assert len(found) == 2
+    for name, problem in zip(names, found, strict=True):
+        assert f"{Path(name).name} is truncated or altered" in problem and "expected" in problem
 
 
 def test_a_missing_and_an_outdated_package_are_named(monkeypatch):
