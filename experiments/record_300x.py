@@ -163,11 +163,8 @@ def measure(part: str, **configuration) -> dict:
 
 def provenance() -> dict:
     return {
-        "networks": f"data/records, {CAFFE} at {BEFORE}x with shifts, seeds {SEEDS}; teachers: data/checkpoints",
-        "recipe": (
-            f"by the recipe of records, from {BEFORE}x back to {RATIO}x, {PASSES} passes over 55,000 images"
-            f" with shifts, cosine rate from 0.1; the labels are {SOFT} the mean answer of five dense networks"
-            f" at temperature 2 to the shifted image; trials on seed 0; from dense: {KEPT} kept, stages"
-            f" (compression, passes, masks stay after) {FROM_DENSE}"
-        ),
+        "networks": f"data/records, {CAFFE} at {BEFORE}x with shifts, seeds {SEEDS}",
+        "teachers": "data/checkpoints, five networks; they see the shifted image; temperature 2",
+        "recipe": f"that of records, from {BEFORE}x back to {RATIO}x, {PASSES} passes, teachers' part {SOFT}",
+        "from dense": f"kept at once: {KEPT}; compression, passes, masks stay after: {FROM_DENSE}",
     }
