@@ -96,7 +96,10 @@ def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
 
     def below(one: Mark) -> bool:
         crowd = [m for m in shown if _near(one, m)]
-        return bool(crowd) and one.error < min(m.error for m in crowd)
+        return bool(crowd) and rank(one) < min(map(rank, crowd))
+
+    def rank(one: Mark) -> tuple[float, int]:
+        return one.error, -shown.index(one)  # of two marks at one place the later has its number below
 
     crowd = [m for m in shown if _near(mark, m)]
     same = any(m.compression > mark.compression and below(m) == below(mark) for m in crowd)

@@ -57,11 +57,17 @@ def test_the_line_of_a_race_joins_the_marks_that_no_other_beats(network):
     assert joined == sorted(joined), "from left to right"
 
 
+@pytest.mark.parametrize("network", MARKS)
+def test_no_two_numbers_of_a_race_overlap(network):
+    figure = plot.race(network, {"ours": ([1], [2.0])}, highest=3.4)
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 def test_the_numbers_of_a_crowd_do_not_change_places():
     figure = plot.race("lenet300", {"ours": ([1], [2.0])}, highest=3.4)
     figure.canvas.draw()
     at = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
     # 5, 6 and 7 are 56x at 1.99, 67x at 2.0 and 68x at 1.92 %
     assert at["7"].y1 < at["6"].y0 and at["5"].x1 < at["6"].x0
-    boxes = list(at.values())
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
