@@ -7,8 +7,9 @@ networks say of the very image that is seen.
 - ``trials``: what was tried on seed 0, all of it: with and without teachers, and the way from the dense
   network (its weakest filters and neurons go at once, then single weights in three stages). Loss, error
   (percent) and seconds of one thread; the test split was not read.
-- ``networks``: three networks by the recipe with the lowest validation loss of the trials of equal length,
-  for more passes; kept as sparse files in ``data/records``.
+- ``networks``: three networks by the recipe with the lowest validation error of the two trials of equal
+  length, for three times as many passes; kept as sparse files in ``data/records``. (The loss would have
+  chosen the other: softened labels make softened answers, and the loss on the true classes charges for it.)
 - ``tests``: the test split, read once for each network after all of them had been made."""
 
 import functools
