@@ -2,7 +2,7 @@
 
 Three questions, each asked of five trained networks (of three where training is long): ``frequency`` prunes
 to the same sparsity in one round or in three, with the same number of epochs; ``ratios`` shares the same
-total sparsity among the layers in four ways; ``order`` halves the filters of every layer at once, or layer by
+total sparsity among the layers in five ways; ``order`` halves the filters of every layer at once, or layer by
 layer with a short recovery after each. Fine-tuning uses 10,000 training images, in ``order`` 2,500.
 Accuracies are in percent; choices use the validation split only."""
 
@@ -16,7 +16,7 @@ from prunelab.marginal import equal_marginal_drop
 from prunelab.masks import apply_masks, mask_model, sparsity
 from prunelab.models import SEEDS, load_pretrained
 from prunelab.schedules import equal_drop, erk, iterative, sensitivity_scan
-from prunelab.training import accuracy, train
+from prunelab.training import train
 
 LR = 0.02
 GRID = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)  # of the sensitivity scan
@@ -69,15 +69,6 @@ def ratios(network: str, seed: int, sparsity: float, method: str, epochs: int) -
     return result | {"after": accuracies(model)}
 
 
-def full(seed: int, method: str) -> dict:
-    """90 % of LeNet300 as in ``ratios``, but tuned for five epochs of all images; validation only."""
-    model = load_pretrained("lenet300", seed)
-    scope = "global" if method == "global" else "layer"
-    masks = mask_model(magnitude(model), 0.9, scope=scope)
-    train(model, mnist().train, epochs=5, lr=LR, masks=masks, seed=seed)
-    return {"valid": round(accuracy(model, mnist().valid), 2)}
-
-
 def order(seed: int, way: str) -> dict:
     """Half the filters of each hidden layer of LeNet5 go, by L1 norm, with eight times twenty steps of
     training in all.
@@ -118,7 +109,6 @@ def configurations() -> list[dict]:
         for seed in seeds
         for method in ("uniform", "global", "erk", "sensitivity", "marginal")
     ]
-    ratio += [{"experiment": "full", "seed": s, "method": m} for s in SEEDS for m in ("uniform", "global")]
     often = [
         {
             "experiment": "frequency",
@@ -142,8 +132,7 @@ def configurations() -> list[dict]:
 
 
 def measure(experiment: str, **configuration) -> dict:
-    parts = {"frequency": frequency, "ratios": ratios, "order": order, "full": full}
-    return parts[experiment](**configuration)
+    return {"frequency": frequency, "ratios": ratios, "order": order}[experiment](**configuration)
 
 
 def provenance() -> dict:
