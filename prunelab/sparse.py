@@ -159,7 +159,13 @@ def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
     weight denser than ``max_density`` is kept dense, because CSR would be slower there.
 
     Raises TypeError or ValueError if ``model`` is no such chain or ``max_density`` lies outside [0, 1].
-    Source: notebook 07.2."""
+    Source: notebook 07.2.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    >>> torch.equal(to_sparse(model)(torch.eye(4)), model(torch.eye(4)))
+    True
+    """
     max_density = arguments.fraction("max_density", max_density)
 
     def by_density(linear: nn.Linear) -> nn.Module:

@@ -52,7 +52,14 @@ def train(
 
     Returns the mean training loss of each epoch. The model is left in eval mode. Raises ValueError or
     TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
-    Source: notebook 00."""
+    Source: notebook 00.
+
+    >>> images, labels = torch.eye(2).repeat(64, 1), torch.arange(2).repeat(64)
+    >>> model = nn.Linear(2, 2)
+    >>> losses = train(model, TensorDataset(images, labels), epochs=20, lr=0.5)
+    >>> len(losses), losses[-1] < losses[0]
+    (20, True)
+    """
     _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], model)
@@ -91,7 +98,12 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     as it was.
 
     Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source:
-    notebook 00."""
+    notebook 00.
+
+    >>> model = nn.Identity()  # the class with the largest input
+    >>> accuracy(model, TensorDataset(torch.eye(4), torch.tensor([0, 1, 2, 2])))
+    75.0
+    """
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], arguments.module("model", model))
     with arguments.eval_mode(model):
