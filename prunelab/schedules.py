@@ -172,18 +172,19 @@ def equal_drop(
     def pruned(drop: float) -> dict[str, float]:
         return {name: _read(curves[name], drop) * size for name, size in sizes.items()}
 
+    # what costs nothing on any curve is enough: all ratios shrink alike
     low, high = 0.0, 100.0
     below = pruned(low)
-    if sum(below.values()) >= target:  # costs nothing on any curve: all ratios shrink alike
+    if sum(below.values()) >= target:
         part = target / max(sum(below.values()), 1)
         return _whole_counts({name: part * value for name, value in below.items()}, sizes, sparsity)
+    # bisection for the drop at which the total is reached
     for _ in range(60):
         drop = (low + high) / 2
         low, high = (drop, high) if sum(pruned(drop).values()) < target else (low, drop)
+    # where curves are flat, layers jump together from just below it to just above: a part of that jump
     below, above = pruned(low), pruned(high)
-    part = (target - sum(below.values())) / (
-        sum(above.values()) - sum(below.values())
-    )  # where curves are flat they jump together
+    part = (target - sum(below.values())) / (sum(above.values()) - sum(below.values()))
     wanted = {name: below[name] + part * (above[name] - below[name]) for name in sizes}
     return _whole_counts(wanted, sizes, sparsity)
 

@@ -7,13 +7,14 @@ import statistics
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from joblib import Parallel, delayed, parallel_config
 from scipy import special
 
-from prunelab import arguments
+from prunelab import _lines, arguments
 from prunelab.data import DATA
 from prunelab.progress import progress
 
@@ -57,26 +58,18 @@ def run(
     if n_jobs != -1:
         arguments.count("n_jobs", n_jobs)
     grid = _configurations(grid)
-    configurations = {_key(config): config for config in grid}
+    configurations = {_lines.key(config): config for config in grid}
     if len(configurations) < len(grid):
         raise ValueError(
             f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated"
         )
     results = arguments.path("results", results)
     results.parent.mkdir(parents=True, exist_ok=True)
-    done = _load(results)
-    todo = [
-        c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])
-    ]
-    _mend(results)
-    if client is None:
-        backend = (
-            parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1)
-            if n_jobs != 1
-            else contextlib.nullcontext()
-        )
-    else:
-        backend = parallel_config("dask", n_jobs=n_jobs, client=client)
+    done = _lines.load(results)
+    again = {key for key, record in done.items() if retry_failed and "error" in record}
+    todo = [c for key, c in configurations.items() if key not in done or key in again]
+    _lines.mend(results)
+    backend = _backend(n_jobs, client)
     with backend, results.open("a", encoding="utf-8") as file, progress(len(grid), "sweep") as bar:
         bar.update(len(grid) - len(todo))
         jobs = (delayed(_record)(function, config) for config in todo)
@@ -84,9 +77,19 @@ def run(
             file.write(line + "\n")
             file.flush()
             record = json.loads(line)
-            done[_key(record["config"])] = record
+            done[_lines.key(record["config"])] = record
             bar.update()
     return [done[key] for key in configurations]
+
+
+def _backend(n_jobs: int, client: object) -> AbstractContextManager:
+    """Return what sends joblib's work to processes of this machine, to a cluster, or nowhere."""
+    if client is not None:
+        return parallel_config("dask", n_jobs=n_jobs, client=client)
+    one = n_jobs == 1
+    return (
+        contextlib.nullcontext() if one else parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1)
+    )
 
 
 def rows(records: Iterable[Mapping]) -> list[dict]:
@@ -267,16 +270,6 @@ def _json(name: str, value: object) -> str:
         ) from None
 
 
-def _key(config: Mapping) -> str:
-    """Return the text that identifies a configuration: its JSON with sorted names."""
-    try:
-        return json.dumps(config, sort_keys=True)
-    except TypeError as error:
-        raise TypeError(
-            f"a configuration in grid must be JSON (numbers, strings, lists, dicts), got {config!r}: {error}"
-        ) from None
-
-
 def _record(function: Callable, config: dict) -> str:
     """Run one configuration with one torch thread; return its record as one line of JSON."""
     threads = torch.get_num_threads()
@@ -290,42 +283,3 @@ def _record(function: Callable, config: dict) -> str:
     finally:
         torch.set_num_threads(threads)
     return json.dumps({"config": config, "seconds": round(time.perf_counter() - began, 3)} | outcome)
-
-
-def _load(results: Path) -> dict[str, dict]:
-    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed
-    run is left out.
-    """
-    if not results.exists():
-        return {}
-    done = {}
-    lines = results.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            done[_key(record["config"])] = record
-        except (ValueError, TypeError, KeyError):
-            if number < len(
-                lines
-            ):  # every complete line ends in a newline, so only the last piece can be torn
-                raise ValueError(
-                    f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}"
-                ) from None
-    return done
-
-
-def _mend(results: Path) -> None:
-    """Cut a torn last line off a results file; end a complete one that lacks only its newline."""
-    if not results.exists():
-        return
-    raw = results.read_bytes()
-    tail = raw[raw.rfind(b"\n") + 1 :]
-    if not tail:
-        return
-    with results.open("r+b") as file:
-        try:
-            json.loads(tail)
-            file.seek(0, 2)
-            file.write(b"\n")
-        except ValueError:
-            file.truncate(len(raw) - len(tail))

@@ -104,15 +104,14 @@ def activated(flows: dict[str, Flow], model: nn.Module) -> dict[str, Flow]:
 
 
 def activations(
-    model: nn.Module, dataset: TensorDataset | None, batch_size: int = BATCH, labels: bool = False
-) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor | None]]:
-    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``, and the
-    labels or None.
+    model: nn.Module, dataset: TensorDataset | None, batch_size: int = BATCH
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``.
 
     Raises as ``check_data`` and ``activated`` do, and FloatingPointError for activations that are not finite.
     The model must be in eval mode (``unchanged``). Source: notebook 03.3."""
-    dataset = check_data(dataset, labels=labels)
-    for images, *rest in batches(dataset, batch_size):
+    dataset = check_data(dataset, labels=False)
+    for images, *_ in batches(dataset, batch_size):
         with torch.no_grad():
             _, flows = forward(model, images)
         found = {name: flow.activation for name, flow in activated(flows, model).items()}
@@ -121,4 +120,4 @@ def activations(
                 raise FloatingPointError(
                     f"the activations of {name} are not finite; look for NaN or overflow in the weights"
                 )
-        yield found, rest[0] if labels else None
+        yield found
