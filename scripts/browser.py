@@ -103,22 +103,25 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         )
     found = Lab(folder, f"http://127.0.0.1:{port}", token)
     try:
-        for _ in range(360):
-            try:
-                urllib.request.urlopen(found.url("api/status"), timeout=5).read()
-                break
-            except OSError:
-                if server.poll() is not None:
-                    raise RuntimeError(
-                        f"JupyterLab ended:\n{(folder / 'lab.log').read_text()[-2000:]}"
-                    ) from None
-                time.sleep(0.5)
-        else:
-            raise TimeoutError(f"JupyterLab does not answer:\n{(folder / 'lab.log').read_text()[-2000:]}")
+        _wait_for(found, server)
         yield found
     finally:
         server.terminate()
         server.wait(60)
+
+
+def _wait_for(found: Lab, server: subprocess.Popen) -> None:
+    """Return once the laboratory answers; RuntimeError if it ended, TimeoutError after three minutes."""
+    for _ in range(360):
+        try:
+            urllib.request.urlopen(found.url("api/status"), timeout=5).read()
+            return
+        except OSError:
+            if server.poll() is not None:
+                said = (found.folder / "lab.log").read_text()[-2000:]
+                raise RuntimeError(f"JupyterLab ended:\n{said}") from None
+            time.sleep(0.5)
+    raise TimeoutError(f"JupyterLab does not answer:\n{(found.folder / 'lab.log').read_text()[-2000:]}")
 
 
 def new_page(browser: Browser, **options) -> Page:
