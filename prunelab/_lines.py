@@ -1,4 +1,4 @@
-"""The memory of a sweep: a JSON-lines file, one record a line, that survives being killed."""
+"""The memory of a sweep: a JSON-lines file, one outcome a line, that survives being killed."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def key(config: Mapping) -> str:
 
 
 def load(results: Path) -> dict[str, dict]:
-    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed
+    """Return the outcomes in a results file by configuration, the last one of each; the torn tail of a killed
     run is left out.
     """
     if not results.exists():
@@ -25,13 +25,13 @@ def load(results: Path) -> dict[str, dict]:
     lines = results.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         try:
-            record = json.loads(line)
-            done[key(record["config"])] = record
+            outcome = json.loads(line)
+            done[key(outcome["config"])] = outcome
         except (ValueError, TypeError, KeyError):
             # every complete line ends in a newline, so only the last piece can be torn
             if number < len(lines):
                 raise ValueError(
-                    f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}"
+                    f"results {results}, line {number}, is no outcome of a sweep: {line[:60]!r}"
                 ) from None
     return done
 

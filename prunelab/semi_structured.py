@@ -116,7 +116,7 @@ def _rank(values: np.ndarray, kept: np.ndarray, n: int, m: int, apart: int) -> N
 
 def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:
     """Return whether every group of ``m`` input neighbours of ``weight`` has at most ``n`` nonzeros. Source:
-    notebook 06.
+    arXiv 2104.08378.
 
     Raises ValueError if ``m`` does not divide the number of inputs.
     """

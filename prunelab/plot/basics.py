@@ -12,6 +12,7 @@ from torch import nn
 
 from prunelab import arguments
 from prunelab.masks import prunable
+from prunelab.measure import layer_sparsity
 from prunelab.plot import _style
 
 VALUES_UP_TO = 200  # cells; more than that and the numbers in them cannot be read
@@ -124,8 +125,8 @@ def density_bars(model: nn.Module) -> Figure:
 
     Source: notebook 01.
     """
-    weights = {name: w.detach() for name, w in prunable(model).items()}
-    density = np.array([int(w.count_nonzero()) / w.numel() for w in weights.values()])
+    weights = layer_sparsity(model)
+    density = 1 - np.array(list(weights.values()))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.4))
     axis.bar(list(weights), 100 * density, color=_style.KEPT, label="kept")
     axis.bar(

@@ -122,7 +122,7 @@ def test_a_damaged_line_in_the_middle_is_refused_and_the_file_left_alone(tmp_pat
         ' "result": 4}\n'
     )
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"line 2, is no record of a sweep: b'not a record'"):
+    with pytest.raises(ValueError, match=r"line 2, is no outcome of a sweep: b'not a record'"):
         sweep.run(square, {"x": [1, 2, 3]}, path, n_jobs=1)
     assert path.read_text() == text
 
