@@ -43,9 +43,9 @@ def run(
     ``client``, a ``dask.distributed.Client``, the same work goes to that cluster instead, through joblib's
     dask backend.
 
-    An outcome is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A configuration
-    that fails has ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``, and the others
-    go on; it is tried again only with ``retry_failed=True``.
+    An outcome is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A
+    configuration that fails has ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``,
+    and the others go on; it is tried again only with ``retry_failed=True``.
 
     Raises TypeError or ValueError, before anything is run, for a grid that is empty, holds a configuration
     twice or cannot be written as JSON, and for a results file with a line that is no outcome (the file and
