@@ -67,7 +67,7 @@ mutants: setup-test
 	$(BIN)/python -m scripts.mutants $(NAME)
 
 diagrams: setup-test
-	$(BIN)/python scripts/diagrams.py
+	$(BIN)/python -m scripts.diagrams
 
 checkpoints: setup-test
 	$(BIN)/python -m experiments checkpoints --jobs 2
