@@ -34,9 +34,8 @@ class Fused(nn.Module):
         arguments.tensor("example_input", example_input)
         try:
             with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
+                # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
+                warnings.simplefilter("ignore")
                 traced = torch.jit.trace(copy.deepcopy(model).eval(), example_input)
                 fused = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         except RuntimeError as error:

@@ -171,9 +171,8 @@ def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
             if weights[after].ndim == 4
             else weights[after][alive[after]]
         )
-        alive[before] = (
-            read.any(0).view(len(alive[before]), -1).any(1)
-        )  # flattened: a channel has become several inputs
+        # flattened: a channel has become several inputs
+        alive[before] = read.any(0).view(len(alive[before]), -1).any(1)
     alive[names[0]] = alive[names[0]] & weights[names[0]].flatten(1).any(1)
     for before, after in itertools.pairwise(names):  # who has an input?
         inputs = alive[before].repeat_interleave(weights[after].shape[1] // len(alive[before]))

@@ -215,13 +215,11 @@ def permute_columns(weight: torch.Tensor) -> torch.Tensor:
     """
     if arguments.tensor("weight", weight).ndim != 2 or weight.shape[1] % 4:
         raise ValueError(f"weight must be (out, in) with 4 dividing in, got shape {tuple(weight.shape)}")
-    columns = (
-        weight.detach().abs().double().t().contiguous()
-    )  # (in, out): a column of the weight is one contiguous row here
+    # (in, out): a column of the weight is one contiguous row here
+    columns = weight.detach().abs().double().t().contiguous()
     order = torch.arange(len(columns))
-    halves = [
-        (0, *three) for three in combinations(range(1, 8), 3)
-    ]  # the half with column 0, so that each deal comes once
+    # the half with column 0, so that each deal comes once
+    halves = [(0, *three) for three in combinations(range(1, 8), 3)]
     deals = torch.tensor([[*half, *(c for c in range(8) if c not in half)] for half in halves])
     pairs = list(combinations(range(len(columns) // 4), 2))
     untried = set(pairs)

@@ -205,12 +205,10 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
             ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
         if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
             ways["BlockLinear"] = BlockLinear(linear)
-        x = linear.weight.new_zeros(
-            len(example_input), linear.in_features
-        ).t()  # the first layer gets its input in this layout,
-        times = latencies(
-            ways, x if linear is first else x.contiguous()
-        )  # the others as the product before them left it
+        # the first layer gets its input in this layout,
+        x = linear.weight.new_zeros(len(example_input), linear.in_features).t()
+        # the others as the product before them left it
+        times = latencies(ways, x if linear is first else x.contiguous())
         return ways[min(times, key=lambda name: times[name].median)]
 
     return _chain(small, by_time)

@@ -201,9 +201,8 @@ class Slides:
         page.goto(lab.url(f"rise/{path}"))
         page.locator(".reveal.ready").wait_for()
         page.wait_for_function("document.querySelectorAll('.slides section.present .jp-Cell').length > 0")
-        page.add_style_tag(
-            content="* { transition: none !important; animation: none !important }"
-        )  # nothing slides while measured
+        # nothing slides while measured
+        page.add_style_tag(content="* { transition: none !important; animation: none !important }")
 
     def steps(self, most: int = 500) -> Iterator[str]:
         """Go through the slides with the space bar; yield the name of each slide once all of its parts are

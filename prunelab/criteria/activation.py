@@ -90,9 +90,8 @@ def taylor(
         for images, labels in batches(dataset, batch_size):
             output, flows = forward(model, images)
             maps = {name: flow.activation for name, flow in activated(flows, model).items()}
-            loss = F.cross_entropy(
-                output, labels, reduction="sum"
-            )  # a sum: each example keeps its own, unscaled gradient
+            # a sum: each example keeps its own, unscaled gradient
+            loss = F.cross_entropy(output, labels, reduction="sum")
             for (name, z), g in zip(
                 maps.items(), torch.autograd.grad(loss, list(maps.values())), strict=True
             ):

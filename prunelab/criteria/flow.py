@@ -48,9 +48,8 @@ def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[
     shortcut, makes a new tensor and ends the trail: the units behind it cannot be removed alone. Raises
     ValueError for a layer that runs twice or not at all. Source: notebook 03.3."""
     names = {weight: name for name, weight in prunable(model).items()}
-    trail: dict[
-        int, tuple[torch.Tensor, str, bool]
-    ] = {}  # id -> tensor (kept alive, so that ids stay unique), layer, activated
+    # id -> tensor (kept alive, so that ids stay unique), layer, activated
+    trail: dict[int, tuple[torch.Tensor, str, bool]] = {}
     flows: dict[str, Flow] = {}
 
     def look(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
