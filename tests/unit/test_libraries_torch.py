@@ -126,6 +126,10 @@ def test_csr_indices_are_64_bits():
 def test_csr_deepcopy_is_refused():
     with pytest.raises((RuntimeError, NotImplementedError)):
         copy.deepcopy(nn.Parameter(random_csr()))
+    model = nn.Linear(64, 64)
+    model.weight = nn.Parameter(random_csr())
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        torch.optim.swa_utils.AveragedModel(model)
 
 
 def test_csr_is_no_batch():
@@ -137,6 +141,8 @@ def test_csr_product_is_unsorted():
     product = random_csr() @ random_csr()
     rows = np.split(product.col_indices().numpy(), product.crow_indices().numpy()[1:-1])
     assert any((np.diff(row) < 0).any() for row in rows)
+    ones = torch.ones(64, 64).to_sparse_csr()
+    assert (product * ones).to_dense().count_nonzero() < product.to_dense().count_nonzero()
 
 
 def test_semi_structured_float32_is_1_to_2():
