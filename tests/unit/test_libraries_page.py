@@ -1,4 +1,4 @@
-"""docs/libraries.md: the name of each row is that of a test or of a script in findings/, and none is missing."""
+"""docs/libraries.md: a row has the name of a test or of a script in findings/, and none is missing."""
 
 import re
 from pathlib import Path
