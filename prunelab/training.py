@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from numbers import Real
+from typing import NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -83,9 +84,7 @@ def train(
                 apply_masks(model, masks)
             history.append(float(total / len(images)))
             if math.isnan(history[-1]):
-                raise FloatingPointError(
-                    f"the training loss became NaN in epoch {epoch + 1}; try a smaller lr than {lr}"
-                )
+                _diverged(epoch + 1, lr)
     model.eval()
     return history
 
@@ -130,6 +129,10 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
             f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}"
         )
     arguments.module("model", model)
+
+
+def _diverged(epoch: int, lr: float) -> NoReturn:
+    raise FloatingPointError(f"the training loss became NaN in epoch {epoch}; try a smaller lr than {lr}")
 
 
 def _number(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -125,18 +125,12 @@ def density_bars(model: nn.Module) -> Figure:
 
     Source: notebook 01.
     """
-    weights = layer_sparsity(model)
-    density = 1 - np.array(list(weights.values()))
+    weights = prunable(model)
+    density = 1 - np.array(list(layer_sparsity(model).values()))
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.4))
     axis.bar(list(weights), 100 * density, color=_style.KEPT, label="kept")
-    axis.bar(
-        list(weights),
-        100 * (1 - density),
-        bottom=100 * density,
-        color=_style.PRUNED,
-        hatch=_style.HATCH,
-        label="pruned",
-    )
+    look = {"color": _style.PRUNED, "hatch": _style.HATCH, "label": "pruned"}
+    axis.bar(list(weights), 100 * (1 - density), bottom=100 * density, **look)
     for i, (share, weight) in enumerate(zip(density, weights.values(), strict=True)):
         axis.text(i, 103, f"{100 * share:.0f} % of {weight.numel():,}", ha="center", fontsize=8)
     axis.set(ylabel="weights (%)", ylim=(0, 115))
