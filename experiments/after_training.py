@@ -18,7 +18,6 @@ from prunelab.training import accuracy, steps_per_epoch, train
 
 RATIOS = {"conv1.weight": 1 / 3, "conv2.weight": 0.5, "fc1.weight": 0.6, "fc2.weight": 0.5}
 EPOCHS, LR, TUNED = 3, 0.02, 20_000
-RATES, RATE_EPOCHS, RATE_IMAGES = (0.001, 0.005, 0.02, 0.1), (1, 4), 10_000
 SCRATCH_EPOCHS, SCRATCH_LR = 15, 0.05  # as the first networks were trained
 
 
@@ -58,29 +57,11 @@ def from_scratch(seed: int, data: TensorDataset, epochs: int) -> float:
     return round(accuracy(model, mnist().valid), 2)
 
 
-def rate(seed: int, lr: float, epochs: int) -> dict:
-    """The fine-tune of ``fine_tuned``, with another learning rate and length; the last epoch."""
-    model, data = load_pretrained("lenet5", seed), first(mnist().train, RATE_IMAGES)
-    masks = mask_model(filter_l1(model), RATIOS)
-    train(model, data, epochs=epochs, lr=lr, masks=masks, seed=seed)
-    return {"reached": round(accuracy(model, mnist().valid), 2)}
-
-
 def configurations() -> list[dict]:
-    rates = [
-        {"part": "rates", "seed": seed, "lr": lr, "epochs": epochs}
-        for seed in SEEDS
-        for lr in RATES
-        for epochs in RATE_EPOCHS
-    ]
-    return [{"seed": seed} for seed in SEEDS] + rates
+    return [{"seed": seed} for seed in SEEDS]
 
 
-def measure(seed: int, part: str = "", **configuration) -> dict:
-    return rate(seed, **configuration) if part == "rates" else both(seed)
-
-
-def both(seed: int) -> dict:
+def measure(seed: int) -> dict:
     return fine_tuned(seed) | {
         "scratch, same epochs": from_scratch(seed, first(mnist().train, TUNED), EPOCHS),
         "scratch, as long as the first": from_scratch(seed, mnist().train, SCRATCH_EPOCHS),
