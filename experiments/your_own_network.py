@@ -1,8 +1,4 @@
-"""CREPE pruned without its data, against smaller networks from scratch -> ``data/results/crepe_pruning.json``
-(notebook 09.2).
-
-    python -m experiments crepe_pruning      about half an hour on one core; an interrupted run goes on where
-    it stopped
+"""CREPE pruned without its data, against smaller networks from scratch (notebook 09.2; half an hour)
 
 The pretrained network loses filters in two rounds, by a score or at random, and learns from the dense
 network's outputs on synthesised tones; no label is used. Beside it a network of the final widths learns from
@@ -96,7 +92,7 @@ def measure(seed: int, kind: str, budget: str) -> dict:
 def store(model: nn.Module, scores: dict[str, float]) -> None:
     card = {
         "model": "CREPE tiny, pruned",
-        "script": "experiments/crepe_pruning.py",
+        "script": "experiments/your_own_network.py",
         "from": "crepe-tiny.safetensors",
         "licence": "MIT, see LICENSE",
         "pitch_accuracy": scores,
