@@ -50,8 +50,6 @@ UNCHECKED = ("Pitfalls", "Further reading", "Going further", "Summary")
 # Chapters that a new rule does not hold for yet; the lists go when they are empty.
 NOT_YET = {
     "boards": {
-        "00",
-        "02",
         "03.1",
         "03.2",
         "03.3",
@@ -251,7 +249,8 @@ def measured(notebook: NotebookNode, path: Path) -> Problems:
     cells = list(code(notebook))
     for (number, cell), (_, behind) in zip(cells, [*cells[1:], (0, None)], strict=True):
         asserted = re.search(here, cell.source) or (behind is not None and "check" in tags(behind))
-        if re.search(r"~\s*[-+]?\d", printed(cell)) and not asserted:
+        moves = "nbval-ignore-output" in tags(cell)  # an explorer; tests of its own assert what it says
+        if re.search(r"~\s*[-+]?\d", printed(cell)) and not asserted and not moves:
             yield f"cell {number} prints a measured number (~) and no check cell behind it asserts anything"
 
 

@@ -127,7 +127,7 @@ def test_pulls_draw_every_step_from_its_weight():
     expected = [
         (w, w + s) for step in steps.values() for w, s in zip(weights.tolist(), step.tolist(), strict=True)
     ]
-    assert torch.allclose(torch.tensor(arrows), torch.tensor(expected))
+    assert torch.allclose(torch.tensor(arrows, dtype=torch.float32), torch.tensor(expected))
     assert [label.get_text() for label in axis.get_yticklabels()] == ["L1", "L2"]
     with pytest.raises(ValueError, match=r"steps\['L2'\] must have shape \(3,\)"):
         plot.pulls(weights, steps | {"L2": torch.ones(2)})
