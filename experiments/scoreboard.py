@@ -1,8 +1,8 @@
-"""The scoreboard: one row for each chapter, measured by the chapter's own last cells and collected here.
+"""The scoreboard: a row for each chapter that shows it, measured by the last cells there and collected here.
 
     python -m experiments scoreboard        a second; run it when a chapter was executed again
 
-Every chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later chapters show the
+Such a chapter closes by measuring LeNet300 as it has become (``prunelab.scoreboard``). Later ones show the
 rows of earlier ones, which are read from the file that this collects from the stored outputs."""
 
 from pathlib import Path
