@@ -61,8 +61,7 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
 
     Raises TypeError if ``model`` is no module and OSError if the folder cannot be written. Source: notebook
     07.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     arrays, tensors = {}, {}
     for name, value in model.state_dict().items():
         encoded = encode_smallest(value.reshape(-1) if value.ndim == 0 else value)
@@ -97,8 +96,7 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     Raises FileNotFoundError for a missing file, and ValueError for one that is truncated or altered (its
     checksum is named), that holds indices outside a tensor, or that comes from another model (names, shapes
     and dtypes are compared). Source: notebook 07.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: save_sparse writes such a file")

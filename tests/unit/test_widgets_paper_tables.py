@@ -6,7 +6,7 @@ import torch
 from prunelab.masks import keep_top, prunable
 from prunelab.models import LeNet5Caffe, LeNet300
 from prunelab.storage import gap_code
-from prunelab.widgets.records import SIZES, compression_explorer, meanings
+from prunelab.widgets.paper_tables import SIZES, _meanings, compression_explorer
 
 
 @pytest.mark.parametrize(("name", "network"), [("LeNet300", LeNet300), ("LeNet5Caffe", LeNet5Caffe)])
@@ -23,7 +23,7 @@ def test_the_four_meanings_are_those_of_a_random_mask(name, network):
         32 * weights / (64 * kept),
         32 * weights / (11 * entries),
     ]
-    assert list(meanings(name, 0.03, 6, 5).values()) == pytest.approx(wanted, rel=0.01)
+    assert list(_meanings(name, 0.03, 6, 5).values()) == pytest.approx(wanted, rel=0.01)
 
 
 def test_the_explorer_says_what_it_draws():

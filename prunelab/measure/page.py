@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
-from prunelab import arguments
-from prunelab.measure import tables
-from prunelab.measure.core import REAL, SAME, _module, compare
+from prunelab import arguments, tables
+from prunelab.measure.core import REAL, SAME, compare
 from prunelab.measure.reasons import _weights, not_faster, not_smaller
 
 QUANTITIES = {
@@ -114,20 +114,24 @@ class Report:
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self._notes())
         return f"<p><strong>{html.escape(self.summary())}</strong></p>{''.join(blocks)}<ul>{notes}</ul>"
 
-    def save(self, path: Path | str) -> Path:
-        """Write the page with its figure to ``path``, one self-contained ``.html`` or ``.md`` file, and
-        return the path.
+    def save(self, path: Path | str, figure: Figure) -> Path:
+        """Write the page with ``figure``, as ``plot.report`` draws it, to ``path``, one self-contained
+        ``.html`` or ``.md`` file, and return the path.
 
-        Raises ValueError for another ending and FileNotFoundError if the folder does not exist. Source:
-        notebook 09.2."""
+        Raises TypeError if ``figure`` is none, ValueError for another ending and FileNotFoundError if the
+        folder does not exist. Source: notebook 09.2."""
         if not isinstance(path, Path | str):
             raise TypeError(f"path must be a str or a Path, got {path!r:.80}")
         path = Path(path)
+        if not isinstance(figure, Figure):
+            raise TypeError(
+                f"figure must be a matplotlib figure, such as plot.report(page), got {figure!r:.80}"
+            )
         arguments.one_of("the ending of path", path.suffix, (".html", ".md"))
         if not path.parent.is_dir():
             raise FileNotFoundError(f"path must be in a folder that exists, got {path}")
         image, alt = (
-            f"data:image/png;base64,{self._picture()}",
+            f"data:image/png;base64,{_picture(figure)}",
             html.escape(f"What is left of the dense network: {self.summary()}"),
         )
         if path.suffix == ".html":
@@ -143,17 +147,6 @@ class Report:
         page = ["# Pruning report", f"**{self.summary()}**", *blocks, "## Notes", notes, f"![{alt}]({image})"]
         path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
         return path
-
-    def _picture(self) -> str:
-        from matplotlib import pyplot as plt  # plots are the last step of the pipeline: plot imports measure
-
-        from prunelab import plot
-
-        figure = plot.report(self)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        plt.close(figure)
-        return base64.b64encode(buffer.getvalue()).decode()
 
 
 def report(
@@ -171,8 +164,8 @@ def report(
 
     Raises TypeError or ValueError if one of the two is no module, ``example_input`` is no tensor, or
     ``evaluate`` is no function or returns no finite number. Source: notebook 09.2."""
-    _module("dense", dense)
-    _module("pruned", pruned)
+    arguments.module("dense", dense)
+    arguments.module("pruned", pruned)
     if evaluate is not None and (not callable(evaluate) or isinstance(evaluate, torch.nn.Module)):
         raise TypeError(f"evaluate must be a function of a model, got {evaluate!r:.80}")
     comparison = compare({"dense": dense, "pruned": pruned}, example_input, evaluate)
@@ -196,6 +189,13 @@ def _layers(dense: nn.Module, pruned: nn.Module) -> list[dict]:
         }
         for name, weight in before.items()
     ]
+
+
+def _picture(figure: Figure) -> str:
+    """Return ``figure`` as the text of a PNG file in base64."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _shape(shape: tuple | None) -> str:

@@ -17,7 +17,7 @@ from prunelab.measure import parameters
 from prunelab.schedules import predicted_accuracy
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def ratio_explorer(
@@ -34,11 +34,16 @@ def ratio_explorer(
     that the ratios suggest beside the parameters really left after ``remove_filters``. ``model`` is left as
     it is.
 
-    Raises ValueError if ``curves`` lack a layer of ``scores``. Source: notebook 04.1.
+    Raises TypeError or ValueError if an argument is of another kind, or ``curves`` lack a layer of
+    ``scores``. Source: notebook 04.1.
     """
-    for name in scores:
-        arguments.one_of("a name in scores", name, curves)
     dense = parameters(model)
+    accuracy(model, dataset)  # refuses a bad dataset at once, not when a slider moves
+    arguments.mapping("curves", curves)
+    for name in arguments.mapping("scores", scores):
+        arguments.one_of("a name in scores", name, set(curves) & set(dict(model.named_parameters())))
+        keys = list(arguments.mapping(f"curves[{name!r}]", curves[name]))
+        arguments.numbers(f"the sparsities of curves[{name!r}]", keys, 0, 1)
 
     def draw(**ratios: float) -> tuple[Figure, str]:
         masks = mask_model(scores, ratios)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from prunelab import arguments, plot
 from prunelab.measure import Latency
 from prunelab.plot import _axes, _style
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def crossover_explorer(

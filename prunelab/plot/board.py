@@ -8,6 +8,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from prunelab import arguments
 from prunelab.plot import _style
+from prunelab.scoreboard import moved
 
 PANELS = {"accuracy": "error (%)", "nonzeros": "nonzeros", "bytes": "bytes", "macs": "MACs", "time": "time"}
 UNMOVED = "#A6A6A6"
@@ -24,10 +25,6 @@ def scoreboard(rows: Sequence[Mapping]) -> Figure:
 
     Raises TypeError or ValueError if ``rows`` holds no rows of the scoreboard. Source: notebook 00.
     """
-    from prunelab.scoreboard import (
-        moved,
-    )  # the scoreboard measures, and what measures must not need the figures
-
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
         raise TypeError(f"rows must be the rows of a scoreboard, got {rows!r:.80}")
     if not all(isinstance(row, Mapping) and {"chapter", *PANELS} <= set(row) for row in rows):

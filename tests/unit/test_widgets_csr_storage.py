@@ -5,7 +5,7 @@ import torch
 
 from prunelab import plot, storage
 from prunelab.measure import Latency
-from prunelab.widgets.storage import SHAPE, storage_explorer, storage_sizes
+from prunelab.widgets.csr_storage import SHAPE, storage_explorer, storage_sizes
 
 
 @pytest.mark.parametrize(("density", "bits"), [(0.08, 5), (0.02, 8), (0.5, 3)])

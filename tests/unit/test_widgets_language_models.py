@@ -11,7 +11,7 @@ from prunelab.criteria import magnitude, sparsegpt
 from prunelab.language import Decoder, block_names, generate
 from prunelab.masks import apply_masks, mask_model
 from prunelab.text import encode
-from prunelab.widgets.language import LENGTH, written_text
+from prunelab.widgets.language_models import LENGTH, written_text
 
 CHARACTERS = "".join(map(chr, range(32, 32 + 85)))
 

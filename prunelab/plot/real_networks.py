@@ -22,8 +22,7 @@ def group_members(model: nn.Module, group: Mapping[tuple[str, int], torch.Tensor
     ``group`` is one that ``surgery.coupled_groups`` returns. A kernel is one cell; biases and BatchNorm's
     scale and shift are single columns. Raises TypeError or ValueError if ``model`` is no module, ``group``
     has other members or no such channel. Source: notebook 09.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     parameters = dict(model.named_parameters())
     if (
         not isinstance(group, Mapping)

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments, plot
 from prunelab.semi_structured import kept_magnitude, nm_mask, permute_columns
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 PATTERNS = ("1:4", "2:4", "3:4", "1:2", "2:8", "4:8", "6:8", "8:16")
 
 
-def nm_bytes(elements: int, n: int, m: int, value_bits: int = 16) -> float:
+def _nm_bytes(elements: int, n: int, m: int, value_bits: int = 16) -> float:
     """Return the bytes of ``elements`` weights stored N:M: values of ``value_bits`` and positions of
     ceil(log2 m) bits each.
 
@@ -43,7 +43,7 @@ def nm_explorer(weight: torch.Tensor) -> w.VBox:
         n, m = map(int, pattern.split(":"))
         permuted = weight[:, orders[columns]]
         figure = plot.heatmap({f"{pattern}, columns {columns}": permuted * nm_mask(permuted, n, m)})
-        dense, packed = 2 * weight.numel(), nm_bytes(weight.numel(), n, m)
+        dense, packed = 2 * weight.numel(), _nm_bytes(weight.numel(), n, m)
         kept = 100 * kept_magnitude(permuted, n, m)
         return (
             figure,

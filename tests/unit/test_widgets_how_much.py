@@ -11,7 +11,7 @@ from prunelab.measure import parameters
 from prunelab.models import LeNet5
 from prunelab.schedules import sensitivity_scan
 from prunelab.training import accuracy
-from prunelab.widgets.schedules import ratio_explorer
+from prunelab.widgets.how_much import ratio_explorer
 
 HIDDEN = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
 

@@ -6,13 +6,13 @@ from matplotlib.figure import Figure
 
 from prunelab import plot
 from prunelab.storage import bits_per_weight
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 SIZES = {"LeNet300": (266_200, 410), "LeNet5Caffe": (430_500, 580)}  # weights, biases
 DENSITIES = np.logspace(-3, 0, 61)
 
 
-def meanings(network: str, density: float, value_bits: int, index_bits: int) -> dict[str, float]:
+def _meanings(network: str, density: float, value_bits: int, index_bits: int) -> dict[str, float]:
     """Return {meaning: compression (x)} of a key of ``SIZES`` with a random mask of ``density`` in (0, 1];
     biases stay.
 
@@ -37,11 +37,11 @@ def compression_explorer() -> w.VBox:
     """
 
     def draw(network: str, density: float, value_bits: int, index_bits: int) -> tuple[Figure, str]:
-        rows = [meanings(network, float(d), value_bits, index_bits) for d in DENSITIES]
+        rows = [_meanings(network, float(d), value_bits, index_bits) for d in DENSITIES]
         figure = plot.compression_curves(
             DENSITIES, {name: [row[name] for row in rows] for name in rows[0]}, at=density / 100
         )
-        here = meanings(network, density / 100, value_bits, index_bits)
+        here = _meanings(network, density / 100, value_bits, index_bits)
         nonzeros = round(density / 100 * SIZES[network][0])
         return (
             figure,

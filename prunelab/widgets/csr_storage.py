@@ -3,9 +3,9 @@
 import ipywidgets as w
 from matplotlib.figure import Figure
 
-from prunelab import plot
+from prunelab import arguments, plot
 from prunelab.storage import bits_per_weight, format_bytes
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 SHAPE = (300, 784)
 COLUMN_BITS = 10  # what it takes to number 784 columns
@@ -15,11 +15,13 @@ def storage_sizes(density: float, index_bits: int, value_bits: int) -> dict[str,
     """Return {format: (bytes of values, bytes of index)} expected for a random 300 x 784 mask of ``density``
     in [0, 1].
 
-    CSR and COO cannot use fewer than 10 bits, the width that 784 columns need. Source: notebook 07.1.
+    CSR and COO cannot use fewer than 10 bits, the width that 784 columns need. Raises TypeError or ValueError
+    for a density outside [0, 1] or bits that are no positive integers. Source: notebook 07.1.
     """
+    arguments.fraction("density", density)
     elements = SHAPE[0] * SHAPE[1]
-    values = density * elements * value_bits / 8
-    wide = max(index_bits, COLUMN_BITS)
+    values = density * elements * arguments.count("value_bits", value_bits, at_most=64) / 8
+    wide = max(arguments.count("index_bits", index_bits, at_most=64), COLUMN_BITS)
     sizes = {"dense": (elements * value_bits / 8, 0.0)}
     for name, format, bits in (
         (f"COO, {wide} bits", "coo", wide),

@@ -14,9 +14,9 @@ from prunelab.criteria.layerwise import layer_hessians, sparsegpt_layer
 from prunelab.criteria.magnitudes import magnitude, random_scores
 from prunelab.language import Decoder, block_names, generate
 from prunelab.masks import apply_masks, mask_model, prunable
-from prunelab.plot.language import surprises
+from prunelab.plot import surprises
 from prunelab.text import decode, encode
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 LENGTH = 120
 BATCH = 16

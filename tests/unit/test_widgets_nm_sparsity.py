@@ -3,7 +3,7 @@ import torch
 
 from prunelab import plot
 from prunelab.semi_structured import compress_24, kept_magnitude, nm_mask, permute_columns
-from prunelab.widgets.semi_structured import PATTERNS, nm_bytes, nm_explorer
+from prunelab.widgets.nm_sparsity import PATTERNS, _nm_bytes, nm_explorer
 
 
 @pytest.fixture
@@ -14,10 +14,10 @@ def weight():
 def test_bytes_are_those_of_the_packed_matrix(weight):
     half = (weight * nm_mask(weight, 2, 4)).half()
     values, metadata = compress_24(half)
-    assert nm_bytes(weight.numel(), 2, 4) == values.numel() * 2 + metadata.numel()
-    assert nm_bytes(64, 1, 2, value_bits=32) == 64 / 2 * 33 / 8
+    assert _nm_bytes(weight.numel(), 2, 4) == values.numel() * 2 + metadata.numel()
+    assert _nm_bytes(64, 1, 2, value_bits=32) == 64 / 2 * 33 / 8
     with pytest.raises(ValueError, match="n must be at most m = 4, got 5"):
-        nm_bytes(64, 5, 4)
+        _nm_bytes(64, 5, 4)
 
 
 def test_the_sliders_change_picture_and_numbers(weight):
