@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from experiments.criteria_comparison import LR, UNITS, against, scores_of
+from experiments.criteria_compared import LR, UNITS, against, scores_of
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS

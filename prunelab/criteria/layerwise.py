@@ -203,7 +203,7 @@ def sparsegpt_layer(
 
 
 def _inverse_factor(hessian: torch.Tensor, damping: float) -> torch.Tensor:
-    """Return the upper Cholesky factor of the inverse of the damped ``hessian``; of the identity if it is 0."""
+    """Return the upper Cholesky factor of the inverse of the damped ``hessian``; of I if it is 0."""
     regular = damped(hessian, damping) if hessian.any() else torch.eye(len(hessian), dtype=torch.float64)
     try:
         return torch.linalg.cholesky(torch.linalg.inv(regular), upper=True)
