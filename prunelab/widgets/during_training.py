@@ -24,10 +24,12 @@ def schedule_explorer(dataset: TensorDataset, valid: TensorDataset, epochs: int 
 
     Raises TypeError or ValueError unless both are sets of images of MNIST's size and labels, and ``epochs`` a
     positive integer. Source: notebook 04.3."""
+    with torch.random.fork_rng(devices=[]):  # a new network draws its weights
+        network = LeNet300()
     for name, images in (("dataset", dataset), ("valid", valid)):
         if not isinstance(images, TensorDataset) or len(images.tensors) != 2 or len(images) == 0:
             raise TypeError(f"{name} must be a TensorDataset of images and labels, got {images!r:.80}")
-        arguments.fits(name, images.tensors[0][:1], LeNet300())
+        arguments.fits(name, images.tensors[0][:1], network)
     steps = arguments.count("epochs", epochs) * steps_per_epoch(dataset)
 
     def draw(start: int, end: int, final: float) -> tuple[Figure, str]:

@@ -183,8 +183,7 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
         assert "not attempted yet" in texts(cells[number])
     assert cells[-1]["cell_type"] == "markdown" or cells[-1]["execution_count"], "not run to its end"
 
-    check = checks[0]
-    assert "check.ex_1_1(" in "".join(cells[check]["source"])
+    check = next(n for n in checks if "check.ex_1_3(" in "".join(cells[n]["source"]))
     wrong = (
         "def global_masks(scores, sparsity, at_least):\n    return mask_model(scores, sparsity,"
         " scope='global')"
@@ -196,7 +195,7 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
     right = next(cell.source for cell in solved.cells if cell.source.startswith("def global_masks("))
     for answer, says in (
         (wrong, "Which of its scores are set aside"),
-        (right, "Exercise 1.1: right. Verified"),
+        (right, "Exercise 1.3: right. Verified"),
     ):
         notebook.run_cell(check - 1, answer)
         notebook.run_cell(check)

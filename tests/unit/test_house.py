@@ -19,9 +19,6 @@ MODULES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 LINES, CODE = 300, 40
-GROWN = tuple(
-    f"prunelab/check/chapter{name}.py" for name in ("01", "02", "07_1", "08")
-)  # to be parted by group of exercises
 
 
 def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, text: list[str]) -> int:
@@ -57,9 +54,6 @@ def too_long(source: str) -> list[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_and_no_function_is_too_long(path):
     found = too_long(path.read_text(encoding="utf-8"))
-    if path.relative_to(ROOT).as_posix() in GROWN:
-        assert found, "short enough by now: strike it off GROWN"
-        pytest.skip("; ".join(found))
     assert not found
 
 
