@@ -31,6 +31,7 @@ from prunelab.criteria.connections import (
     wanda,
 )
 from prunelab.criteria.energy import EnergyCosts, energy_aware, energy_order, layer_energies, restore_gains
+from prunelab.criteria.expansion import Expansion, expansion
 from prunelab.criteria.gradients import (
     filter_gradient,
     filter_squared_gradient,
@@ -87,6 +88,7 @@ __all__ = [
     "CRITERIA",
     "Criterion",
     "EnergyCosts",
+    "Expansion",
     "activation_correlation",
     "apoz",
     "bn_scale",
@@ -96,6 +98,7 @@ __all__ = [
     "energy_order",
     "entropy",
     "evolve",
+    "expansion",
     "expected_best_of",
     "filter_gradient",
     "filter_l1",
