@@ -29,8 +29,10 @@ def sensitivity(
     lines = {name: _sensitive(name, curve) for name, curve in arguments.mapping("curves", curves).items()}
     errors = np.concatenate([y for _, y in lines.values()])
     size, heights = (_style.WIDTH, _style.HEIGHT + 0.25 * len(chosen)), [1, 0.12 * len(chosen)]
-    panels = {"height_ratios": heights if chosen else [1], "figsize": size, "squeeze": False}
-    figure, axes = plt.subplots(2 if chosen else 1, 1, sharex=True, **panels)
+    heights = heights if chosen else [1]
+    figure, axes = plt.subplots(
+        len(heights), 1, squeeze=False, sharex=True, height_ratios=heights, figsize=size
+    )
     axis, bottom = axes[0, 0], axes[-1, 0]
     for i, (name, (x, y)) in enumerate(lines.items()):
         axis.plot(x, y, label=name.removesuffix(".weight"), **_style.look(i))
