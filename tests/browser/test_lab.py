@@ -140,7 +140,7 @@ def test_every_explorer_is_tried():
     assert set(explorers.CALLS) == explorers.existing()
 
 
-WITHOUT_SLIDER = {"activations.compare_criteria", "torch_prune.torch_prune_explorer"}
+WITHOUT_SLIDER = {"compare_criteria", "torch_prune_explorer"}
 
 
 @pytest.mark.parametrize("name", [name for name in explorers.CALLS if name not in WITHOUT_SLIDER])
@@ -154,9 +154,7 @@ def test_explorer_follows_its_slider(name: str, gallery: dict):
 
 
 def test_explorer_follows_its_menus(gallery: dict):
-    explorer = Explorer(
-        gallery["activations.compare_criteria"](), explorers.build("activations.compare_criteria")
-    )
+    explorer = Explorer(gallery["compare_criteria"](), explorers.build("compare_criteria"))
     explorer.agrees()
     before = explorer.drawing()
     explorer.element.locator("select").last.select_option("c")
@@ -166,9 +164,7 @@ def test_explorer_follows_its_menus(gallery: dict):
 
 
 def test_explorer_follows_its_buttons(gallery: dict):
-    explorer = Explorer(
-        gallery["torch_prune.torch_prune_explorer"](), explorers.build("torch_prune.torch_prune_explorer")
-    )
+    explorer = Explorer(gallery["torch_prune_explorer"](), explorers.build("torch_prune_explorer"))
     explorer.agrees()
     before = explorer.drawing()
     explorer.element.get_by_role("button", name="apply").click()
@@ -210,4 +206,4 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
 
 def test_the_command_is_that_of_make_lab():
     makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text(encoding="utf-8")
-    assert re.search(r"^lab:.*\n(?:\t.*\n)*?\t.*scripts/lab\.py", makefile, re.M)
+    assert re.search(r"^lab:.*\n(?:\t.*\n)*?\t.*scripts\.lab", makefile, re.M)
