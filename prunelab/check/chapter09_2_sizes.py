@@ -55,7 +55,7 @@ def _cases_9_7():
         ("a CSR matrix with 32-bit column numbers", _narrow(sparse_matrix(20, 9, 0.3))),
         ("a CSR matrix without an entry", torch.zeros(4, 5).to_sparse_csr()),
         ("blocks of 2 x 3", sparse_matrix(4, 6, 0.3).to_sparse_bsr((2, 3))),
-        ("a network, with buffers", nn.Sequential(nn.Conv2d(2, 3, (1, 3)), nn.BatchNorm2d(3))),
+        ("a network, with buffers", nn.Sequential(nn.Conv2d(2, 4, (1, 3), 2, groups=2), nn.BatchNorm2d(4))),
         (
             "a network in float64, layers inside another",
             nn.Sequential(nn.Sequential(nn.Linear(3, 2))).double(),

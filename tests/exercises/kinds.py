@@ -36,7 +36,8 @@ def values(value: object) -> Iterator[object]:
         yield value
         yield from itertools.chain.from_iterable(map(values, value.values()))
     else:
-        yield value
+        sparse = isinstance(value, torch.Tensor) and value.layout != torch.strided
+        yield value.values() if sparse else value
         if isinstance(value, nn.Module):
             yield from (p.detach() for p in value.parameters())
 
