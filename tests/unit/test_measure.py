@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab import measure
 from prunelab.masks import apply_masks, keep_top, prunable
-from prunelab.measure import core
+from prunelab.measure import clock
 from prunelab.models import MODELS
 from prunelab.sparse import to_sparse
 from prunelab.training import accuracy
@@ -230,8 +230,8 @@ def test_verdict_needs_the_whole_interval_beyond_ten_percent(low, middle, high, 
 
 
 def test_the_interval_is_narrow_for_steady_ratios_and_wide_for_noisy_ones():
-    steady = core._ratio_interval(np.full(31, 1.5))
-    noisy = core._ratio_interval(np.random.default_rng(1).lognormal(0, 0.5, 31))
+    steady = clock.ratio_interval([1.5] * 31, [1.0] * 31)
+    noisy = clock.ratio_interval(np.random.default_rng(1).lognormal(0, 0.5, 31), [1.0] * 31)
     assert steady == (1.5, 1.5, 1.5)
     assert noisy[0] < noisy[1] < noisy[2] and noisy[2] - noisy[0] > 0.1
 
