@@ -159,7 +159,10 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
     """
     if isinstance(subject, nn.Module):
-        tensors: list[torch.Tensor] = list(prunable(subject).values())
+        try:
+            tensors: list[torch.Tensor] = list(prunable(subject).values())
+        except ValueError as cause:
+            raise ValueError(str(cause).replace("model", "subject", 1)) from cause
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())
     else:

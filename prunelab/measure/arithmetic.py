@@ -35,6 +35,9 @@ class Count(int):
         count.layers, count.uncounted = dict(layers), tuple(uncounted)
         return count
 
+    def __getnewargs__(self) -> tuple[dict[str, int], tuple[str, ...]]:
+        return self.layers, self.uncounted  # what a copy is made of
+
 
 def macs(model: nn.Module, example_input: Example, masks: Mapping[str, torch.Tensor] | None = None) -> Count:
     """Return the multiply-accumulates of one forward pass of ``example_input`` through ``model``, in eval

@@ -6,6 +6,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,34 +82,42 @@ def verdict(low: float, middle: float, high: float) -> str:
 
 
 def turns(models: Mapping[str, nn.Module], example_input: Example) -> dict[str, list[float]]:
-    """Return seconds per call, one number per model and round, the median of the calls of its turn; within a
-    round the models take turns in random order. Source: notebook 00.
+    """Return seconds per call of each of ``models``, one number per round, as ``race`` does. Source: notebook 00.
 
-    Raises TypeError or ValueError if there is no model, a value is no module, or the example does not fit
-    one.
+    Raises TypeError or ValueError if there is no model, a value is no module, or the example does not fit one.
     """
     positional, named = arguments.example("example_input", example_input)
     if not isinstance(models, Mapping) or not models:
         raise ValueError(f"models must be a non-empty dict of name -> model, got {models!r:.80}")
-    for name, model in models.items():
-        arguments.module(f"models[{name!r}]", model)
-        arguments.fits("example_input", example_input, model)
-    seconds, plans = {}, {}
-    for name, model in models.items():
-        with arguments.eval_mode(model), torch.inference_mode():
-            # the fastest of a few: one slow call must not shorten the turns
-            seconds[name] = min(timed(lambda model=model: model(*positional, **named), 1) for _ in range(5))
-            plans[name] = _plan(seconds[name])
-    longest = max(seconds[name] * plans[name][0] * plans[name][1] for name in models)
+    with ExitStack() as stack:
+        for name, model in models.items():
+            arguments.module(f"models[{name!r}]", model)
+            arguments.fits("example_input", example_input, model)
+            stack.enter_context(arguments.eval_mode(model))
+        stack.enter_context(torch.inference_mode())
+        return race({name: functools.partial(model, *positional, **named) for name, model in models.items()})
+
+
+def race(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Return seconds per call of each of ``calls`` (name -> function without arguments), one number per round:
+    the median of the calls of its turn. Within a round they take turns in random order. Source: notebook 00.
+
+    Raises TypeError or ValueError unless ``calls`` holds functions, at least one.
+    """
+    plans, longest = {}, 0.0
+    for name, call in arguments.mapping("calls", calls).items():
+        # the fastest of a few: one slow call must not shorten the turns
+        seconds = min(timed(call, 1) for _ in range(5))
+        plans[name] = _plan(seconds)
+        longest = max(longest, seconds * plans[name][0] * plans[name][1])
     rounds = min(max(round(SECONDS / longest), ROUNDS[0]), ROUNDS[1])
-    times: dict[str, list[float]] = {name: [] for name in models}
-    order, shuffler = list(models), random.Random(0)
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    order, shuffler = list(calls), random.Random(0)
     for _ in range(rounds):
         shuffler.shuffle(order)  # a fixed order could beat in time with something else on the machine
         for name in order:
-            model, (calls, block) = models[name], plans[name]
-            with arguments.eval_mode(model), torch.inference_mode():
-                turn = [timed(lambda model=model: model(*positional, **named), block) for _ in range(calls)]
+            number, block = plans[name]
+            turn = [timed(calls[name], block) for _ in range(number)]
             times[name].append(statistics.median(turn[1:] or turn))
     return times
 
