@@ -40,7 +40,7 @@ help: ## list the targets
 
 lab: setup-lab
 	@echo "Starting JupyterLab. Stop it with Ctrl-C. If no browser opens, open the address printed below."
-	@$(BIN)/python scripts/lab.py $(if $(NO_BROWSER),--no-browser)
+	@$(BIN)/python -m scripts.lab $(if $(NO_BROWSER),--no-browser)
 
 test: setup-test
 ifdef ARGS
@@ -57,7 +57,7 @@ test-browser: setup-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile $(ARGS)
 
 notebooks: setup-test
-	$(BIN)/python scripts/notebooks.py --check $(NB)
+	$(BIN)/python -m scripts.notebooks --check $(NB)
 
 exercises: setup-test
 	$(BIN)/python scripts/exercises.py $(NAME)

@@ -18,6 +18,9 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 from scripts.notebooks import stated_minutes
+from scripts.threads import sleep_while_waiting
+
+sleep_while_waiting()  # nothing above imports torch
 
 collect_ignore = ["notebooks/exercises"]  # what learners fill in: tests/exercises tests it
 UNSTATED = (1.0, 0)  # minutes to run and to study; tests/notebooks asks every notebook for its own

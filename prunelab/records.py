@@ -54,6 +54,7 @@ HAN = {  # percent of each layer's weights kept, arXiv 1506.02626, tables 3 and 
     "lenet300": {"fc1": 8, "fc2": 9, "fc3": 26},
     "lenet5_caffe": {"conv1": 66, "conv2": 12, "fc1": 8, "fc2": 19},
 }
+HAN_RECORD = "han-lenet5_caffe-seed0.safetensors"  # a network pruned to these percentages, in RECORDS
 
 
 class Entry(NamedTuple):

@@ -1,8 +1,4 @@
-"""The explorers of chapters 04.3 and 04.4: the cubic schedule, trained anew for every choice, and tickets at
-every density.
-"""
-
-from collections.abc import Mapping, Sequence
+"""The explorer of notebook 04.3: the cubic schedule, trained anew for every choice."""
 
 import ipywidgets as w
 import torch
@@ -10,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import plot
+from prunelab import arguments, plot
 from prunelab.dynamic import gradual
 from prunelab.masks import apply_masks, sparsity
 from prunelab.models import LeNet300
@@ -24,8 +20,17 @@ def schedule_explorer(dataset: TensorDataset, valid: TensorDataset, epochs: int 
     and the final sparsity.
 
     For every choice LeNet300 is trained for ``epochs`` epochs on ``dataset`` from the same initialisation;
-    the picture shows the sparsity and the accuracy on ``valid`` over the steps. Source: notebook 04.3."""
-    steps = epochs * steps_per_epoch(dataset)
+    the picture shows the sparsity and the accuracy on ``valid`` over the steps.
+
+    Raises TypeError or ValueError unless both are sets of images of MNIST's size and labels, and ``epochs`` a
+    positive integer. Source: notebook 04.3."""
+    with torch.random.fork_rng(devices=[]):  # a new network draws its weights
+        network = LeNet300()
+    for name, images in (("dataset", dataset), ("valid", valid)):
+        if not isinstance(images, TensorDataset) or len(images.tensors) != 2 or len(images) == 0:
+            raise TypeError(f"{name} must be a TensorDataset of images and labels, got {images!r:.80}")
+        arguments.fits(name, images.tensors[0][:1], network)
+    steps = arguments.count("epochs", epochs) * steps_per_epoch(dataset)
 
     def draw(start: int, end: int, final: float) -> tuple[Figure, str]:
         first, last = round(steps * start / 100), round(steps * end / 100)
@@ -59,44 +64,4 @@ def schedule_explorer(dataset: TensorDataset, valid: TensorDataset, epochs: int 
         start=w.IntSlider(value=10, min=0, max=90, step=10, description="begin (%)"),
         end=w.IntSlider(value=60, min=10, max=100, step=10, description="end (%)"),
         final=w.SelectionSlider(value=0.95, options=[0.5, 0.8, 0.9, 0.95, 0.98, 0.99], description="final"),
-    )
-
-
-def ticket_explorer(rows: Sequence[Mapping], every: int) -> w.VBox:
-    """Return an explorer with a slider for the density: how a ticket and, where they were trained, its
-    controls learn.
-
-    ``rows`` are the tickets of ``data/results/before_training.json``; ``every`` is the number of steps
-    between two entries of their validation curves. Raises ValueError if there is no ticket among them.
-    Source: notebook 04.4."""
-    left = {row["round"]: row["left"] for row in rows if row["start"] == "ticket"}
-    if not left:
-        raise ValueError("rows must hold at least one ticket, got none")
-
-    def draw(density: int) -> tuple[Figure, str]:
-        curves, words = {}, []
-        for label, number in (
-            ("dense", 0),
-            ("ticket", density),
-            ("new initialisation", density),
-            ("random mask", density),
-        ):
-            found = [
-                r
-                for r in rows
-                if r["round"] == number and r["start"] == ("ticket" if label == "dense" else label)
-            ]
-            if found:
-                at = [every * (i + 1) for i in range(len(found[0]["valid"]))]
-                curves[label] = (at, [row["valid"] for row in found])
-                words.append(f"{label} ~{sum(row['test'] for row in found) / len(found):.2f} %")
-        figure = plot.curve_panels(
-            {f"{100 * left[density]:.1f} % of the weights": curves}, "step", ["validation accuracy (%)"]
-        )
-        figure.axes[0].set_ylim(80, 100)
-        return figure, "test accuracy at the end: " + ", ".join(words)
-
-    options = [(f"{100 * left[number]:.1f} %", number) for number in sorted(left)]
-    return explorer(
-        draw, density=w.SelectionSlider(options=options, value=options[-1][1], description="weights left")
     )

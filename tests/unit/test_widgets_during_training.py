@@ -12,7 +12,7 @@ from prunelab.dynamic import gradual
 from prunelab.models import LeNet300
 from prunelab.schedules import cubic
 from prunelab.training import accuracy, train
-from prunelab.widgets.during_training import schedule_explorer, ticket_explorer
+from prunelab.widgets import schedule_explorer, ticket_explorer
 
 
 def test_schedule_explorer_trains_what_the_sliders_say():
