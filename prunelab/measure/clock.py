@@ -82,9 +82,11 @@ def verdict(low: float, middle: float, high: float) -> str:
 
 
 def turns(models: Mapping[str, nn.Module], example_input: Example) -> dict[str, list[float]]:
-    """Return seconds per call of each of ``models``, one number per round, as ``race`` does. Source: notebook 00.
+    """Return seconds per call of each of ``models``, one number per round, as ``race`` does. Source: notebook
+    00.
 
-    Raises TypeError or ValueError if there is no model, a value is no module, or the example does not fit one.
+    Raises TypeError or ValueError if there is no model, a value is no module, or the example does not fit
+    one.
     """
     positional, named = arguments.example("example_input", example_input)
     if not isinstance(models, Mapping) or not models:
@@ -99,8 +101,9 @@ def turns(models: Mapping[str, nn.Module], example_input: Example) -> dict[str, 
 
 
 def race(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Return seconds per call of each of ``calls`` (name -> function without arguments), one number per round:
-    the median of the calls of its turn. Within a round they take turns in random order. Source: notebook 00.
+    """Return seconds per call of each of ``calls`` (name -> function without arguments), one number per
+    round: the median of the calls of its turn. Within a round they take turns in random order. Source:
+    notebook 00.
 
     Raises TypeError or ValueError unless ``calls`` holds functions, at least one.
     """
