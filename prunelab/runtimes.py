@@ -116,8 +116,7 @@ def compare_runtimes(
     in the result with the reason. Compiling takes half a minute.
 
     Raises TypeError or ValueError if ``model`` is no module, the example does not fit it, or a way is
-    unknown.
-    Source: notebook 09.2."""
+    unknown. Source: notebook 09.2."""
     arguments.fits("example_input", example_input, arguments.module("model", model))
     if not isinstance(ways, tuple | list) or "torch" not in ways:
         raise ValueError(
@@ -125,7 +124,6 @@ def compare_runtimes(
         )
     for way in ways:
         arguments.one_of("a way", way, WAYS)
-    positional, named = arguments.example("example_input", example_input)
     calls: dict[str, Callable[[], Any]] = {}
     sizes, absent = {}, {}
     before = torch.get_num_threads()
@@ -138,26 +136,29 @@ def compare_runtimes(
             try:
                 sizes[way], calls[way] = WAYS[way](model, example_input, calibration)
                 calls[way]()
-            except (
-                Exception
-            ) as reason:  # a compiler or a package that is missing, an operator it does not know
+            except Exception as reason:  # no compiler or package, or an operator that it does not know
                 calls.pop(way, None)
                 absent[way] = f"{type(reason).__name__}: {str(reason).strip().splitlines()[0][:200]}"
         times = clock.race(calls)
         answers = {way: _numbers(call()) for way, call in calls.items()}
-    rows = []
-    for way, numbers in answers.items():
-        low, middle, high = clock.ratio_interval(times["torch"], times[way])
-        spans = [float((a - b).abs().max()) for a, b in zip(numbers, answers["torch"], strict=True)]
-        row = {"way": way, "bytes": sizes[way], "latency": _latency(times[way], example_input)}
-        rows.append(
-            row | {"speedup": middle, "speedup_low": low, "speedup_high": high, "difference": max(spans)}
-        )
+    rows = [
+        {"way": way, "bytes": sizes[way]}
+        | _row(times[way], times["torch"], numbers, answers["torch"], example_input)
+        for way, numbers in answers.items()
+    ]
     return Runtimes(rows, absent)
 
 
-def _latency(times: list[float], example_input: Example) -> clock.Latency:
-    return replace(clock.summary(times, example_input), threads=1)
+def _row(times: list, torchs: list, numbers: list, wanted: list, example_input: Example) -> dict:
+    """Return what one way's times and answers are beside torch's."""
+    low, middle, high = clock.ratio_interval(torchs, times)
+    return {
+        "latency": replace(clock.summary(times, example_input), threads=1),
+        "speedup": middle,
+        "speedup_low": low,
+        "speedup_high": high,
+        "difference": max(float((a - b).abs().max()) for a, b in zip(numbers, wanted, strict=True)),
+    }
 
 
 def _numbers(answer: Any) -> list[torch.Tensor]:
