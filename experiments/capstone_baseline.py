@@ -2,7 +2,8 @@
 
     python -m experiments capstone_baseline      about five minutes on one core
 
-The stand-in is cut as ``notebooks/capstone.ipynb`` cuts it; a network of that shape is trained anew, from three
+The stand-in is cut as ``notebooks/capstone.ipynb`` cuts it; a network of that shape is trained anew, from
+three
 seeds, for five times the passes that the repair took. The notebook trains the short budget itself."""
 
 import functools

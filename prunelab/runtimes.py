@@ -118,6 +118,8 @@ def compare_runtimes(
     Raises TypeError or ValueError if ``model`` is no module, the example does not fit it, or a way is
     unknown. Source: notebook 09.2."""
     arguments.fits("example_input", example_input, arguments.module("model", model))
+    if calibration is not None:
+        arguments.fits("calibration", calibration, model)
     if not isinstance(ways, tuple | list) or "torch" not in ways:
         raise ValueError(
             f"ways must be some of {', '.join(WAYS)}, with torch to compare with, got {ways!r:.80}"

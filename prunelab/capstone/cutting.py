@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from prunelab import arguments
-from prunelab.capstone.task import Task
+from prunelab.capstone.task import Task, checked
 from prunelab.masks import apply_masks, keep_top
 from prunelab.measure import macs
 from prunelab.progress import progress
@@ -35,11 +35,12 @@ def kept_channels(scores: Scores, shares: Mapping[str, float]) -> dict[str, torc
     kept = {}
     for name, share in shares.items():
         score = arguments.tensor(f"scores[{arguments.one_of('a group', name, scores)!r}]", scores[name])
+        score = score.flatten()
         n, share = len(score), arguments.fraction(f"shares[{name!r}]", share)
         if n >= WIDE and n % MULTIPLE == 0:
             share = 1 - max(MULTIPLE, MULTIPLE * round((1 - share) * n / MULTIPLE)) / n
         kept[name] = keep_top(score, share)
-    return guard_masks(kept, {name: scores[name] for name in kept}) if kept else {}
+    return guard_masks(kept, {name: scores[name].flatten() for name in kept}) if kept else {}
 
 
 def removed_share(kept: torch.Tensor) -> float:
@@ -54,7 +55,7 @@ def cut(task: Task, groups: Groups, kept: Mapping[str, torch.Tensor]) -> nn.Modu
     fitted to what is left. Raises as ``surgery.remove_filters``.
 
     Source: notebook capstone."""
-    masks = coupled_masks(_task(task).model, groups, kept)
+    masks = coupled_masks(checked(task).model, groups, kept)
     return _fitted(
         task, remove_filters(task.model, masks, task.example) if masks else copy.deepcopy(task.model)
     )
@@ -75,7 +76,7 @@ def scan(
     out. Silenced channels compute what removed ones would (``remove_filters`` makes sure of that).
 
     Raises TypeError or ValueError for bad arguments. Source: notebook capstone."""
-    _task(task), arguments.mapping("groups", groups), arguments.text("label", label)
+    checked(task), arguments.mapping("groups", groups), arguments.text("label", label)
     curves: dict[str, dict[float, float]] = {}
     with progress(len(groups) * len(shares), label) as bar:
         for name in groups:
@@ -119,7 +120,7 @@ def choose(task: Task, groups: Groups, scores: Scores, curves: Mapping, passes: 
 
     Raises TypeError or ValueError for bad arguments, and ValueError if no cut at all stays within the price.
     Source: notebook capstone."""
-    _task(task), arguments.mapping("curves", curves)
+    checked(task), arguments.mapping("curves", curves)
     dense = next(iter(curves.values()))[0.0]
     costs = {name: {s: task.lost(dense, q) for s, q in curve.items() if s} for name, curve in curves.items()}
     plans = _plans(costs)
@@ -157,7 +158,7 @@ def uniform(task: Task, groups: Groups, scores: Scores, target: int, passes: int
     every group, trained for ``passes``, and that share: the control for a choice group by group.
 
     Raises TypeError or ValueError for bad arguments, or if no share gets there. Source: notebook capstone."""
-    _task(task), arguments.count("target", target), arguments.mapping("groups", groups)
+    checked(task), arguments.count("target", target), arguments.mapping("groups", groups)
     low, high, found = 0.0, 1.0, None
     with progress(6, "uniform cut") as bar:
         for _ in range(6):
@@ -217,9 +218,3 @@ def _fitted(task: Task, model: nn.Module) -> nn.Module:
     if normed and task.inputs is not None:
         reestimate_batchnorm(model, task.inputs)
     return model.eval()
-
-
-def _task(task: Task) -> Task:
-    if not isinstance(task, Task):
-        raise TypeError(f"task must be a capstone.Task, got {type(task).__name__}")
-    return task

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunelab import arguments, deploy
-from prunelab.capstone.task import Task
+from prunelab.capstone.task import Task, checked
 from prunelab.measure import Report
 from prunelab.progress import progress
 from prunelab.surgery import resize
@@ -58,8 +58,10 @@ def trained_anew(
 
     Raises TypeError or ValueError for bad arguments. Source: Liu et al., "Rethinking the Value of Network
     Pruning" (arXiv 1810.05270); notebook capstone."""
-    if not isinstance(task, Task):
-        raise TypeError(f"task must be a capstone.Task, got {type(task).__name__}")
+    checked(task)
+    for name, value in (("passes", passes), ("seeds", seeds)):
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise TypeError(f"{name} must be a sequence of counts, got {value!r:.80}")
     sizes = [list(p.shape) for p in arguments.module("shape", shape).parameters()]
     rows = []
     with progress(len(seeds) * len(passes), "from scratch") as bar:
@@ -90,6 +92,7 @@ def verdict(task: Task, page: Report, tested: Mapping[str, float], anew: Sequenc
     rows of ``trained_anew``. A speed is met when its whole interval is. Raises TypeError or ValueError for
     bad
     arguments. Source: notebook capstone."""
+    checked(task)
     if not isinstance(page, Report):
         raise TypeError(f"page must be a Report of prunelab.measure, got {type(page).__name__}")
     for name in ("dense", "pruned"):
@@ -128,6 +131,7 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
 
     Raises TypeError, ValueError or FileNotFoundError for bad arguments, and ValueError if a file does not
     compute what the network does. Source: notebook capstone."""
+    checked(task), arguments.module("small", small)
     folder = arguments.path("folder", folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"folder must exist, got {folder}")

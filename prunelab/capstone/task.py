@@ -122,6 +122,13 @@ class Task:
         return [leaf for leaf in tree_leaves(given) if isinstance(leaf, torch.Tensor)]
 
 
+def checked(task: Task) -> Task:
+    """Return ``task`` if it is a ``Task``, else raise TypeError. Source: notebook capstone."""
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a capstone.Task, got {type(task).__name__}")
+    return task
+
+
 def _number(name: str, value: float) -> float:
     value = value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
