@@ -9,7 +9,7 @@ TESTS := tests/site tests/notebooks tests/exercises tests/unit
 COVER := $(if $(COVERAGE),--cov)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format types site
+.PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format lint types site
 .PHONY: screenshots clean setup-lab setup-test
 
 help: ## list the targets
@@ -24,6 +24,7 @@ help: ## list the targets
 	@echo "make mutants [NAME=...]     mutation testing of the exercises' checkers: a chapter (02-granularity), an exercise (2.1), or all"
 	@echo "make diagrams               draw images/*.svg"
 	@echo "make format                 format and lint the package, the tests and the notebooks"
+	@echo "make lint                   ask whether make format would change or refuse anything"
 	@echo "make types                  check the types of the package"
 	@echo "make site                   build the website in docs/_build/html"
 	@echo "make checkpoints            train the networks in data/checkpoints again (a quarter of an hour)"
@@ -66,7 +67,7 @@ mutants: setup-test
 	$(BIN)/python -m scripts.mutants $(NAME)
 
 diagrams: setup-test
-	$(BIN)/python scripts/diagrams.py
+	$(BIN)/python -m scripts.diagrams
 
 checkpoints: setup-test
 	$(BIN)/python -m experiments checkpoints --jobs 2
@@ -83,6 +84,10 @@ pins: setup-test
 format: setup-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lint: setup-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 
 types: setup-test
 	$(BIN)/python -m mypy

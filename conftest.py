@@ -32,9 +32,8 @@ settings.register_profile("prunelab", deadline=None, derandomize=True, max_examp
 settings.load_profile("prunelab")
 
 
-SPENT: dict[
-    str, float
-] = {}  # seconds by notebook; where tests run side by side, every process has those that it hears of
+# seconds by notebook; where tests run side by side, every process has those that it hears of
+SPENT: dict[str, float] = {}
 
 
 def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: bool | None = None) -> str:

@@ -83,9 +83,8 @@ def evaluate(path: Path | str, network: str, dataset: TensorDataset) -> Entry:
     if nonzeros == 0:
         raise ValueError(f"path must hold a network with a weight that is not zero, {path} has none")
     total = sum(weight.numel() for weight in weights)
-    error = round(
-        100 - accuracy(model, dataset), 9
-    )  # 1.92, not 1.9200000000000017: marks are compared with it
+    # 1.92, not 1.9200000000000017: marks are compared with it
+    error = round(100 - accuracy(model, dataset), 9)
     return Entry(nonzeros, total / nonzeros, error, Path(path).stat().st_size)
 
 

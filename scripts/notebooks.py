@@ -98,9 +98,8 @@ def execute(path: Path) -> float:
 if __name__ == "__main__":
     sleep_while_waiting()
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    os.environ.setdefault(
-        "TQDM_DISABLE", "1"
-    )  # a progress bar is for the person who waits, not for the stored output
+    # a progress bar is for the person who waits, not for the stored output
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     names = [name for name in sys.argv[1:] if name != "--check"]
     paths = [Path(name) for name in names] or [path for path in chapters_and_solutions() if changed(path)]

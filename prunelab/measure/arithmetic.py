@@ -43,7 +43,6 @@ def macs(model: nn.Module, example_input: Example, masks: Mapping[str, torch.Ten
     """Return the multiply-accumulates of one forward pass of ``example_input`` through ``model``, in eval
     mode.
 
-    >>> import torch
     >>> int(macs(torch.nn.LSTM(16, 32), torch.zeros(10, 2, 16)))  # 4 gates, 10 steps, 2 sequences
     122880
 
@@ -60,7 +59,11 @@ def macs(model: nn.Module, example_input: Example, masks: Mapping[str, torch.Ten
     as dense, and on a CPU a float32 LSTM and an encoder layer in eval mode as nothing.
 
     Raises TypeError if ``model`` is no module or ``example_input`` no tensor, ValueError if they do not fit,
-    and as ``masks.expand_masks`` does. Source: notebook 01."""
+    and as ``masks.expand_masks`` does. Source: notebook 01.
+
+    >>> int(macs(nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 5, 5)))  # 18 weights at 9 positions
+    162
+    """
     arguments.module("model", model)
     positional, named = arguments.example("example_input", example_input)
     expanded = expand_masks(model, {} if masks is None else masks)

@@ -86,6 +86,11 @@ def test_kernels_have_threads_that_sleep_while_they_wait():
         assert "\n    sleep_while_waiting()\n" in (ROOT / "scripts" / f"{name}.py").read_text()
 
 
+def test_annotations_are_packaged():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert setuptools["package-data"] == {"prunelab": ["py.typed"]} and (ROOT / "prunelab/py.typed").is_file()
+
+
 def test_versions_agree():
     assert prunelab.__version__ == PROJECT["version"]
     assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()
