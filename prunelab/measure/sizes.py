@@ -36,6 +36,11 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
 
     Raises TypeError if ``model`` is no module, as ``masks.expand_masks`` does, and as
     ``weights.count_nonzero`` for values that cannot be compared.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> _ = nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
+    >>> nonzeros(layer)
+    6
     """
     arguments.module("model", model)
     masks = expand_masks(model, {} if masks is None else masks)
@@ -66,6 +71,9 @@ def bytes_on_disk(model: nn.Module) -> int:
     that their values take. An entry of the state that holds no tensors is named in a warning.
 
     Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
+
+    >>> bytes_on_disk(nn.Linear(300, 300)) > 4 * 300 * 301  # the values, and a header
+    True
     """
     tensors: dict[str, torch.Tensor] = {}
     seen: set[tuple] = set()
