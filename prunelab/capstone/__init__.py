@@ -6,13 +6,13 @@ baselines and with what was wanted; ``standin`` is the network that the notebook
 
 from prunelab.capstone.cutting import Choice, choose, cut, kept_channels, scan, uniform
 from prunelab.capstone.proof import fresh, handed_over, trained_anew, verdict
-from prunelab.capstone.standin import WEIGHTS, Block, ResidualNet, harder, load_standin
+from prunelab.capstone.standin import WEIGHTS, ResidualBlock, ResidualNet, harder, load_standin
 from prunelab.capstone.task import Task
 
 __all__ = [
     "WEIGHTS",
-    "Block",
     "Choice",
+    "ResidualBlock",
     "ResidualNet",
     "Task",
     "choose",
