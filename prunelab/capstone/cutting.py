@@ -29,12 +29,13 @@ def kept_channels(scores: Scores, shares: Mapping[str, float]) -> dict[str, torc
     {'a': 48}
 
     Raises TypeError or ValueError for bad scores, an unknown group, or a share outside [0, 1]. Source:
-    notebook
-    capstone."""
+    notebook capstone."""
     arguments.mapping("scores", scores), arguments.mapping("shares", shares, at_least=0)
     kept = {}
     for name, share in shares.items():
-        score = arguments.tensor(f"scores[{arguments.one_of('a group', name, scores)!r}]", scores[name])
+        score = arguments.tensor(
+            f"scores[{arguments.one_of('a name in shares', name, scores)!r}]", scores[name]
+        )
         score = score.flatten()
         n, share = len(score), arguments.fraction(f"shares[{name!r}]", share)
         if n >= WIDE and n % MULTIPLE == 0:

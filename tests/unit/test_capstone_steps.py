@@ -2,8 +2,6 @@
 wrongly.
 """
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -238,7 +236,10 @@ def test_masks_at_work_are_refused():
             "train must leave finite parameters",
         ),
         (lambda: capstone.scan(3, {}, {}, 0.0), "task must be a capstone.Task"),
-        (lambda: capstone.kept_channels({"a": torch.ones(3)}, {"b": 0.5}), "a group must be one of 'a'"),
+        (
+            lambda: capstone.kept_channels({"a": torch.ones(3)}, {"b": 0.5}),
+            "a name in shares must be one of 'a'",
+        ),
     ],
 )
 def test_words_for_what_goes_wrong_later(call, message):
