@@ -18,7 +18,6 @@ from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.measure import bytes_on_disk, latencies, macs, parameters
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
 
-
 SIDES = {
     "alexnet": 96,
     "vgg11_bn": 96,

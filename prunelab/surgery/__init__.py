@@ -1,5 +1,5 @@
-"""Physically removes masked filters, neurons, heads and hidden units, and what is coupled to them, so that zeros
-become fewer bytes and operations.
+"""Physically removes masked filters, neurons, heads and hidden units, and what is coupled to them, so that
+zeros become fewer bytes and operations.
 """
 
 from prunelab.surgery.batchnorm import reestimate_batchnorm

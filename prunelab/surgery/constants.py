@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from prunelab.surgery.following import PRODUCTS, Doubled, Replay, quiet
+from prunelab.surgery.following import Following
 from prunelab.surgery.products import Read, extent
+from prunelab.surgery.replay import PRODUCTS, Doubled, Replay, quiet
 
 LOUD = 1e9  # of the noise: more than any shift of a norm could hide
 CONSTANT = 1e-9  # a spread of the values below this share of them is rounding
@@ -17,15 +18,18 @@ CONSTANT = 1e-9  # a spread of the values below this share of them is rounding
 class Noise(Replay):
     """Replaces whatever a layer makes of its live inputs by loud noise of both signs.
 
-    A channel that still does not change cannot depend on the input; a ReLU that no example happens to wake does
-    not pass for a constant here."""
+    A channel that still does not change cannot depend on the input; a ReLU that no example happens to wake
+    does not pass for a constant here."""
 
-    def __init__(self, tensors, masks: Mapping[str, torch.Tensor], reads: Mapping[int, Read]):
+    def __init__(self, tensors, masks: Mapping[str, torch.Tensor], reads: Mapping[int, Read], taken: list):
         super().__init__(tensors, masks)
+        self.taken = taken  # the decisions of the first run: this one goes the same way
         self.reads, self.made = reads, {}
         self.generator = torch.Generator().manual_seed(0)
 
     def ran(self, func, base: str, ready: tuple, result: Any) -> Any:
+        if base == "_local_scalar_dense" and len(self.decisions) < len(self.taken):
+            return self.taken[len(self.decisions)]
         if base == "embedding":
             return self.loud(result, result.ndim - 1)
         if base not in PRODUCTS or self.order not in self.reads:
@@ -52,10 +56,11 @@ def constant(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     return high - low <= CONSTANT * torch.maximum(low.abs(), high.abs())
 
 
-def measure(model: nn.Module, tensors, masks, reads: list[Read], args: tuple, kwargs: dict) -> None:
+def measure(model: nn.Module, following: Following, args: tuple, kwargs: dict) -> None:
     """Write into every Read what it sees under noise."""
     args, kwargs = _pair((args, kwargs))
-    noise = Noise(tensors, masks, {read.order: read for read in reads})
+    reads = following.reads
+    noise = Noise(following.tensors, following.masks, {r.order: r for r in reads}, following.decisions)
     with quiet(), noise, Doubled():
         model(*args, **kwargs)
     for read in reads:

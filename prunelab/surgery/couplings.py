@@ -23,7 +23,9 @@ class Grid:
 
 @dataclass
 class Couplings:
-    """Every entry of every dimension of every parameter and buffer has a number; 0 is what cannot be removed."""
+    """Every entry of every dimension of every parameter and buffer has a number; 0 is what cannot be
+    removed.
+    """
 
     tensors: Mapping[str, torch.Tensor]
     first: dict[tuple[str, int], int] = field(default_factory=dict)

@@ -12,7 +12,8 @@ Example = torch.Tensor | tuple | list | Mapping | None
 
 
 def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
-    """Return the model inside a DataParallel or torch.compile wrapper, and the prefix of its parameters' names.
+    """Return the model inside a DataParallel or torch.compile wrapper, and the prefix of its parameters'
+    names.
 
     Raises TypeError for what is no module, ValueError for compiled code that cannot be changed."""
     if not isinstance(model, nn.Module):
@@ -28,7 +29,8 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(
-                f"model must be Python, but {name or 'it'} is a ScriptModule (traced, scripted or loaded): its code is"
+                f"model must be Python, but {name or 'it'} is a ScriptModule (traced, scripted or"
+                " loaded): its code is"
                 " fixed; remove channels from the model it was made of, and script the result"
             )
     return model, prefix
@@ -37,7 +39,8 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
 def arguments_of(example: Example) -> tuple[tuple, dict]:
     """Return positional and named arguments for a call; a tensor is one argument.
 
-    Raises TypeError for anything but a tensor (N, ...), a tuple or list of arguments, or a dict of named ones."""
+    Raises TypeError for anything but a tensor (N, ...), a tuple or list of arguments, or a dict of named
+    ones."""
     if isinstance(example, Mapping):
         return (), dict(example)
     if isinstance(example, tuple | list):
@@ -66,7 +69,9 @@ def working_copy(model: nn.Module) -> nn.Module:
 
 
 def guesses(model: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield inputs that the first layer could take: vectors, or square images of the usual sizes first, then any."""
+    """Yield inputs that the first layer could take: vectors, or square images of the usual sizes first,
+    then any.
+    """
     first = next((m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
     if isinstance(first, nn.Linear):
         yield torch.randn(2, first.in_features)

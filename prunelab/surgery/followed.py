@@ -1,8 +1,8 @@
 """What a followed run has shown: which channels go together, which can go, and why the others stay."""
 
 from collections import defaultdict
-from contextlib import ExitStack
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 

@@ -6,62 +6,18 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from prunelab.surgery import products, rules
-from prunelab.surgery.couplings import Couplings
+from prunelab.surgery import elementwise, products
 from prunelab.surgery.calls import CALLS, sizes_named
-from prunelab.surgery.rules import RULES, Operation
+from prunelab.surgery.couplings import Couplings
+from prunelab.surgery.operation import Operation
+from prunelab.surgery.replay import Doubled, Replay, quiet
+from prunelab.surgery.rules import rule_of
 from prunelab.surgery.sizes import of_attribute, of_size
 from prunelab.surgery.tracks import Carried, compact, spread, varying
-
-
-PRODUCTS = frozenset("convolution mm bmm addmm baddbmm mv addmv dot".split())
-
-
-class Replay(TorchDispatchMode):
-    """Runs a model under masks and in float64, without touching its tensors."""
-
-    def __init__(
-        self, tensors: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], double: bool = True
-    ):
-        super().__init__()
-        self.names = {id(tensor): name for name, tensor in tensors.items()}
-        self.masks, self.double = masks, double
-        self.order = -1  # of the last product
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        with _disable_current_modes(), torch.no_grad():
-            base = func._schema.name.split("::")[1]
-            self.order += base in PRODUCTS
-            ready = (
-                tree_map(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
-            )
-            result = self.ran(func, base, ready, func(*ready[0], **ready[1]))
-            if self.double and not func._schema.is_mutable:
-                result = tree_map(_double, result)
-            self.seen(func, args, kwargs, result)
-            return result
-
-    def ran(self, func, base: str, ready: tuple, result: Any) -> Any:
-        """What becomes of the result of an operation."""
-        return result
-
-    def seen(self, func, args: tuple, kwargs: dict, result: Any) -> None:
-        """Look at an operation that has run."""
-
-    def _prepared(self, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        mask = self.masks.get(self.names.get(id(value), ""))
-        if mask is not None:
-            value = value.detach().masked_fill(~mask, 0)
-        return _double(value) if self.double else value
 
 
 class Following(Replay):
@@ -79,6 +35,7 @@ class Following(Replay):
         self.stack: list[nn.Module] = []
         self.call: tuple | None = None  # the call of a torch function that is running: name, args, kwargs
         self.reads: list[products.Read] = []
+        self.surprises: list[str] = []
 
     # ---- what travels
 
@@ -133,14 +90,12 @@ class Following(Replay):
 
     def _apply(self, func, name, args, kwargs, result) -> None:
         op = Operation(self, func, args, kwargs, result)
-        base = name.split(".")[1]
-        rule = RULES.get(name) or RULES.get(base)
-        if rule is None and torch.Tag.pointwise in func.tags:
-            rule = rules.pointwise
-        if rule is None and any(word in base for word in ("pool", "upsample", "pad")):
-            rule = rules.spatial
-        (rule or rules.unknown)(op)
-        if base == "copy_" and args[0]._base is not None:
+        try:
+            rule_of(func)(op)
+        except Exception as error:  # a rule that an argument surprises knows as little as none
+            self.surprises.append(f"{op.where}: {type(error).__name__}: {error}")
+            elementwise.unknown(op)
+        if name == "aten.copy_" and args[0]._base is not None:
             self._written(args[0], args[0]._base)
 
     def _written(self, part: torch.Tensor, whole: torch.Tensor) -> None:
@@ -166,25 +121,10 @@ class Following(Replay):
 
     @property
     def cuts_evenly(self) -> bool:
-        """Tell whether a split that runs cuts into a number of pieces, and not at places that a caller named."""
+        """Tell whether a split that runs cuts into a number of pieces, and not at places that a caller
+        named.
+        """
         return self.call is None or self.call[0] not in ("split", "split_with_sizes")
-
-
-def _double(value: Any) -> Any:
-    floating = isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float64
-    return value.double() if floating else value
-
-
-class Doubled(TorchFunctionMode):
-    """Hands float64 tensors to every torch function, because some check their arguments' types first."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        return func(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
-
-    def doubled(self, func, arguments: Any) -> Any:
-        name = getattr(func, "__name__", "")
-        writes = name.startswith("__") or (name.endswith("_") and not name.endswith("__"))
-        return arguments if writes else tree_map(_double, arguments)
 
 
 class Calls(Doubled):
@@ -226,18 +166,6 @@ class Calls(Doubled):
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Within it, attention runs as the products that it consists of, and no gradient is kept."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
-@contextmanager
 def running(following: Following, model: nn.Module) -> Iterator[None]:
     """Within it, what runs is followed."""
 
@@ -267,30 +195,3 @@ def count_attributes(model: nn.Module) -> None:
                     of_attribute(v, (name, attribute, i)) if type(v) is int else v
                     for i, v in enumerate(value)
                 )
-
-
-for _names, _rule in (
-    (rules.POINTWISE, rules.pointwise),
-    (rules.COPIES, rules.keep),
-    (rules.MOVES, rules.move),
-    (rules.VIEWS, rules.view),
-    (rules.PICKS, rules.pick),
-    (rules.REDUCTIONS, rules.reduce),
-    (sorted(PRODUCTS - {"convolution"}), products.product),
-    (["convolution"], products.convolution),
-    (["embedding"], products.embedding),
-    (["cat", "stack"], rules.concatenate),
-    (["split", "unsafe_split", "chunk"], rules.split),
-    (["constant_pad_nd"], rules.pad),
-    (["roll"], rules.roll),
-    (["copy_"], rules.written),
-    ("new_empty new_zeros new_ones new_full new_empty_strided".split(), rules.blank),
-    (
-        ["native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit"],
-        rules.batch_norm,
-    ),
-    (["native_group_norm"], rules.group_norm),
-    (["native_layer_norm"], rules.layer_norm),
-):
-    for _name in _names:
-        RULES.setdefault(_name, _rule)

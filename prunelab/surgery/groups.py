@@ -21,14 +21,14 @@ def coupled_groups(model: nn.Module, example_input: Example) -> dict[str, Group]
     A group has the same members for each of its channels: ``{(parameter name, dimension): indices}``, where
     row c of ``indices`` (channels, entries) holds the entries of that dimension that belong to channel c.
     ``group.reads`` are the members that read the channel: the next layers' inputs, several in a row behind a
-    flatten. The others make it: filters, biases, a norm's scale and shift. A sum, a multiplication by gates and
-    a depthwise convolution couple what they connect; the filters of one group of a grouped convolution, and all
-    that one attention head consists of, count as one channel. Channels that cannot be removed are left out;
-    ``explain`` says why.
+    flatten. The others make it: filters, biases, a norm's scale and shift. A sum, a multiplication by gates
+    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution,
+    and all that one attention head consists of, count as one channel. Channels that cannot be removed are
+    left out; ``explain`` says why.
 
     ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict of
-    named ones. Raises TypeError or ValueError if the model does not run on it, and ValueError with the reasons
-    if nothing can be removed. Source: Fang et al., "DepGraph: Towards Any Structural Pruning" (arXiv
+    named ones. Raises TypeError or ValueError if the model does not run on it, and ValueError with the
+    reasons if nothing can be removed. Source: Fang et al., "DepGraph: Towards Any Structural Pruning" (arXiv
     2301.12900); notebook 09.1."""
     inner, prefix = unwrapped(model)
     if example_input is None:
@@ -69,7 +69,9 @@ def coupled_scores(
                         f"scores[{parameter!r}] must hold one score per weight, got shape"
                         f" {tuple(values.shape)}"
                     )
-                parts.append(values.double().movedim(dim, 0).reshape(values.shape[dim], -1).sum(1)[indices].sum(1))
+                parts.append(
+                    values.double().movedim(dim, 0).reshape(values.shape[dim], -1).sum(1)[indices].sum(1)
+                )
         if not parts:
             raise ValueError(f"scores must name a member of group {name!r}, such as {next(iter(group))[0]!r}")
         total = torch.stack(parts).sum(0)

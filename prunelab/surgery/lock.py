@@ -1,4 +1,6 @@
-"""The last lock: the masked and the smaller model are compared, module by module, before anything is returned."""
+"""The last lock: the masked and the smaller model are compared, module by module, before anything is
+returned.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,11 +28,10 @@ class Output:
 
 def sample(tensor: torch.Tensor, dims: list[int]) -> torch.Tensor:
     """Return the tensor with ``dims`` in front and at most about 64 of the other places behind."""
-    flat = (
-        tensor.detach().movedim(dims, list(range(len(dims)))).flatten(len(dims)) if dims else tensor.flatten()
-    )
-    if flat.ndim == len(dims):
-        return flat.clone()
+    front = tensor.detach().movedim(dims, list(range(len(dims)))) if dims else tensor.detach()
+    if len(dims) == tensor.ndim:
+        return front.double().clone()
+    flat = front.flatten(len(dims))
     return flat[..., :: max(1, flat.shape[-1] // PLACES)].double().clone()
 
 
@@ -42,7 +43,7 @@ def recording(model: nn.Module, dims: Callable, into: list[Output]) -> Iterator[
 
     def hook(name: str):
         def note(module, args, output):
-            with _disable_current_modes():
+            with _disable_current_modes(), torch._C.DisableTorchFunction():
                 for leaf in tree_leaves(output):
                     if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
                         into.append(taken(name, leaf, dims(len(into), leaf)))
@@ -94,6 +95,7 @@ def compare(masked: list[Output], small: list[Output], kept: torch.Tensor) -> No
             same = bool(close.all())
         if not same:
             raise ValueError(
-                f"{before.name} gives other outputs when filters are removed than when they are masked: the forward"
+                f"{before.name} gives other outputs when filters are removed than when they are"
+                " masked: the forward"
                 " before it does something to channels that was not understood"
             )

@@ -1,15 +1,16 @@
 """Where channels end and new ones begin: products of matrices and convolutions.
 
-A product sums over one dimension. What runs along it on one side goes with what runs along it on the other: the
-channels that come in, and the columns of the weight that read them. What runs along the other dimensions leaves
-with the result: the rows of the weight are the new channels.
+A product sums over one dimension. What runs along it on one side goes with what runs along it on the other:
+the channels that come in, and the columns of the weight that read them. What runs along the other dimensions
+leaves with the result: the rows of the weight are the new channels.
 """
 
 from dataclasses import dataclass
 
 import torch
 
-from prunelab.surgery.rules import Operation, meet
+from prunelab.surgery.elementwise import meet
+from prunelab.surgery.operation import Operation
 from prunelab.surgery.tracks import along, compact, spread, varying
 
 
@@ -37,7 +38,9 @@ def extent(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def product(op: Operation) -> None:
-    """``mm``, ``bmm``, ``mv``, ``dot`` and those that add something: (batch, rows, inner) @ (batch, inner, columns)."""
+    """``mm``, ``bmm``, ``mv``, ``dot`` and those that add something: (batch, rows, inner) @ (batch, inner,
+    columns).
+    """
     name = op.name.split(".")[1]
     added = name.startswith(("add", "badd"))
     left, right = op.args[1:3] if added else op.args[:2]
@@ -161,7 +164,9 @@ def _roles(op: Operation, weight: torch.Tensor, axis: int, reads: bool) -> None:
 
 
 def convolution(op: Operation) -> None:
-    """``aten.convolution``: channels are dimension 1; the weight is (out, in / groups, ...), or the reverse."""
+    """``aten.convolution``: channels are dimension 1; the weight is (out, in / groups, ...), or the
+    reverse.
+    """
     x, weight, bias = op.args[:3]
     transposed, groups = op.args[6], op.args[8]
     tracks = _weight_tracks(op, weight, (0, 1))

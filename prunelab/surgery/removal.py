@@ -1,5 +1,5 @@
-"""Physically removes masked filters, neurons, heads and hidden units, so that fewer zeros become fewer bytes and
-fewer operations.
+"""Physically removes masked filters, neurons, heads and hidden units, so that fewer zeros become fewer
+bytes and fewer operations.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from prunelab.masks import expand_masks
 from prunelab.surgery import constants
 from prunelab.surgery.examples import Example, unwrapped
 from prunelab.surgery.followed import Followed, clone, follow
-from prunelab.surgery.following import Doubled, Replay, quiet
 from prunelab.surgery.lock import Output, compare, recording, taken
+from prunelab.surgery.replay import Doubled, Replay, quiet
 from prunelab.surgery.sizes import Trial
 from prunelab.surgery.smaller import smaller_model
 
@@ -95,7 +95,8 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
         if not equation.holds(trial):
             raise ValueError(
                 f"{equation.where} names the size {int(equation.size)}, which would have to be"
-                f" {equation.required(trial)}: compute it from the tensor's shape, or write a reshape as torch.flatten(x, 1)"
+                f" {equation.required(trial)}: compute it from the tensor's shape, or write a reshape"
+                " as torch.flatten(x, 1)"
             )
     return trial
 
@@ -105,10 +106,7 @@ def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept
     reads = [read for read in followed.following.reads if not kept[read.channels].all()]
     silent = all(((read.low == 0) & (read.high == 0))[~kept[read.channels]].all() for read in reads)
     if not (silent and _all_masked(followed, masks, kept)) and reads:
-        tensors = followed.following.tensors
-        constants.measure(
-            followed.model, tensors, masks, followed.following.reads, followed.args, followed.kwargs
-        )
+        constants.measure(followed.model, followed.following, followed.args, followed.kwargs)
     for read in reads:
         gone = ~kept[read.channels]
         live = gone & ~constants.constant(read.low, read.high)
@@ -116,7 +114,8 @@ def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept
             label = int(followed.groups.labels[read.channels[live][0]])
             why = followed.coupled_by((followed.groups.labels == label).nonzero().flatten())
             raise ValueError(
-                f"{read.where} reads channels of {followed.owners(label)} that are no constants under these masks"
+                f"{read.where} reads channels of {followed.owners(label)} that are no constants under"
+                " these masks"
                 f"{': ' + why if why else ''}; drop what is coupled together (coupled_masks), or keep it"
             )
     for read in reads:
@@ -125,7 +124,8 @@ def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept
             label = int(followed.groups.labels[read.channels[sent.argmax()]])
             raise ValueError(
                 f"{read.where} pads with zeros, and a dropped filter before it sends the constant"
-                f" ~{float(sent.max()):.3g}: folded into the bias that would be wrong at the border; mask the bias"
+                f" ~{float(sent.max()):.3g}: folded into the bias that would be wrong at the border;"
+                " mask the bias"
                 f" (BatchNorm's scale and shift) of {followed.owners(label)}, too, as coupled_masks does"
             )
 

@@ -10,7 +10,8 @@ from prunelab.surgery.smaller import MADE, READ
 
 
 def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    """Return a copy of ``model`` whose parameters and buffers have the sizes found in ``state``, loaded from it.
+    """Return a copy of ``model`` whose parameters and buffers have the sizes found in ``state``, loaded
+    from it.
 
     This is how a network made smaller by ``remove_filters`` is read back without pickle: save
     ``state_dict()`` as safetensors, build the original class, resize. ``model`` is left alone. The layers'

@@ -1,4 +1,6 @@
-"""Builds the smaller model: parameters and buffers without the entries that are gone, and attributes that fit."""
+"""Builds the smaller model: parameters and buffers without the entries that are gone, and attributes that
+fit.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +28,8 @@ READ = ("in_channels", "in_features", "input_size", "nx")
 def smaller_model(
     model: nn.Module, followed: Followed, masks: Mapping[str, torch.Tensor], trial: Trial
 ) -> tuple[nn.Module, list[tuple[nn.Parameter, torch.dtype]]]:
-    """Return a copy of ``model`` without the entries that the trial drops and with its attributes, and the biases
-    that constants were folded into, in float64, with the dtypes that they shall have."""
+    """Return a copy of ``model`` without the entries that the trial drops and with its attributes, and the
+    biases that constants were folded into, in float64, with the dtypes that they shall have."""
     biases = _folded(model, followed, masks, trial.kept)
     small = working_copy(model)
     made: dict[int, torch.Tensor] = {}
@@ -77,8 +79,10 @@ def _folded(
         layer = model.get_submodule(weight.rpartition(".")[0])
         if len(places) > 1 or inner > 1 or "bias" not in layer._parameters:
             raise ValueError(
-                f"{read.where} reads the constant ~{float(value.abs().max()):.3g} of a dropped channel, and has"
-                " no bias that could hold it; mask the bias of the dropped channel, too, as coupled_masks does"
+                f"{read.where} reads the constant ~{float(value.abs().max()):.3g} of a dropped"
+                " channel, and has"
+                " no bias that could hold it; mask the bias of the dropped channel, too, as"
+                " coupled_masks does"
             )
         matrix = _masked(tensors[weight], masks.get(weight)).double().movedim((1 - inner, inner), (0, 1))
         constant = matrix.reshape(*matrix.shape[:2], -1).sum(2) @ value.double()

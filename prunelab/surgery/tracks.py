@@ -1,4 +1,5 @@
-"""Tracks: beside a tensor travel tensors of its shape that say, for each element, which channel it belongs to.
+"""Tracks: beside a tensor travel tensors of its shape that say, for each element, which channel it belongs
+to.
 
 A track takes no memory where it repeats itself: along such a dimension its stride is 0.
 """
@@ -53,12 +54,14 @@ def lifted(track: torch.Tensor, ndim: int) -> torch.Tensor:
 
 
 def counted(track: torch.Tensor, dim: int, kept: torch.Tensor) -> int:
-    """Return how many entries along ``dim`` are left when only the numbers in ``kept`` (bool by number) are."""
+    """Return how many entries along ``dim`` are left when only the numbers in ``kept`` (bool by number)
+    are.
+    """
     return int(entries(track, dim, kept).sum())
 
 
 def entries(track: torch.Tensor, dim: int, kept: torch.Tensor) -> torch.Tensor:
     """Return which entries along ``dim`` are left, ``(track.shape[dim],)`` bool."""
     small = compact(track)
-    left = kept[small.movedim(dim, 0).flatten(1)].any(1)
+    left = kept[small.movedim(dim, 0).reshape(small.shape[dim], -1)].any(1)
     return left.expand(track.shape[dim]) if len(left) == 1 else left
