@@ -53,7 +53,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """One layer of the decoder: attention, then a GELU MLP, each behind a LayerNorm and added to what came
     in.
     """
@@ -85,7 +85,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(VOCABULARY, width)
         self.position = nn.Embedding(CONTEXT, width)
         self.blocks = nn.ModuleList(
-            Block(width, heads, width // heads, 4 * width if hidden is None else hidden)
+            DecoderBlock(width, heads, width // heads, 4 * width if hidden is None else hidden)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -163,18 +163,13 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
     """
     arguments.count("batch_size", batch_size)
     windows = check_stream(model, numbers).unfold(0, CONTEXT + 1, CONTEXT)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with arguments.eval_mode(model):
         total = sum(
             float(
                 F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
             )
             for batch in windows.split(batch_size)
         )
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     return total / (len(windows) * CONTEXT * math.log(2))
 
 

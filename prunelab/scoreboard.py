@@ -2,7 +2,6 @@
 chapter so far.
 """
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import arguments
+from prunelab import arguments, tables
 from prunelab.data import DATA
 from prunelab.measure import SAME, compare
 from prunelab.models import load_pretrained
@@ -21,11 +20,6 @@ BATCH = 64  # images in one timed pass; MACs are those of one image
 COUNTS = ("nonzeros", "bytes", "macs")
 HEAD = ("", "what was done", "accuracy", "nonzeros", "bytes", "MACs", "time")
 DENSE = "dense"
-LINE = re.compile(
-    r"^(?P<chapter>\S+) +(?P<what>.+?) +~ *(?P<accuracy>[\d.]+) % +(?P<nonzeros>[\d,]+) +(?P<bytes>[\d,]+)"
-    r" +(?P<macs>[\d,]+) +"
-    r"~ *(?P<time>[\d.]+ ms|same)$"
-)
 
 
 @dataclass(frozen=True)
@@ -51,33 +45,27 @@ class Board:
         ]
 
     def __str__(self) -> str:
-        lines = [list(HEAD), *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(w) if i < 2 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        )
+        return tables.text(list(HEAD), self._cells(), left=2)
 
     __repr__ = __str__
 
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """Leave the dense row and the chapter's own in the metadata of the stored output, where
+        ``scripts/scoreboard.py`` collects them; what is shown is the text and the table."""
+        return {}, {"prunelab": {"scoreboard": [self.rows[0], self.rows[-1]]}}
+
     def _repr_html_(self) -> str:
-        body = ""
-        for row, cells in zip(self.rows, self._cells(), strict=True):
-            pale = {HEAD[3 + i] for i, name in enumerate(COUNTS) if moved(row, self.rows[0], name) is False}
-            styles = [' style="opacity:0.6"' if title in pale else "" for title in HEAD]
-            line = "".join(
-                f"<td{style}>{html.escape(cell)}</td>" for style, cell in zip(styles, cells, strict=True)
-            )
-            body += f"<tr>{line}</tr>"
-        head = "".join(f"<th>{html.escape(title)}</th>" for title in HEAD)
+        pale = {
+            (place, 3 + i)
+            for place, row in enumerate(self.rows)
+            for i, name in enumerate(COUNTS)
+            if moved(row, self.rows[0], name) is False
+        }
         note = (
             f"LeNet300; accuracy on the validation split, MACs for one image, time for {BATCH}. Grey: did not"
             " move."
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note}</p>"
+        return f"{tables.web(list(HEAD), self._cells(), pale)}<p>{note}</p>"
 
 
 def moved(row: Mapping, dense: Mapping, quantity: str) -> bool | None:
@@ -147,27 +135,3 @@ def _row(measured: Mapping) -> dict:
         "macs": measured["macs"] // BATCH,
         "time": None if measured["verdict"] == SAME else round(1e3 * measured["latency"].median, 3),
     }
-
-
-def parse(text: str) -> list[dict]:
-    """Return the rows of a printed board, the reverse of printing it: this is how the chapters' rows are
-    collected.
-
-    Raises TypeError if ``text`` is no string and ValueError if a line is no row. Source:
-    ``experiments/scoreboard.py``."""
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a printed scoreboard, got {type(text).__name__}")
-    rows = []
-    for line in text.splitlines()[1:]:
-        found = LINE.match(line.rstrip())
-        if not found:
-            raise ValueError(f"text must hold rows of a scoreboard, got the line {line!r:.100}")
-        cells = found.groupdict()
-        time = None if cells["time"] == "same" else float(cells["time"].removesuffix(" ms"))
-        numbers = {name: int(cells[name].replace(",", "")) for name in COUNTS}
-        rows.append(
-            {"chapter": cells["chapter"], "what": cells["what"], "accuracy": float(cells["accuracy"])}
-            | numbers
-            | {"time": time}
-        )
-    return rows

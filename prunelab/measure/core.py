@@ -7,7 +7,6 @@ import logging
 import random
 import statistics
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +15,9 @@ from safetensors.torch import save
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import arguments
+from prunelab import arguments, tables
 from prunelab.masks import expand_masks, prunable
 from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.measure import tables
 from prunelab.training import evaluator
 
 logging.getLogger("torch.utils.cpp_extension").setLevel(
@@ -56,8 +54,11 @@ class Latency:
 def parameters(model: nn.Module) -> int:
     """Return the number of parameters, biases and BatchNorm included; TypeError if ``model`` is no module.
     Source: notebook 00.
+
+    >>> parameters(nn.Linear(3, 2))
+    8
     """
-    _module("model", model)
+    arguments.module("model", model)
     return sum(p.numel() for p in model.parameters())
 
 
@@ -66,8 +67,13 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
     00.
 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> _ = nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
+    >>> nonzeros(layer)
+    6
     """
-    _module("model", model)
+    arguments.module("model", model)
     masks = expand_masks(model, {} if masks is None else masks)
     return sum(int((p.detach() * masks.get(name, 1)).count_nonzero()) for name, p in model.named_parameters())
 
@@ -87,8 +93,11 @@ def bytes_on_disk(model: nn.Module) -> int:
 
     A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR
     counts with its indices. Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
+
+    >>> bytes_on_disk(nn.Linear(300, 300)) > 4 * 300 * 301  # the values, and a header
+    True
     """
-    _module("model", model)
+    arguments.module("model", model)
     tensors: dict[str, torch.Tensor] = {}
     for name, value in model.state_dict().items():
         if value.layout in (torch.sparse_csr, torch.sparse_bsr):
@@ -111,8 +120,12 @@ def macs(
     multiply-accumulate and a sparse CSR layer as dense.
 
     Raises TypeError if ``model`` is no module or ``example_input`` no tensor, and as ``masks.expand_masks``
-    does. Source: notebook 01."""
-    _module("model", model)
+    does. Source: notebook 01.
+
+    >>> macs(nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 5, 5))  # 18 weights at 9 positions
+    162
+    """
+    arguments.module("model", model)
     arguments.tensor("example_input", example_input)
     expanded = expand_masks(model, {} if masks is None else masks)
     arguments.fits("example_input", example_input, model)
@@ -131,7 +144,7 @@ def macs(
         if isinstance(layer, nn.Linear | nn.Conv2d)
     ]
     try:
-        with _eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode():
             model(example_input)
     finally:
         for hook in hooks:
@@ -145,7 +158,7 @@ def latency(model: nn.Module, example_input: torch.Tensor) -> Latency:
 
     Raises TypeError or ValueError if ``example_input`` is no tensor or ``model`` no module. Source: notebook
     00."""
-    _module("model", model)
+    arguments.module("model", model)
     return _summary(_timed_blocks({"model": model}, example_input)["model"], example_input)
 
 
@@ -232,7 +245,12 @@ def compare(
     its ``verdict`` says "no measurable difference" when that interval reaches into a band of 10 % around 1.
 
     Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no
-    tensor. Source: notebook 00."""
+    tensor. Source: notebook 00.
+
+    >>> models = {"dense": nn.Linear(8, 8), "smaller": nn.Linear(8, 4)}
+    >>> [row["parameters"] for row in compare(models, torch.zeros(1, 8)).rows]
+    [72, 36]
+    """
     evaluate = (lambda model: None) if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))
@@ -275,36 +293,20 @@ def verdict(low: float, middle: float, high: float) -> str:
     return SAME
 
 
-def _module(name: str, model: nn.Module) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{name} must be a torch.nn.Module, got {type(model).__name__}")
-
-
-@contextmanager
-def _eval_mode(model: nn.Module):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
 def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) -> dict[str, list[float]]:
     """Return seconds per call, one number per model and round; the models take turns within each round."""
     arguments.tensor("example_input", example_input)
     if not isinstance(models, Mapping) or not models:
         raise ValueError(f"models must be a non-empty dict of name -> model, got {models!r:.80}")
     for name, model in models.items():
-        _module(f"models[{name!r}]", model)
+        arguments.module(f"models[{name!r}]", model)
         arguments.fits("example_input", example_input, model)
     timers, calls = {}, {}
     for name, model in models.items():
         timers[name] = Timer(
             "model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads()
         )
-        with _eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode():
             fastest = min(
                 timers[name].timeit(1).mean for _ in range(5)
             )  # timeit warms up; one slow run must not shorten the blocks
@@ -314,7 +316,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
     for _ in range(ROUNDS):
         shuffler.shuffle(order)  # a fixed order could beat in time with something else on the machine
         for name in order:
-            with _eval_mode(models[name]), torch.inference_mode():
+            with arguments.eval_mode(models[name]), torch.inference_mode():
                 times[name].append(timers[name].timeit(calls[name]).mean)
     return times
 

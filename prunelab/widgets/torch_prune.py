@@ -19,7 +19,7 @@ METHODS = {
 }
 
 
-def module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
+def _module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
     """Return lines that name the parameters, the buffers, the type of ``weight``, the hooks, their history
     and the zeros.
     """
@@ -57,9 +57,8 @@ def torch_prune_explorer() -> w.VBox:
         figure.savefig(buffer, format="png")
         plt.close(figure)
         picture.value = buffer.getvalue()
-        text.value = (
-            "<pre>" + html.escape("\n".join([*module_state(layer), note])) + "</pre>"
-        )  # last: it says that all is drawn
+        # last: it says that all is drawn
+        text.value = "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
 
     def start(_=None) -> None:
         nonlocal layer
