@@ -54,8 +54,8 @@ def meet(op: Operation, tensors: list[torch.Tensor], shape: torch.Size, multipli
     why = f"{op.verb} joins {', '.join(names)}, so their channels are coupled" if len(names) > 1 else ""
     for tensor in tensors:
         carried = op.carried(tensor)
-        if carried.weight and multiplies and carried.name:
-            couplings.makes |= {(carried.name, d) for d in range(tensor.ndim)}
+        if carried.weight and multiplies:
+            couplings.makes.update(*(couplings.places_of(track) for track in carried.tracks))
         for track in carried.tracks:
             if track.ndim <= ndim and tuple(track.shape) == tuple(tensor.shape):
                 add(op, found, lifted(track, ndim), why)

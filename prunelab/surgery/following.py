@@ -36,6 +36,7 @@ class Following(Replay):
         self.call: tuple | None = None  # the call of a torch function that is running: name, args, kwargs
         self.reads: list[products.Read] = []
         self.surprises: list[str] = []
+        self.only_weights = False  # what the running operation reads
 
     # ---- what travels
 
@@ -51,6 +52,7 @@ class Following(Replay):
     def carry(
         self, tensor: torch.Tensor, tracks: list, weight: bool = False, name: str = "", by: str = ""
     ) -> None:
+        weight = weight or self.only_weights
         self.known[tensor] = Carried([t for t in tracks if varying(t)], weight, by or self.who(), name)
 
     def who(self) -> str:
@@ -73,12 +75,13 @@ class Following(Replay):
         name = func._schema.name.replace("::", ".")
         self.short = name.split(".")[1].strip("_").replace("_", " ")
         tensors = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
+        self.only_weights = bool(tensors) and all(self.carried(t).weight for t in tensors)
         if any(self.carried(t).tracks for t in tensors):
             self._apply(func, name, args, kwargs, result)
-        elif tensors and all(self.carried(t).weight for t in tensors):
+        elif self.only_weights:
             for leaf in tree_leaves(result):
                 if isinstance(leaf, torch.Tensor):
-                    self.carry(leaf, [], weight=True)
+                    self.carry(leaf, [])
 
     def read(self, x: torch.Tensor, position: int, axis: int, *noted) -> None:
         """Note that a weight reads channels of x."""

@@ -52,14 +52,26 @@ def spatial(op: Operation) -> None:
 # ---- normalisation
 
 
+def scales(op: Operation, parameter: torch.Tensor) -> None:
+    """Note that masking this parameter silences its channels."""
+    op.couplings.makes.update(*(op.couplings.places_of(track) for track in op.carried(parameter).tracks))
+
+
 def batch_norm(op: Operation) -> None:
-    """Scale, shift and statistics belong to the channel (dimension 1)."""
+    """Scale, shift and statistics belong to the channel (dimension 1); in training, all else is averaged
+    over.
+    """
     x = op.args[0]
     tracks = list(op.carried(x).tracks)
+    if next(a for a in op.args if isinstance(a, bool)):
+        for track in tracks:
+            mixed = [d for d in varying(track) if d != 1]
+            if mixed:
+                op.couplings.mix(track, mixed, f"{op.where} takes a mean and a spread over its channels")
     for position, parameter in enumerate(op.args[1:5]):
         if isinstance(parameter, torch.Tensor):
-            if position == 0 and op.carried(parameter).name:
-                op.couplings.makes.add((op.carried(parameter).name, 0))
+            if position == 0:
+                scales(op, parameter)
             tracks = _per_channel(op, x, tracks, parameter, 1)
     op.carry(op.results()[0], tracks)
 
@@ -85,8 +97,8 @@ def group_norm(op: Operation) -> None:
             op.couplings.mix(rows, [2], f"{op.where} takes one mean and spread of each of {groups} groups")
     for position, parameter in enumerate(op.args[1:3]):
         if isinstance(parameter, torch.Tensor):
-            if position == 0 and op.carried(parameter).name:
-                op.couplings.makes.add((op.carried(parameter).name, 0))
+            if position == 0:
+                scales(op, parameter)
             tracks = _per_channel(op, x, tracks, parameter, 1)
     op.carry(op.results()[0], tracks)
 
@@ -108,6 +120,5 @@ def layer_norm(op: Operation) -> None:
     op.carry(whole, tracks, by=op.carried(x).by)
     parameters = [p for p in op.args[2:4] if isinstance(p, torch.Tensor)]
     for parameter in parameters[:1]:
-        if op.carried(parameter).name:
-            op.couplings.makes |= {(op.carried(parameter).name, d) for d in range(parameter.ndim)}
+        scales(op, parameter)
     op.carry(op.results()[0], meet(op, [whole, *parameters], x.shape, False))

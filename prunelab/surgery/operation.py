@@ -1,21 +1,18 @@
 """One operation that runs, as its rule sees it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 from prunelab.surgery.tracks import Carried, varying
 
-if TYPE_CHECKING:
-    from prunelab.surgery.following import Following
-
 
 class Operation:
     """One operation that runs: its arguments, what travels beside them, and its result."""
 
-    def __init__(self, run: "Following", func: Any, args: tuple, kwargs: dict[str, Any], result: Any):
+    def __init__(self, run: Any, func: Any, args: tuple, kwargs: dict[str, Any], result: Any):
         self.run, self.func, self.args, self.kwargs, self.result = run, func, args, kwargs, result
         self.schema, self.couplings = func._schema, run.couplings
         self.name = func._schema.name.replace("::", ".")  # as in "aten.relu"
