@@ -173,6 +173,7 @@ BROKEN = {
     "check on a slide": ("checks", put(5, "slideshow", {"slide_type": "slide"})),
     "check with a result": ("checks", show(5, "stream", name="stdout", text="3")),
     "scoreboard in which nothing moves": ("boards", edit(2, "print(1)", "scoreboard.add('03.1', '', x, y)")),
+    "another Chinese term": ("terms", edit(1, "## 3.1.1 First", "## 3.1.1 First\n\n**Masks** (掩膜) hide.")),
     "claim without a check": (
         "claims",
         edit(1, "## 3.1.1 First", "## 3.1.1 First\n\nThe reason is its size."),
