@@ -154,6 +154,23 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     ),
     "draw_tensor": ((plt.figure().subplots(), torch.rand(4, 3, 3, 3) > 0.5), {}),
     "dropped_board": (({c: torch.rand(16) > 0.5 for c in CRITERIA}, "filter of conv2"), {}),
+    "family_map": (
+        (
+            {
+                "the layer's own output": {
+                    "magnitude": (torch.eye(6), "all inputs alike", networks()),
+                    "Wanda": (torch.diag(torch.rand(6)), "the diagonal of H", networks()),
+                    "layer-wise OBS": (torch.rand(6, 6), "one removal, others move", networks()),
+                },
+                "the loss": {
+                    "OBD": (torch.eye(6), "the diagonal", networks()),
+                    "OBS": (torch.rand(6, 6), "all", None),
+                },
+            },
+            "%",
+        ),
+        {},
+    ),
     "feature_maps": (
         ({"dense": lenet5, "50 % pruned": lenet5, "90 % pruned": lenet5}, torch.randn(1, 28, 28)),
         {},
@@ -235,6 +252,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {},
     ),
+    "pulls": ((torch.tensor([-1.0, 0.2, 0.6]), {"L1": torch.ones(3), "L2": torch.zeros(3)}), {}),
     "race": (
         (
             "lenet300",
@@ -287,6 +305,13 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {},
     ),
     "signed_changes": ((torch.randn(100, 6), [f"filter {k}" for k in range(6)]), {}),
+    "signed_shares": (
+        (
+            {f"{s} %": [{"promised": 1.0, "slope": -0.4, "off": 2.0, "rest": 5.0}] * 5 for s in (30, 50, 70)},
+            "share of the true rise (%)",
+        ),
+        {},
+    ),
     "sparse_core": ((row24,), {}),
     "stacked_bars": (
         (
