@@ -139,6 +139,7 @@ def _edges_3_12():
     spread = [-0.03, 0.01, -0.01, 0.03]
     for about, mean in (("an end just above zero", 0.0425), ("an end just below zero", 0.04)):
         yield Case(about, ([90 + mean + d for d in spread], [90.0] * 4))
+    yield Case("some accuracies equal", ([98.0, 98.0, 97.0, 96.5], [97.5, 97.25, 97.0, 97.0]))
     a, b = [81.0, 82.5, 79.0, 80.25], [80.0, 82.75, 78.0, 79.5]
     yield Case("accuracies that are in no order", (a, b))
 
