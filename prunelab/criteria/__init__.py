@@ -31,7 +31,7 @@ from prunelab.criteria.connections import (
     wanda,
 )
 from prunelab.criteria.energy import EnergyCosts, energy_aware, energy_order, layer_energies, restore_gains
-from prunelab.criteria.expansion import Expansion, expansion
+from prunelab.criteria.expansions import Expansion, expansion
 from prunelab.criteria.gradients import (
     filter_gradient,
     filter_squared_gradient,
