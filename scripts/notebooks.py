@@ -1,6 +1,6 @@
 """Execute notebooks from top to bottom and store them with their outputs.
 
-    python scripts/notebooks.py [--check] [NOTEBOOK ...]
+    python -m scripts.notebooks [--check] [NOTEBOOK ...]
 
 The notebooks named, or the chapters and solutions whose cells changed; ``--check`` then tests what was stored
 (make notebooks does). A notebook remembers a digest of its cells (metadata ``prunelab.cells``), so that a
@@ -18,7 +18,14 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from scripts.threads import sleep_while_waiting
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from scripts.frames import fewer_colours  # noqa: E402
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+EXPLORER = "explorer"  # in the metadata of an output: a frame of an explorer
 NOTEBOOKS = ROOT / "notebooks"
 TIME = re.compile(r"^\*\*Time:\*\* ([\d.]+) minutes? to run on 2 CPU cores, (\d+) minutes? to study", re.M)
 
@@ -58,6 +65,17 @@ from scripts.frames import store
 store(Out, {name!r});"""  # what a chapter's explorers show, for the website
 
 
+def freeze(output: nbformat.NotebookNode) -> None:
+    """Leave of an explorer's output its picture and its line: a stored widget cannot be shown, only run
+    again.
+    """
+    data = output.get("data", {})
+    if WIDGET in data and "image/png" in data:
+        del data[WIDGET]
+        data["image/png"] = fewer_colours(data["image/png"])
+        output.metadata[EXPLORER] = True
+
+
 def execute(path: Path) -> float:
     """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell
     fails.
@@ -80,6 +98,8 @@ def execute(path: Path) -> float:
         notebook.cells.pop()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps
+        for output in cell.get("outputs", []):
+            freeze(output)
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -94,10 +114,10 @@ def execute(path: Path) -> float:
 
 
 if __name__ == "__main__":
+    sleep_while_waiting()
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    os.environ.setdefault(
-        "TQDM_DISABLE", "1"
-    )  # a progress bar is for the person who waits, not for the stored output
+    # a progress bar is for the person who waits, not for the stored output
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     names = [name for name in sys.argv[1:] if name != "--check"]
     paths = [Path(name) for name in names] or [path for path in chapters_and_solutions() if changed(path)]

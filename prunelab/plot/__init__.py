@@ -17,7 +17,7 @@ from prunelab.plot.activations import (
 from prunelab.plot.after_training import staircase
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.board import scoreboard
-from prunelab.plot.concepts import cut, feature_maps, shares
+from prunelab.plot.concepts import cut, feature_maps, pulls, shares
 from prunelab.plot.criteria_compared import dot_board, family_map, forest
 from prunelab.plot.csr_storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.curves import pruning_curves, tradeoff
@@ -72,6 +72,7 @@ __all__ = [
     "pixel_map",
     "predicted_and_true",
     "pruning_curves",
+    "pulls",
     "race",
     "report",
     "responses",

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from prunelab import plot
+from prunelab.widgets._explorer import Explorer
 
 METHODS = {
     "l1_unstructured, amount=0.5": lambda m: prune.l1_unstructured(m, "weight", amount=0.5),
@@ -57,9 +58,8 @@ def torch_prune_explorer() -> w.VBox:
         figure.savefig(buffer, format="png")
         plt.close(figure)
         picture.value = buffer.getvalue()
-        text.value = (
-            "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
-        )  # last: it says that all is drawn
+        # last: it says that all is drawn
+        text.value = "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
 
     def start(_=None) -> None:
         nonlocal layer
@@ -82,6 +82,8 @@ def torch_prune_explorer() -> w.VBox:
     for button, act in zip(buttons.values(), (apply, remove, start), strict=True):
         button.on_click(act)
     start()
-    box = w.VBox([w.HBox([method, *buttons.values()], layout=w.Layout(flex_flow="row wrap")), text, picture])
+    box = Explorer(
+        [w.HBox([method, *buttons.values()], layout=w.Layout(flex_flow="row wrap")), text, picture]
+    )
     box.method, box.buttons, box.picture, box.text = method, buttons, picture, text
     return box

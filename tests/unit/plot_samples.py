@@ -232,6 +232,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {},
     ),
+    "pulls": ((torch.tensor([-1.0, 0.2, 0.6]), {"L1": torch.ones(3), "L2": torch.zeros(3)}), {}),
     "race": (
         (
             "lenet300",

@@ -8,7 +8,7 @@ import torch
 from prunelab.data import DATA
 from prunelab.masks import prunable
 from prunelab.models import MODELS, LeNet5, LeNet300
-from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
+from prunelab.records import HAN, HAN_RECORD, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
@@ -47,7 +47,7 @@ def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
 
 
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS + FURTHER} | {"han-lenet5_caffe-seed0.safetensors"}
+    files = {row["file"] for row in ROWS + FURTHER} | {HAN_RECORD}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:
@@ -61,7 +61,7 @@ def test_every_file_has_its_row_and_every_configuration_three_networks():
 def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
     rows = json.loads((DATA / "results" / "paper_tables.json").read_text())["rows"]
     row = next(row for row in rows if row["network"] == "lenet5_caffe" and row["seed"] == 0)
-    entry = evaluate(RECORDS / "han-lenet5_caffe-seed0.safetensors", "lenet5_caffe", mnist.test)
+    entry = evaluate(RECORDS / HAN_RECORD, "lenet5_caffe", mnist.test)
     assert entry.nonzeros == row["kept"] and entry.error == pytest.approx(row["trained"]["test"], abs=0.021)
 
 
@@ -80,7 +80,15 @@ def test_beaten_asks_for_both():
     assert mark in beaten("lenet300", 69, 1.92) and mark in beaten("lenet300", 68, 1.9)
     assert mark not in beaten("lenet300", 68, 1.92), "as good is not better"
     assert mark not in beaten("lenet300", 1000, 1.93) and mark not in beaten("lenet300", 67, 0.5)
-    assert beaten("lenet300", 11, 0.1) == [] and len(beaten("lenet300", 101, 1.5)) == len(MARKS["lenet300"])
+    read = [mark for mark in MARKS["lenet300"] if mark.error is not None]
+    assert beaten("lenet300", 11, 0.1) == [] and beaten("lenet300", 101, 1.5) == read
+
+
+def test_a_mark_whose_error_was_not_read_is_beaten_by_nothing_and_says_where_it_is_from():
+    unread = [mark for marks in MARKS.values() for mark in marks if mark.error is None]
+    assert {mark.name for mark in unread} == {"GSM", "Progressive ADMM", "AutoPrune"}
+    assert all(mark.source for mark in unread)
+    assert not set(unread) & {mark for network in MARKS for mark in beaten(network, 1e6, 0.0)}
 
 
 @pytest.mark.parametrize(
