@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import form
+import form_cells
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -29,7 +30,7 @@ def test_form(path):
     problems = [
         f"{rule.__name__}: {problem}"
         for rule in form.RULES
-        if form.chapter_number(path) not in form.NOT_YET.get(rule.__name__, ())
+        if form_cells.chapter_number(path) not in form.NOT_YET.get(rule.__name__, ())
         for problem in rule(notebook, path)
     ]
     assert not problems, f"{name(path)}\n" + "\n".join(problems)
@@ -87,7 +88,7 @@ def good() -> nbformat.NotebookNode:
     for count, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], 1):
         cell.execution_count = count
     for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "skip" if "check" in form.tags(cell) else "slide"}
+        cell.metadata["slideshow"] = {"slide_type": "skip" if "check" in form_cells.tags(cell) else "slide"}
     notebook = new_notebook(cells=cells)
     notebook.metadata["prunelab"] = {"cells": digest(notebook)}
     return notebook
@@ -243,7 +244,7 @@ def test_every_rule_has_a_broken_notebook():
 
 
 def test_the_capstone_is_no_numbered_chapter():
-    assert form.is_chapter(CHAPTER) and not form.is_chapter(NOTEBOOKS / "capstone.ipynb")
+    assert form_cells.is_chapter(CHAPTER) and not form_cells.is_chapter(NOTEBOOKS / "capstone.ipynb")
     notebook = new_notebook(cells=[new_markdown_cell("# Capstone: smaller?")])
     assert not list(form.title(notebook, NOTEBOOKS / "capstone.ipynb")) and list(
         form.opening(notebook, NOTEBOOKS / "capstone.ipynb")
