@@ -165,15 +165,36 @@ def forge(path, change):
             "fc1.weight cannot be decoded.*must lie in",
         ),
         (
-            lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}),
+            lambda arrays, cards: (
+                arrays.update({"fc1.weight:planes": torch.zeros(12, dtype=torch.uint8)})
+                or cards["fc1.weight"].update(planes=[0] * 4, values=3)
+            ),
             "names .* positions, but data holds 3 values",
+        ),
+        (
+            lambda arrays, cards: cards["fc1.weight"].update(planes=[0, 0, 5]),
+            "planes must be 4, and .* bytes together",
+        ),
+        (
+            lambda arrays, cards: arrays["fc1.weight:planes"][-400:].fill_(255),
+            "a plane of the values",
+        ),
+        (
+            lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}),
+            "values must stand there once",
+        ),
+        (
+            lambda arrays, cards: cards.update({"fc1.bias": cards["fc1.bias"] | {"same_as": "fc2.weight"}}),
+            "fc1.bias cannot be decoded",
         ),
         (lambda arrays, cards: arrays.pop("fc1.weight:stream"), "fc1.weight cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].update(format="rar"), "format must be one of"),
         (lambda arrays, cards: cards["fc1.bias"].update(format="csr"), "fc1.bias cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].pop("values"), "cannot be decoded"),
         (
-            lambda arrays, cards: arrays.update({"fc1.weight:data": arrays["fc1.weight:data"].double()}),
+            lambda arrays, cards: arrays.update(
+                {"fc1.weight:data": arrays.pop("fc1.weight:planes").double()}
+            ),
             "must be torch.float32",
         ),
     ],
