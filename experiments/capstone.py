@@ -6,14 +6,10 @@
 A small residual network on 20,000 images of MNIST made harder; accuracies in percent on the first 2,000 of
 the validation and of the test split, made harder with seeds of their own."""
 
-import hashlib
-import json
-
 import torch
-from safetensors.torch import save
 
 from prunelab.capstone import WEIGHTS, ResidualNet, harder
-from prunelab.data import load_mnist
+from prunelab.data import load_mnist, store_weights
 from prunelab.training import accuracy, train
 
 EXAMPLES, EPOCHS, LR = 20_000, 5, 0.1
@@ -24,7 +20,6 @@ def measure(seed: int) -> dict:
     torch.manual_seed(seed)
     model = ResidualNet()
     train(model, harder(mnist.train, EXAMPLES, seed=1), epochs=EPOCHS, lr=LR, seed=seed)
-    raw = save(model.state_dict())
     result = {
         "valid": round(accuracy(model, harder(mnist.valid, 2000, seed=2)), 2),
         "test": round(accuracy(model, harder(mnist.test, 2000, seed=3)), 2),
@@ -32,17 +27,13 @@ def measure(seed: int) -> dict:
     card = {
         "model": "capstone",
         "seed": seed,
-        "parameters": sum(p.numel() for p in model.parameters()),
         "script": "experiments/capstone.py",
         "data": f"the first {EXAMPLES} images of load_mnist().train, made harder with seed 1",
         "recipe": f"SGD momentum 0.9, batch 128, cosine rate from {LR} to 0, {EPOCHS} epochs, last one kept",
-        "torch": torch.__version__.split("+")[0],
         "valid_accuracy": result["valid"],
         "test_accuracy": result["test"],
-        "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    WEIGHTS.write_bytes(raw)
-    WEIGHTS.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    store_weights(WEIGHTS, model, card)
     return result
 
 

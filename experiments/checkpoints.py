@@ -5,13 +5,10 @@ Every network starts from an initialisation of its own. Beside each checkpoint l
 recipe, the scores and the checksum that ``prunelab.models.load_pretrained`` compares: row and provenance in
 one, so that there is no file of results."""
 
-import hashlib
-import json
-
 import torch
-from safetensors.torch import save
 
 from experiments._common import accuracies, mnist
+from prunelab.data import store_weights
 from prunelab.models import CHECKPOINTS, MODELS, SEEDS
 from prunelab.training import BATCH, MOMENTUM, train
 
@@ -28,24 +25,18 @@ def measure(model: str, seed: int) -> dict:
     torch.manual_seed(seed)
     network = MODELS[model]()
     history = train(network, mnist().train, epochs=EPOCHS[model], lr=LR, seed=seed)
-    raw, reached = save(network.state_dict()), accuracies(network)
+    reached = accuracies(network)
     card = {
         "model": model,
         "seed": seed,
-        "parameters": sum(p.numel() for p in network.parameters()),
         "script": "experiments/checkpoints.py",
         "data": "MNIST, the 55,000 images of load_mnist().train, no augmentation",
         "recipe": (
             f"SGD momentum {MOMENTUM}, batch {BATCH}, cosine rate from {LR} to 0, {EPOCHS[model]} epochs,"
             " last one kept"
         ),
-        "torch": torch.__version__.split("+")[0],
         "train_loss": round(history[-1], 5),
         "valid_accuracy": reached["valid"],
         "test_accuracy": reached["test"],
-        "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    path = CHECKPOINTS / f"{model}-seed{seed}.safetensors"
-    path.write_bytes(raw)
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-    return card
+    return store_weights(CHECKPOINTS / f"{model}-seed{seed}.safetensors", network, card)

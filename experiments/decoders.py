@@ -4,12 +4,9 @@ Beside each checkpoint lies a JSON file with the recipe, the bits per character 
 ``prunelab.models.load_pretrained`` compares.
 """
 
-import hashlib
-import json
-
 import torch
-from safetensors.torch import save
 
+from prunelab.data import store_weights
 from prunelab.language import bits_per_character, train_decoder
 from prunelab.models import CHECKPOINTS, DECODER_SEEDS, DECODERS
 from prunelab.text import load_text
@@ -27,24 +24,17 @@ def measure(model: str, seed: int) -> dict:
     torch.manual_seed(seed)
     decoder = DECODERS[model]()
     history = train_decoder(decoder, text.train, steps=STEPS, lr=LR, batch_size=BATCH, seed=seed)
-    raw = save(decoder.state_dict())
     card = {
         "model": model,
         "seed": seed,
-        "parameters": sum(p.numel() for p in decoder.parameters()),
         "script": "experiments/decoders.py",
         "data": f"data/text, the {len(text.train):,} characters of load_text().train",
         "recipe": (
             f"AdamW, {STEPS:,} steps of {BATCH} windows of 128 characters, rate up to {LR} and along a cosine"
             " to 0"
         ),
-        "torch": torch.__version__.split("+")[0],
         "train_bits": round(sum(history[-50:]) / 50, 4),
         "valid_bits": round(bits_per_character(decoder, text.valid), 4),
         "test_bits": round(bits_per_character(decoder, text.test), 4),
-        "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    path = CHECKPOINTS / f"{model}-seed{seed}.safetensors"
-    path.write_bytes(raw)
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-    return card
+    return store_weights(CHECKPOINTS / f"{model}-seed{seed}.safetensors", decoder, card)

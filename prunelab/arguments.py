@@ -3,7 +3,8 @@ allowed.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeVar
@@ -156,6 +157,21 @@ def module(name: str, value: nn.Module) -> nn.Module:
     return value
 
 
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield ``model`` in eval mode; every one of its modules has its own mode again afterwards, also after an
+    error.
+
+    Raises TypeError if ``model`` is no module. Source: notebook 00."""
+    modes = [(part, part.training) for part in module("model", model).modules()]
+    model.eval()
+    try:
+        yield model
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
 def path(name: str, value: Path | str) -> Path:
     """Return ``value`` as a ``Path``, else raise TypeError."""
     if not isinstance(value, str | Path):
@@ -181,17 +197,13 @@ def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
     """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers
     themselves know.
     """
-    training = [(part, part.training) for part in model.modules()]
     try:
-        with torch.inference_mode():
-            model.eval()(value)
+        with eval_mode(model), torch.inference_mode():
+            model(value)
     except (RuntimeError, IndexError) as cause:
         raise ValueError(
             f"{name} must fit the model, got shape {tuple(value.shape)}, {value.dtype}: {str(cause)!r:.120}"
         ) from cause
-    finally:
-        for part, mode in training:
-            part.training = mode
 
 
 def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:

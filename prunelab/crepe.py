@@ -128,8 +128,7 @@ def distil(
 
     Raises TypeError or ValueError for a bad argument before anything is changed. Source: Hinton, Vinyals and
     Dean, arXiv 1503.02531; notebook 09.2."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     _shaped("frames", frames, FRAME)
     _shaped("targets", targets, BINS)
     if len(targets) != len(frames) or targets.min() < 0 or targets.max() > 1:
@@ -163,16 +162,10 @@ def outputs(model: nn.Module, frames: torch.Tensor) -> torch.Tensor:
 
     Raises TypeError or ValueError for a model that is no module or frames of another shape. Source: notebook
     09.2."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     _shaped("frames", frames, FRAME)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with arguments.eval_mode(model):
         return torch.cat([model(batch) for batch in frames.split(250)])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def pitch_accuracy(model: nn.Module, dataset: TensorDataset) -> float:

@@ -21,20 +21,14 @@ def export_onnx(model: nn.Module, example_input: torch.Tensor) -> bytes:
 
     Raises TypeError or ValueError if ``model`` is no module, ``example_input`` no tensor, or the model cannot
     be exported. Source: notebook 09.2."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     arguments.tensor("example_input", example_input)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
-        with warnings.catch_warnings():
+        with arguments.eval_mode(model), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter's own deprecations
             programme = torch.onnx.export(model, (example_input,), dynamo=True, verbose=False)
     except Exception as error:  # exporting runs the user's code, so anything can come
         raise ValueError(f"model must be one that torch.onnx can export, but: {error}") from error
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     assert programme is not None  # None is what dynamo=False returns
     proto = programme.model_proto
     graph = proto.graph

@@ -27,8 +27,7 @@ class Fused(nn.Module):
 
     def __init__(self, model: nn.Module, example_input: torch.Tensor):
         super().__init__()
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+        arguments.module("model", model)
         arguments.tensor("example_input", example_input)
         try:
             with torch.no_grad(), warnings.catch_warnings():

@@ -163,18 +163,13 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
     """
     arguments.count("batch_size", batch_size)
     windows = check_stream(model, numbers).unfold(0, CONTEXT + 1, CONTEXT)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with arguments.eval_mode(model):
         total = sum(
             float(
                 F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
             )
             for batch in windows.split(batch_size)
         )
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     return total / (len(windows) * CONTEXT * math.log(2))
 
 

@@ -17,8 +17,7 @@ def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
 
     Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     weights = {
         f"{name}.weight".lstrip("."): m.weight
         for name, m in model.named_modules()

@@ -2,7 +2,6 @@
 chapter so far.
 """
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import arguments
+from prunelab import arguments, tables
 from prunelab.data import DATA
 from prunelab.measure import SAME, compare
 from prunelab.models import load_pretrained
@@ -51,33 +50,22 @@ class Board:
         ]
 
     def __str__(self) -> str:
-        lines = [list(HEAD), *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(w) if i < 2 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        )
+        return tables.text(list(HEAD), self._cells(), left=2)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        body = ""
-        for row, cells in zip(self.rows, self._cells(), strict=True):
-            pale = {HEAD[3 + i] for i, name in enumerate(COUNTS) if moved(row, self.rows[0], name) is False}
-            styles = [' style="opacity:0.6"' if title in pale else "" for title in HEAD]
-            line = "".join(
-                f"<td{style}>{html.escape(cell)}</td>" for style, cell in zip(styles, cells, strict=True)
-            )
-            body += f"<tr>{line}</tr>"
-        head = "".join(f"<th>{html.escape(title)}</th>" for title in HEAD)
+        pale = {
+            (place, 3 + i)
+            for place, row in enumerate(self.rows)
+            for i, name in enumerate(COUNTS)
+            if moved(row, self.rows[0], name) is False
+        }
         note = (
             f"LeNet300; accuracy on the validation split, MACs for one image, time for {BATCH}. Grey: did not"
             " move."
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note}</p>"
+        return f"{tables.web(list(HEAD), self._cells(), pale)}<p>{note}</p>"
 
 
 def moved(row: Mapping, dense: Mapping, quantity: str) -> bool | None:

@@ -94,14 +94,9 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     notebook 00."""
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], arguments.module("model", model))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with arguments.eval_mode(model):
         parts = zip(images.split(FITS), labels.split(FITS), strict=True)
         correct = sum(_right(model(x), y) for x, y in parts)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     return 100 * correct / len(images)
 
 
@@ -124,8 +119,7 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
         raise TypeError(
             f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}"
         )
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
 
 
 def _number(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -240,7 +240,8 @@ OVERFLOW = """() => {
     const top = Math.min(...rects.map(r => r.top)), bottom = Math.max(...rects.map(r => r.bottom));
     const right = Math.max(...rects.map(r => r.right));
     if (bottom - top > innerHeight) return `${Math.round(bottom - top)} of ${innerHeight} pixels high`;
-    if (top < -1 || bottom > innerHeight + 1) return `from ${Math.round(top)} to ${Math.round(bottom)} of ${innerHeight} pixels`;
+    if (top < -1 || bottom > innerHeight + 1)
+        return `from ${Math.round(top)} to ${Math.round(bottom)} of ${innerHeight} pixels`;
     if (right > innerWidth + 1) return `${Math.round(right)} of ${innerWidth} pixels wide`;
     return null;
 }"""

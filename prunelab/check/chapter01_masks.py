@@ -1,4 +1,4 @@
-"""Exercises of chapter 01: masks and thresholds, and a step that respects them."""
+"""Exercises of chapter 01: a step that respects a mask, and the threshold that cuts."""
 
 import torch
 
@@ -7,145 +7,127 @@ from prunelab.check.core import Case
 from prunelab.check.draws import half_up
 from prunelab.check.exercise import Exercise
 
-# 1.1 global_masks(scores, sparsity, at_least)
+# 1.1 masked_step(weight, gradient, velocity, mask, lr, momentum)
 
 
-def global_masks(scores, sparsity, at_least, whole=round, protect=True, scope="global"):
-    ranked = sorted(
-        (v, layer, i) for layer, s in enumerate(scores.values()) for i, v in enumerate(s.flatten().tolist())
-    )
-    sizes = [s.numel() for s in scores.values()]
-    quota = [whole(sparsity * size) for size in sizes]
-    gone, total = [set() for _ in sizes], whole(sparsity * sum(sizes))
-    for _, layer, i in ranked:
-        full = sum(map(len, gone)) == total if scope == "global" else len(gone[layer]) == quota[layer]
-        if not full and (sizes[layer] - len(gone[layer]) > at_least or not protect):
-            gone[layer].add(i)
-    kept = zip(scores.items(), gone, strict=True)
-    return {
-        name: torch.tensor([i not in out for i in range(s.numel())]).view(s.shape) for (name, s), out in kept
-    }
+def _sgd(weight, gradient, velocity, lr, momentum):
+    """One step of SGD with momentum, in float64 and by torch's own definition of it."""
+    velocity = momentum * velocity.double() + gradient.double()
+    return (weight.double() - lr * velocity).to(weight.dtype), velocity.to(weight.dtype)
 
 
-def _floor_afterwards(scores, sparsity, at_least):
-    masks = global_masks(scores, sparsity, 0)
-    for name, mask in masks.items():
-        missing = min(at_least, mask.numel()) - int(mask.sum())
-        if missing > 0:
-            best = scores[name].flatten().argsort(stable=True)[-min(at_least, mask.numel()) :]
-            mask.view(-1)[best] = True
-    return masks
-
-
-def _threshold(scores, sparsity, at_least):
-    flat = torch.cat([s.flatten() for s in scores.values()])
-    k = round(sparsity * len(flat))
-    cut = flat.sort().values[k - 1] if k else flat.min() - 1
-    return {name: s > cut for name, s in scores.items()}
+def masked_step(weight, gradient, velocity, mask, lr, momentum):
+    weight, velocity = _sgd(weight, gradient, velocity, lr, momentum)
+    return torch.where(mask, weight, 0), torch.where(mask, velocity, 0)
 
 
 def _cases_1_1():
-    example = {"conv": torch.tensor([[0.4, 0.1]]), "fc": torch.tensor([[0.3, 0.9, 0.4], [0.2, 0.4, 0.8]])}
-    wide = {"a": torch.rand(3, 5), "b": 10 * torch.rand(4, 2, 2, 2), "c": 0.1 * torch.rand(7)}
-    tied = {"z": torch.randint(0, 3, (4, 5)).float(), "a": torch.randint(0, 3, (6, 4)).float()}
-    for about, scores, sparsity, at_least in [
-        ("the example, half of 8 scores, at least 1 for each layer", example, 0.5, 1),
-        ("the example, 6 of 8 go, and both layers keep 1", example, 0.75, 1),
-        ("three layers on different scales, nothing protected", wide, 0.6, 0),
-        ("three layers on different scales, at least 2", wide, 0.6, 2),
-        ("equal scores: earlier layers and positions go first", tied, 0.4, 1),
-        ("equal scores, at least 3 for each layer", tied, 0.8, 3),
-        ("all scores equal", {"b": torch.ones(3), "a": torch.ones(2, 2)}, 0.5, 1),
+    weight = torch.tensor([0.5, 0.2, -0.4, 0.1])
+    velocity = torch.tensor([0.1, -0.3, 0.2, 0.4])
+    calls = [
         (
-            "one layer of 5, half of it: 2.5 is rounded to 2",
-            {"fc": torch.tensor([3.0, 1.0, 5.0, 4.0, 2.0])},
-            0.5,
-            1,
-        ),
-        ("10 scores, sparsity 0.37", {"a": torch.rand(4), "b": torch.rand(6)}, 0.37, 1),
-        ("scores of both signs", {"a": torch.randn(5), "b": torch.randn(2, 4)}, 0.5, 1),
-        ("more protected than may stay: what may go goes", {"a": torch.rand(4), "b": torch.rand(3)}, 0.9, 3),
-        ("a layer smaller than the floor stays whole", {"a": torch.rand(2), "b": torch.rand(9) + 1}, 0.5, 4),
-        ("sparsity 0", wide, 0.0, 1),
-        ("sparsity 1, at least 1", wide, 1.0, 1),
-        ("sparsity 1, nothing protected", wide, 1.0, 0),
+            "the example: two pruned weights, not zero yet",
+            weight,
+            torch.full((4,), 0.1),
+            velocity,
+            [True, False, True, False],
+        )
+    ]
+    for shape in [(3, 4), (2, 3, 3, 3), (7,)]:
+        draws = [torch.randn(shape) for _ in range(3)]
+        calls.append((f"random weights of shape {shape}", *draws, (torch.rand(shape) < 0.5).tolist()))
+    zeroed = torch.randn(4, 4) * (mask := torch.rand(4, 4) < 0.5)
+    velocity = torch.randn(4, 4)
+    calls.append(
         (
-            "float64 scores",
-            {"a": torch.rand(4, 6, dtype=torch.float64), "b": torch.rand(3, dtype=torch.float64)},
-            0.25,
-            1,
-        ),
-    ]:
-        yield Case(about, (scores, sparsity, at_least))
+            "pruned weights that are zero, with a velocity left over",
+            zeroed,
+            torch.zeros(4, 4),
+            velocity,
+            mask.tolist(),
+        )
+    )
+    calls.append(("everything kept", weight, torch.ones(4), torch.ones(4), [True] * 4))
+    calls.append(("everything pruned", weight, torch.ones(4), torch.ones(4), [False] * 4))
+    for (about, weight, gradient, velocity, mask), (lr, momentum) in zip(
+        calls, [(0.1, 0.9), (0.5, 0.8), (1.0, 0.5)] * 3, strict=False
+    ):
+        args = (weight, gradient, velocity, torch.tensor(mask), lr, momentum)
+        yield Case(about, args, judge=_step_judge(args))
+
+
+def _step_judge(args):
+    """A right step leaves the velocity of pruned weights to the learner: masked or not, it has no say."""
+    weight, velocity = masked_step(*args)
+
+    def judge(result):
+        problem = difference(result[0], weight)
+        if problem:
+            return f"The weights after the step:\n  {problem}"
+        problem = difference(torch.where(args[3], result[1], 0), velocity)
+        return problem and f"The velocity of the kept weights (0 stands for the pruned ones):\n  {problem}"
+
+    return judge
 
 
 ex_1_1 = Exercise(
     "1.1",
-    global_masks,
+    masked_step,
     _cases_1_1,
     verified=(
-        "exact counts over all layers, floors that bind and floors that do not, ties by layer and position,"
-        " sparsity 0 and 1"
+        "pruned weights are zero after the step whatever their velocity was, kept ones move as in SGD with"
+        " momentum"
     ),
     hint=(
-        "Set the at_least highest scores of each layer aside. Of all others together, the lowest go, until"
-        " enough are gone."
+        "First an ordinary step of SGD with momentum. Then ask what must hold for the new weights, whatever"
+        " happened before."
     ),
     mistakes=[
         (
-            "That is layer-wise: every layer loses the same share. Rank all layers together.",
-            lambda s, p, m: global_masks(s, p, m, scope="layer"),
+            (
+                "The gradient is masked, yet the velocity remembers steps from before: it goes on moving"
+                " weights whose gradient is zero."
+            ),
+            lambda w, g, v, m, lr, mu: _sgd(w, g * m, v, lr, mu),
         ),
         (
-            "A layer lost more than it may. Which of its scores are set aside before the ranking?",
-            lambda s, p, m: global_masks(s, p, m, protect=False),
+            "You mask the weights, then step: the step moves them away from zero again. Which comes last?",
+            lambda w, g, v, m, lr, mu: _sgd(w * m, g, v, lr, mu),
         ),
         (
             (
-                "You put scores back after the ranking: now fewer are gone than asked for. Set them aside"
-                " before it."
+                "You mask the weights, then step: the velocity moves them away from zero again. Which comes"
+                " last?"
             ),
-            _floor_afterwards,
+            lambda w, g, v, m, lr, mu: _sgd(w * m, g * m, v, lr, mu),
         ),
         (
-            "Scores equal to the threshold all go at once. Rank positions instead of comparing values.",
-            _threshold,
+            "Pruned weights no longer move, but one that is not zero yet stays where it is.",
+            lambda w, g, v, m, lr, mu: _sgd(w, g * m, v * m, lr, mu),
         ),
-        (
-            "True means kept, and the highest scores are kept. Yours is the other way round.",
-            lambda s, p, m: {name: ~mask for name, mask in global_masks(s, p, m).items()},
-        ),
-        (
-            "The lowest scores go. Yours lets the highest go.",
-            lambda s, p, m: global_masks({n: -x for n, x in s.items()}, p, m),
-        ),
-        (
-            "How many go? The nearest integer to sparsity * n, not the next lower one.",
-            lambda s, p, m: global_masks(s, p, m, whole=int),
-        ),
-        (
-            "How many go? Of a half round() takes the even neighbour: round(2.5) is 2.",
-            lambda s, p, m: global_masks(s, p, m, whole=half_up),
-        ),
+        ("That is a step without a mask.", lambda w, g, v, m, lr, mu: _sgd(w, g, v, lr, mu)),
         (
             (
-                "Among equal scores the earlier position goes first. Yours lets the later one go. Is your"
-                " sorting stable, and ascending?"
+                "The kept weights have lost their momentum: they follow the velocity, and the velocity"
+                " follows the gradient."
             ),
-            lambda s, p, m: {
-                n: x.flatten().flip(0).view(s[n].shape)
-                for n, x in global_masks(
-                    {n: x.flatten().flip(0) for n, x in reversed(s.items())}, p, m
-                ).items()
-            },
+            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * g, 0), v),
         ),
         (
-            "The scores are ranked as they are. Taking abs() belongs to the criterion, not to the mask.",
-            lambda s, p, m: global_masks({n: x.abs() for n, x in s.items()}, p, m),
+            "The kept weights have lost their momentum: they follow the velocity, not the gradient.",
+            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * g, 0), mu * v + g),
         ),
         (
-            "at_least is a number of scores in each layer; you keep one in each.",
-            lambda s, p, m: global_masks(s, p, min(m, 1)),
+            "The kept weights move by the old velocity. Update the velocity first.",
+            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * v, 0), mu * v + g),
+        ),
+        (
+            "The velocity must come back updated, or the next step has forgotten this one.",
+            lambda w, g, v, m, lr, mu: (masked_step(w, g, v, m, lr, mu)[0], v),
+        ),
+        (
+            "True means kept: yours zeroes the weights to keep.",
+            lambda w, g, v, m, lr, mu: masked_step(w, g, v, ~m, lr, mu),
         ),
     ],
 )
@@ -239,132 +221,6 @@ ex_1_2 = Exercise(
         (
             "k is round(sparsity * n), and of a half round() takes the even neighbour.",
             lambda w, s: threshold_cut(w, s, count=half_up),
-        ),
-    ],
-)
-
-
-# 1.3 masked_step(weight, gradient, velocity, mask, lr, momentum)
-
-
-def _sgd(weight, gradient, velocity, lr, momentum):
-    """One step of SGD with momentum, in float64 and by torch's own definition of it."""
-    velocity = momentum * velocity.double() + gradient.double()
-    return (weight.double() - lr * velocity).to(weight.dtype), velocity.to(weight.dtype)
-
-
-def masked_step(weight, gradient, velocity, mask, lr, momentum):
-    weight, velocity = _sgd(weight, gradient, velocity, lr, momentum)
-    return torch.where(mask, weight, 0), torch.where(mask, velocity, 0)
-
-
-def _cases_1_3():
-    weight = torch.tensor([0.5, 0.2, -0.4, 0.1])
-    velocity = torch.tensor([0.1, -0.3, 0.2, 0.4])
-    calls = [
-        (
-            "the example: two pruned weights, not zero yet",
-            weight,
-            torch.full((4,), 0.1),
-            velocity,
-            [True, False, True, False],
-        )
-    ]
-    for shape in [(3, 4), (2, 3, 3, 3), (7,)]:
-        draws = [torch.randn(shape) for _ in range(3)]
-        calls.append((f"random weights of shape {shape}", *draws, (torch.rand(shape) < 0.5).tolist()))
-    zeroed = torch.randn(4, 4) * (mask := torch.rand(4, 4) < 0.5)
-    velocity = torch.randn(4, 4)
-    calls.append(
-        (
-            "pruned weights that are zero, with a velocity left over",
-            zeroed,
-            torch.zeros(4, 4),
-            velocity,
-            mask.tolist(),
-        )
-    )
-    calls.append(("everything kept", weight, torch.ones(4), torch.ones(4), [True] * 4))
-    calls.append(("everything pruned", weight, torch.ones(4), torch.ones(4), [False] * 4))
-    for (about, weight, gradient, velocity, mask), (lr, momentum) in zip(
-        calls, [(0.1, 0.9), (0.5, 0.8), (1.0, 0.5)] * 3, strict=False
-    ):
-        args = (weight, gradient, velocity, torch.tensor(mask), lr, momentum)
-        yield Case(about, args, judge=_step_judge(args))
-
-
-def _step_judge(args):
-    """A right step leaves the velocity of pruned weights to the learner: masked or not, it has no say."""
-    weight, velocity = masked_step(*args)
-
-    def judge(result):
-        problem = difference(result[0], weight)
-        if problem:
-            return f"The weights after the step:\n  {problem}"
-        problem = difference(torch.where(args[3], result[1], 0), velocity)
-        return problem and f"The velocity of the kept weights (0 stands for the pruned ones):\n  {problem}"
-
-    return judge
-
-
-ex_1_3 = Exercise(
-    "1.3",
-    masked_step,
-    _cases_1_3,
-    verified=(
-        "pruned weights are zero after the step whatever their velocity was, kept ones move as in SGD with"
-        " momentum"
-    ),
-    hint=(
-        "First an ordinary step of SGD with momentum. Then ask what must hold for the new weights, whatever"
-        " happened before."
-    ),
-    mistakes=[
-        (
-            (
-                "The gradient is masked, yet the velocity remembers steps from before: it goes on moving"
-                " weights whose gradient is zero."
-            ),
-            lambda w, g, v, m, lr, mu: _sgd(w, g * m, v, lr, mu),
-        ),
-        (
-            "You mask the weights, then step: the step moves them away from zero again. Which comes last?",
-            lambda w, g, v, m, lr, mu: _sgd(w * m, g, v, lr, mu),
-        ),
-        (
-            (
-                "You mask the weights, then step: the velocity moves them away from zero again. Which comes"
-                " last?"
-            ),
-            lambda w, g, v, m, lr, mu: _sgd(w * m, g * m, v, lr, mu),
-        ),
-        (
-            "Pruned weights no longer move, but one that is not zero yet stays where it is.",
-            lambda w, g, v, m, lr, mu: _sgd(w, g * m, v * m, lr, mu),
-        ),
-        ("That is a step without a mask.", lambda w, g, v, m, lr, mu: _sgd(w, g, v, lr, mu)),
-        (
-            (
-                "The kept weights have lost their momentum: they follow the velocity, and the velocity"
-                " follows the gradient."
-            ),
-            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * g, 0), v),
-        ),
-        (
-            "The kept weights have lost their momentum: they follow the velocity, not the gradient.",
-            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * g, 0), mu * v + g),
-        ),
-        (
-            "The kept weights move by the old velocity. Update the velocity first.",
-            lambda w, g, v, m, lr, mu: (torch.where(m, w - lr * v, 0), mu * v + g),
-        ),
-        (
-            "The velocity must come back updated, or the next step has forgotten this one.",
-            lambda w, g, v, m, lr, mu: (masked_step(w, g, v, m, lr, mu)[0], v),
-        ),
-        (
-            "True means kept: yours zeroes the weights to keep.",
-            lambda w, g, v, m, lr, mu: masked_step(w, g, v, ~m, lr, mu),
         ),
     ],
 )

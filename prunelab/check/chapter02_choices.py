@@ -12,6 +12,7 @@ from prunelab.check.exercise import Exercise
 
 # 2.6 coarsest(weight, sparsity, budget)
 
+
 ORDER = [
     "weight",
     "vector",
@@ -185,10 +186,6 @@ def _cases_2_7():
         labels = model(images).argmax(1)
         labels[::5] = torch.randint(0, sizes[-1], (len(labels[::5]),))
         yield Case(f"{about}, {count} examples", (model, images, labels))
-
-
-def _misses(labels):
-    return lambda logits: float((logits.argmax(1) != labels).sum())
 
 
 ex_2_7 = Exercise(

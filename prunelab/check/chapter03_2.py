@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 03.2: second order."""
+"""Exercises of chapter 03.2: second order."""
 
 import torch
 

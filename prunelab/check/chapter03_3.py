@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 03.3: criteria that look at activations."""
+"""Exercises of chapter 03.3: criteria that look at activations."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 04.1: how much, and when."""
+"""Exercises of chapter 04.1: how much, and when."""
 
 import random
 

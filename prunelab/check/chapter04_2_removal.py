@@ -181,18 +181,19 @@ def without_zero_filters(model):
     return nn.Module  # the form of a result; the judge looks at the rest
 
 
-def _cases_4_12():
-    def network(channels, first, second, side, outputs, kernel=3, pool=True):
-        layers = [nn.Conv2d(channels, first, kernel), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
-        side = (side - kernel + 1) // (2 if pool else 1) - kernel + 1
-        return nn.Sequential(
-            *layers,
-            nn.Conv2d(first, second, kernel),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(second * side**2, outputs),
-        )
+def _convolutional(channels, first, second, side, outputs, kernel=3, pool=True):
+    layers = [nn.Conv2d(channels, first, kernel), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
+    side = (side - kernel + 1) // (2 if pool else 1) - kernel + 1
+    return nn.Sequential(
+        *layers,
+        nn.Conv2d(first, second, kernel),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(second * side**2, outputs),
+    )
 
+
+def _cases_4_12():
     for about, shape, gone, image, pool in [
         (
             "the example: filter 1 of 3, filters 0 and 2 of 4",
@@ -206,14 +207,18 @@ def _cases_4_12():
         ("nothing to remove", (1, 2, 3, 8, 2), ([], []), (1, 8, 8), False),
         ("all but one filter of each layer", (3, 4, 5, 7, 3), ([0, 1, 3], [1, 2, 3, 4]), (3, 7, 7), False),
     ]:
-        model = network(*shape, pool=pool).eval()
+        model = _convolutional(*shape, pool=pool).eval()
         convolutions = [layer for layer in model if isinstance(layer, nn.Conv2d)]
         with torch.no_grad():
             for layer, filters in zip(convolutions, gone, strict=True):
                 layer.weight[filters], layer.bias[filters] = 0, 0
             convolutions[1].weight[:, 0, 0, 0] = 0  # zeros that are no filters
         yield Case(about, (model,), judge=_same_outputs(model, image))
-    model = network(2, 6, 5, 9, 4, pool=False).eval()
+    yield _constant_maps()
+
+
+def _constant_maps():
+    model = _convolutional(2, 6, 5, 9, 4, pool=False).eval()
     with torch.no_grad():
         for layer in (model[0], model[2]):
             layer.weight[0] = 0
@@ -226,7 +231,7 @@ def _cases_4_12():
         "filters with a bias but no weights, with weights but no bias, of one sign, and an output of zeros"
         " that must stay"
     )
-    yield Case(about, (model,), judge=_same_outputs(model, (2, 9, 9)))
+    return Case(about, (model,), judge=_same_outputs(model, (2, 9, 9)))
 
 
 ex_4_12 = Exercise(

@@ -1,6 +1,4 @@
-"""Checkers of the exercises of chapter 04.3: the mask at a step of a schedule, one step of prune and
-regrow.
-"""
+"""Exercises of chapter 04.3: the mask at a step of a schedule, one step of prune and regrow."""
 
 import torch
 

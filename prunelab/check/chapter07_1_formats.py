@@ -1,10 +1,70 @@
-"""Exercises of chapter 07.1: the format for a budget."""
+"""Exercises of chapter 07.1: break-even, and the format for a budget."""
 
 import math
 
 from prunelab.check.core import Case
 from prunelab.check.draws import gaps_with_filler, sparse_matrix
 from prunelab.check.exercise import Exercise
+
+# 7.3 break_even(value_bits, index_bits, columns)
+
+
+def break_even(value_bits, index_bits, columns):
+    return max(0.0, (value_bits - 32 / columns) / (value_bits + index_bits))
+
+
+def _cases_7_3():
+    for value_bits, index_bits, columns in [
+        (32, 32, 64),
+        (32, 16, 784),
+        (16, 32, 100),
+        (8, 16, 10),
+        (64, 32, 9),
+        (8, 16, 2),
+        (5, 10, 300),
+    ]:
+        about = f"values of {value_bits} bits, column numbers of {index_bits} bits, {columns} columns"
+        yield Case(about, (value_bits, index_bits, columns))
+
+
+ex_7_3 = Exercise(
+    "7.3",
+    break_even,
+    _cases_7_3,
+    verified="several widths, narrow matrices, and one that never pays",
+    hint=(
+        "Per row: dense takes columns * V bits, CSR takes density * columns * (V + i) + 32. Solve for the"
+        " density."
+    ),
+    mistakes=[
+        (
+            "The row starts cost something too: 32 bits per row, so 32 / columns bits per weight.",
+            lambda v, i, c: v / (v + i),
+        ),
+        (
+            "CSR stores one index per value, the column. Two would be COO.",
+            lambda v, i, c: (v - 32 / c) / (v + 2 * i),
+        ),
+        ("Density is the share of nonzeros. You gave the sparsity.", lambda v, i, c: 1 - break_even(v, i, c)),
+        (
+            "A density is never negative: if even an empty matrix costs more, the answer is 0.0.",
+            lambda v, i, c: (v - 32 / c) / (v + i),
+        ),
+        (
+            "32 bits per row, not per weight: a row has `columns` weights to share them.",
+            lambda v, i, c: max(0.0, (v - 32) / (v + i)),
+        ),
+        ("A nonzero costs its value and its index, V + i bits together.", lambda v, i, c: (v - 32 / c) / i),
+        (
+            (
+                "Set the two sizes equal: V bits for every weight = V + i bits for each nonzero, and the row"
+                " starts."
+            ),
+            lambda v, i, c: i / (v + i),
+        ),
+    ],
+)
+
 
 # 7.6 choose_format(weight, budget)
 

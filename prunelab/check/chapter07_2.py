@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 07.2: computing without the zeros."""
+"""Exercises of chapter 07.2: computing without the zeros."""
 
 import math
 

@@ -1,5 +1,5 @@
-"""Checker of exercise 8.5, the LeNet challenge: a sparse file is handed in, loaded, counted, tested and put
-in its place.
+"""Exercise 8.5, the LeNet challenge: a sparse file is handed in, loaded, counted, tested and put
+beside the published results.
 """
 
 import tempfile
@@ -16,11 +16,18 @@ from prunelab.data import load_mnist
 from prunelab.models import SEEDS, LeNet300, load_pretrained
 from prunelab.storage import load_sparse
 
+# 8.5 challenge(...)
+
+
 BAR, FIRST_BAR = (
     2.2,
     3.5,
 )  # highest errors in percent: of all training images on test, of 6,000 of them on valid
+
+
 ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.
+
+
 HINTS_8_5 = {
     "missing": (
         "Nothing stands at path. The last line of the function can be: return save_sparse(model, path)"

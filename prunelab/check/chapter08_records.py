@@ -1,4 +1,4 @@
-"""Exercises of chapter 08: what a result is, and what a record; the challenge has a module of its own."""
+"""Exercises of chapter 08: what a result is, and what a record."""
 
 import itertools
 import random
@@ -55,7 +55,11 @@ CHOICES_8_3 = {  # the first that is wrong gives the hint
     "the highest": "You choose the epoch with the highest validation *error*.",
     "the earliest": "",
 }
+
+
 BEST_SEED = "You report the best seed. The mean over the seeds says what to expect of the next one."
+
+
 SUMMARIES_8_3 = [
     ({"read": "valid"}, "Choose by the validation error, but report the test error of that epoch."),
     ({"mean": min}, BEST_SEED),
@@ -145,6 +149,8 @@ def _mean(entries):
 ONE_SUFFICES = (
     "Better in one and worse in the other is a tie. A file that beats a mark is at least as good in both."
 )
+
+
 EVERY_SEED = "The mark is beaten by one seed or by a few. A record that holds is beaten by every one."
 
 

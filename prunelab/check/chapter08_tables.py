@@ -136,8 +136,14 @@ def _shared(book, code=lambda v, i: v + i):
 
 
 NO_BIASES = "A file holds the biases, too: 32 bits each, in the dense network and in the pruned one."
+
+
 NO_BIASES_LEFT = "The pruned network still has all its biases, 32 bits each."
+
+
 NO_INDEX = "A value is of no use without its position: each nonzero weight brings an index."
+
+
 NO_FLOATS = "The entries of the codebook are floats of 32 bits each."
 
 

@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 10.1: language models."""
+"""Exercises of chapter 10.1: language models."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Checkers of the exercises of chapter 10.2: structure and serving."""
+"""Exercises of chapter 10.2: structure and serving."""
 
 import math
 

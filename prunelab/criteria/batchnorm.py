@@ -23,8 +23,7 @@ def bn_pairs(model: nn.Module) -> dict[str, tuple[nn.Module, nn.Module]]:
 
     "Behind" is the order in which the modules are defined. Raises TypeError if ``model`` is no module,
     ValueError if no layer has a BatchNorm with a scale. Source: notebook 03.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
     pairs = {}
     for (name, layer), (_, norm) in itertools.pairwise(leaves):

@@ -64,22 +64,25 @@ def unchanged(model: nn.Module, seed: int = 0) -> Iterator[nn.Module]:
 
     Raises TypeError if ``model`` is no module or ``seed`` no integer. Source: notebook 03.1.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     arguments.count("seed", seed, at_least=0)
     tensors = [*model.parameters(), *model.buffers()]
     values = [tensor.detach().clone() for tensor in tensors]
     gradients = [
         (p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()
     ]
-    modes = [(module, module.training) for module in model.modules()]
     hooks = [(module, kind, getattr(module, kind).copy()) for module in model.modules() for kind in HOOKS]
     try:
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        with (
+            arguments.eval_mode(model),
+            torch.random.fork_rng(devices=[]),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
             torch.manual_seed(seed)
             for parameter, *_ in gradients:
                 parameter.requires_grad_(True)
-            yield model.eval()
+            yield model
     finally:
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
@@ -90,8 +93,6 @@ def unchanged(model: nn.Module, seed: int = 0) -> Iterator[nn.Module]:
                 parameter.grad = gradient
                 if gradient is not None:
                     gradient.copy_(copy)
-        for module, training in modes:
-            module.training = training
         for module, kind, before in hooks:
             current = getattr(module, kind)
             current.clear()

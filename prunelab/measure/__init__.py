@@ -2,7 +2,7 @@
 layer, on one page.
 
 ``core`` counts and times whole models, ``layers`` single layers, ``reasons`` says why a number did not move,
-``report`` is the page."""
+``page`` is the report."""
 
 from prunelab.measure.core import (
     REAL,
@@ -21,8 +21,8 @@ from prunelab.measure.core import (
     verdict,
 )
 from prunelab.measure.layers import Profile, profile
+from prunelab.measure.page import Report, report
 from prunelab.measure.reasons import left_behind, not_faster, not_smaller
-from prunelab.measure.report import Report, report
 
 __all__ = [
     "REAL",

@@ -7,7 +7,6 @@ import logging
 import random
 import statistics
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +15,9 @@ from safetensors.torch import save
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import arguments
+from prunelab import arguments, tables
 from prunelab.masks import expand_masks, prunable
 from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.measure import tables
 from prunelab.training import evaluator
 
 logging.getLogger("torch.utils.cpp_extension").setLevel(
@@ -57,7 +55,7 @@ def parameters(model: nn.Module) -> int:
     """Return the number of parameters, biases and BatchNorm included; TypeError if ``model`` is no module.
     Source: notebook 00.
     """
-    _module("model", model)
+    arguments.module("model", model)
     return sum(p.numel() for p in model.parameters())
 
 
@@ -67,7 +65,7 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
     """
-    _module("model", model)
+    arguments.module("model", model)
     masks = expand_masks(model, {} if masks is None else masks)
     return sum(int((p.detach() * masks.get(name, 1)).count_nonzero()) for name, p in model.named_parameters())
 
@@ -88,7 +86,7 @@ def bytes_on_disk(model: nn.Module) -> int:
     A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR
     counts with its indices. Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
     """
-    _module("model", model)
+    arguments.module("model", model)
     tensors: dict[str, torch.Tensor] = {}
     for name, value in model.state_dict().items():
         if value.layout in (torch.sparse_csr, torch.sparse_bsr):
@@ -112,7 +110,7 @@ def macs(
 
     Raises TypeError if ``model`` is no module or ``example_input`` no tensor, and as ``masks.expand_masks``
     does. Source: notebook 01."""
-    _module("model", model)
+    arguments.module("model", model)
     arguments.tensor("example_input", example_input)
     expanded = expand_masks(model, {} if masks is None else masks)
     arguments.fits("example_input", example_input, model)
@@ -131,7 +129,7 @@ def macs(
         if isinstance(layer, nn.Linear | nn.Conv2d)
     ]
     try:
-        with _eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode():
             model(example_input)
     finally:
         for hook in hooks:
@@ -145,7 +143,7 @@ def latency(model: nn.Module, example_input: torch.Tensor) -> Latency:
 
     Raises TypeError or ValueError if ``example_input`` is no tensor or ``model`` no module. Source: notebook
     00."""
-    _module("model", model)
+    arguments.module("model", model)
     return _summary(_timed_blocks({"model": model}, example_input)["model"], example_input)
 
 
@@ -275,36 +273,20 @@ def verdict(low: float, middle: float, high: float) -> str:
     return SAME
 
 
-def _module(name: str, model: nn.Module) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{name} must be a torch.nn.Module, got {type(model).__name__}")
-
-
-@contextmanager
-def _eval_mode(model: nn.Module):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
 def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) -> dict[str, list[float]]:
     """Return seconds per call, one number per model and round; the models take turns within each round."""
     arguments.tensor("example_input", example_input)
     if not isinstance(models, Mapping) or not models:
         raise ValueError(f"models must be a non-empty dict of name -> model, got {models!r:.80}")
     for name, model in models.items():
-        _module(f"models[{name!r}]", model)
+        arguments.module(f"models[{name!r}]", model)
         arguments.fits("example_input", example_input, model)
     timers, calls = {}, {}
     for name, model in models.items():
         timers[name] = Timer(
             "model(x)", globals={"model": model, "x": example_input}, num_threads=torch.get_num_threads()
         )
-        with _eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode():
             fastest = min(
                 timers[name].timeit(1).mean for _ in range(5)
             )  # timeit warms up; one slow run must not shorten the blocks
@@ -314,7 +296,7 @@ def _timed_blocks(models: Mapping[str, nn.Module], example_input: torch.Tensor) 
     for _ in range(ROUNDS):
         shuffler.shuffle(order)  # a fixed order could beat in time with something else on the machine
         for name in order:
-            with _eval_mode(models[name]), torch.inference_mode():
+            with arguments.eval_mode(models[name]), torch.inference_mode():
                 times[name].append(timers[name].timeit(calls[name]).mean)
     return times
 

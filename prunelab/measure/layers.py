@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from prunelab import arguments
-from prunelab.measure import tables
-from prunelab.measure.core import _eval_mode, _module
+from prunelab import arguments, tables
 
 PASSES = 15
 OTHERS = "(outside the layers)"  # functions called in forward: sums, reshapes, and the calls themselves
@@ -62,7 +60,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
 
     Raises TypeError or ValueError if ``model`` is no module or ``example_input`` no tensor. Source: Williams,
     Waterman and Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2."""
-    _module("model", model)
+    arguments.module("model", model)
     arguments.fits("example_input", arguments.tensor("example_input", example_input), model)
     rows: dict[str, dict] = {}
     passes: list[dict[str, float]] = []
@@ -86,7 +84,7 @@ def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
         for name, layer in leaves
     ]
     try:
-        with _eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode():
             for _ in range(PASSES + 2):
                 passes.append({})
                 start = time.perf_counter()

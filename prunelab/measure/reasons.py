@@ -6,7 +6,7 @@ from torch import nn
 from prunelab import arguments
 from prunelab.masks import prunable
 from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.measure.core import REAL, _module, bytes_on_disk, macs, parameters
+from prunelab.measure.core import REAL, bytes_on_disk, macs, parameters
 from prunelab.measure.layers import OTHERS, profile
 
 # multiply-accumulates per byte; a processor core can do more of them in the time it takes to fetch a byte
@@ -22,8 +22,8 @@ def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
 
     Masks that ``torch.nn.utils.prune`` left behind are named in any case. Raises TypeError if one of the two
     is no module. Source: notebooks 00, 05 and 09.2."""
-    _module("dense", dense)
-    _module("pruned", pruned)
+    arguments.module("dense", dense)
+    arguments.module("pruned", pruned)
     found = []
     if masked := left_behind(pruned):
         found.append(
@@ -92,7 +92,7 @@ def left_behind(model: nn.Module) -> list[str]:
 
     Raises TypeError if ``model`` is no module. Source: notebooks 05 and 09.2.
     """
-    _module("model", model)
+    arguments.module("model", model)
     state = model.state_dict()
     return [
         name.removesuffix("_mask")

@@ -14,24 +14,27 @@ from prunelab.plot.activations import (
     signed_changes,
     unit_maps,
 )
+from prunelab.plot.after_training import staircase
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
-from prunelab.plot.comparison import best_of, dot_board, forest, search_progress, stacked_bars
+from prunelab.plot.board import scoreboard
 from prunelab.plot.concepts import cut, feature_maps, shares
-from prunelab.plot.coupling import group_members
-from prunelab.plot.criteria import kept_by_layer, predicted_and_true, scales, surgery, weights_left
+from prunelab.plot.criteria_compared import dot_board, forest
+from prunelab.plot.csr_storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.curves import pruning_curves, tradeoff
+from prunelab.plot.during_training import comings_and_goings, curve_panels
+from prunelab.plot.energy_and_search import best_of, search_progress, stacked_bars
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
-from prunelab.plot.language import serving, surprises
+from prunelab.plot.how_much import layer_densities, paired, sensitivity
+from prunelab.plot.language_models import serving, surprises
+from prunelab.plot.magnitude_gradient_scale import kept_by_layer, predicted_and_true, scales
 from prunelab.plot.networks import feeding, pixel_map
-from prunelab.plot.records import compression_curves, race
-from prunelab.plot.report import costs, dots, report, waves
-from prunelab.plot.schedules import layer_densities, paired, sensitivity, staircase
-from prunelab.plot.scoreboard import scoreboard
-from prunelab.plot.semi_structured import kept_share, nm_groups, sparse_core
-from prunelab.plot.sparse import answer_bars, crossover, roofline
-from prunelab.plot.storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
+from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
+from prunelab.plot.paper_tables import compression_curves, race
+from prunelab.plot.real_networks import group_members
+from prunelab.plot.second_order import surgery, weights_left
+from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
-from prunelab.plot.training_time import comings_and_goings, curve_panels
+from prunelab.plot.your_own_network import costs, dots, report, waves
 
 _style.use()
 

@@ -83,8 +83,7 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
 
     Raises TypeError if ``model`` is no module or its state holds anything but plain dense tensors with data,
     ValueError or OSError if the folder cannot be written. Source: notebook 07.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     path = arguments.path("path", path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
@@ -156,8 +155,7 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     is truncated or altered (its checksum is named), that holds indices outside a tensor, that comes from
     another model (names, shapes and dtypes are compared), or for a model on the meta device. Source: notebook
     07.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: save_sparse writes such a file")

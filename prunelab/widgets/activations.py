@@ -1,9 +1,6 @@
-"""The explorers of chapters 03.3, 03.4 and 03.5: units and what a criterion drops, the energy model, the
-board of criteria.
-"""
+"""The explorer of notebook 03.3: units, and what a criterion drops."""
 
 import copy
-from collections.abc import Mapping, Sequence
 from functools import cache
 
 import ipywidgets as w
@@ -12,14 +9,13 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab import arguments, plot
-from prunelab.criteria import CRITERIA, EnergyCosts, layer_energies, unit_masks
+from prunelab import plot
+from prunelab.criteria import CRITERIA, unit_masks
 from prunelab.criteria.flow import activated, forward
 from prunelab.criteria.registry import check_data, unchanged
 from prunelab.masks import apply_masks, keep_top
-from prunelab.sweep import paired_interval
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 UNIT_CRITERIA = ("Taylor", "APoZ", "entropy", "ICC", "reconstruction", "filter L1")
 
@@ -67,76 +63,4 @@ def drop_units(model: nn.Module, dataset: TensorDataset, judge: TensorDataset) -
         criterion=w.Dropdown(options=UNIT_CRITERIA, value="APoZ", description="criterion"),
         layer=w.Dropdown(options=list(maps), value=list(maps)[-1], description="layer"),
         dropped=w.IntSlider(value=largest // 2, min=0, max=largest - 1, description="filters"),
-    )
-
-
-def energy_explorer(model: nn.Module, example_input: torch.Tensor) -> w.VBox:
-    """Return an explorer of the energy model: costs and batch -> the layers by energy, and the total.
-
-    ``example_input`` ``(1, ...)`` is one image. Raises as ``layer_energies`` does. Source: notebook 03.4.
-    """
-    layer_energies(model, example_input)
-
-    def draw(mac: float, buffer: float, dram: float, batch: int) -> tuple[Figure, str]:
-        energies = layer_energies(
-            model, example_input, costs=EnergyCosts(mac=mac, buffer=buffer, dram=dram, batch=batch)
-        )
-        order = sorted(energies, key=lambda name: -energies[name].total)
-        parts = ("compute", "weights", "activations")
-        bars = {
-            name.removesuffix(".weight"): {part: getattr(energies[name], part) for part in parts}
-            for name in order
-        }
-        total = sum(e.total for e in energies.values())
-        text = f"prune in this order: {', '.join(bars)}; total {total:,.0f} per image, in units of one MAC"
-        return plot.stacked_bars({"": bars}, "energy (1 = one MAC)"), text
-
-    return explorer(
-        draw,
-        mac=w.FloatSlider(value=1, min=0, max=10, step=0.5, description="MAC"),
-        buffer=w.FloatSlider(value=6, min=0, max=50, step=1, description="buffer"),
-        dram=w.FloatSlider(value=200, min=0, max=400, step=10, description="DRAM"),
-        batch=w.SelectionSlider(options=[1, 4, 16, 64, 256], value=1, description="batch"),
-    )
-
-
-def compare_criteria(results: Mapping[str, Mapping[str, Sequence[float]]]) -> w.VBox:
-    """Return an explorer of stored results: two criteria and a setting -> the paired differences and whether
-    one is real.
-
-    ``results`` maps a setting ("filters, 50 %, before") to {criterion: one value per network}. Raises
-    ValueError if it is empty or a setting has fewer than two criteria. Source: notebook 03.5."""
-    if any(
-        len(arguments.mapping("a table in results", table)) < 2
-        for table in arguments.mapping("results", results).values()
-    ):
-        raise ValueError("results must hold settings with at least two criteria each")
-    settings = list(results)
-    names = list(results[settings[0]])
-
-    def draw(setting: str, first: str, second: str) -> tuple[Figure, str]:
-        table = results[setting]
-        for name in (first, second):
-            arguments.one_of("criterion", name, table)
-        difference = [a - b for a, b in zip(table[first], table[second], strict=True)]
-        mean, low, high = paired_interval(table[first], table[second])
-        real = (
-            "real: the interval excludes zero"
-            if low > 0 or high < 0
-            else "not shown to be real: the interval includes zero"
-        )
-        text = (
-            f"{first} minus {second}: mean {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f};"
-            f" {real}"
-        )
-        return (
-            plot.forest({f"{first} - {second}": (difference, low, high)}, "difference in accuracy (points)"),
-            text,
-        )
-
-    return explorer(
-        draw,
-        setting=w.Dropdown(options=settings, value=settings[0], description="setting"),
-        first=w.Dropdown(options=names, value=names[0], description="first"),
-        second=w.Dropdown(options=names, value=names[1], description="second"),
     )

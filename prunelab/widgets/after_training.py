@@ -14,7 +14,7 @@ from prunelab.masks import apply_masks, mask_model
 from prunelab.measure import bytes_on_disk, macs
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def removal_explorer(model: nn.Module, dataset: TensorDataset, scores: Mapping[str, torch.Tensor]) -> w.VBox:

@@ -1,11 +1,8 @@
-"""The explorers of notebooks 00 and 01: a network that fails as its slider moves, and the threshold behind
-it.
-"""
+"""The explorer of notebook 01: the threshold behind a mask, and what it costs."""
 
 import copy
 
 import ipywidgets as w
-import torch
 from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -13,41 +10,7 @@ from torch.utils.data import TensorDataset
 from prunelab import plot
 from prunelab.masks import SCOPES, apply_masks, mask_model, prunable, sparsity
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
-
-
-def filmstrip(model: nn.Sequential, dataset: TensorDataset) -> w.VBox:
-    """Return an explorer that prunes ``model`` by magnitude and shows what becomes of one image of
-    ``dataset``.
-
-    The picture has the maps that the convolutions pass on and the probability of each class, dense above,
-    pruned below; the text says what the pruned network reads, and its accuracy on all of ``dataset``.
-    ``model`` is not changed.
-
-    Raises TypeError or ValueError if ``model`` has nothing to prune or ``dataset`` is none. Source: notebook
-    00."""
-    scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
-    accuracy(model, dataset)
-    images, labels = dataset.tensors
-
-    def draw(sparsity_asked: float, scope: str, image: int) -> tuple[Figure, str]:
-        small = copy.deepcopy(model)
-        apply_masks(small, mask_model(scores, sparsity_asked, scope))
-        with torch.inference_mode():
-            answer = small(images[image : image + 1])[0].softmax(0)
-        text = (
-            f"{100 * sparsity_asked:.0f} % pruned: it reads a {int(answer.argmax())}, with probability"
-            f" {float(answer.max()):.2f}; the label is {int(labels[image])}. Accuracy on {len(images):,}"
-            f" images: {accuracy(small, dataset):.2f} %."
-        )
-        return plot.feature_maps({"dense": model, "pruned": small}, images[image]), text
-
-    return explorer(
-        draw,
-        sparsity_asked=w.FloatSlider(value=0.8, min=0, max=1, step=0.05, description="sparsity"),
-        scope=w.Dropdown(options=SCOPES, value="layer", description="scope"),
-        image=w.IntSlider(value=min(3, len(images) - 1), min=0, max=len(images) - 1, description="image"),
-    )
+from prunelab.widgets._explorer import explorer
 
 
 def prune_by_size(model: nn.Module, dataset: TensorDataset) -> w.VBox:

@@ -14,9 +14,9 @@ from torch.utils.data import TensorDataset
 from prunelab import arguments
 from prunelab.granularity import GRANULARITIES, group_scores
 from prunelab.masks import apply_masks, keep_top, prunable, sparsity
-from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot import tensor_and_accuracy
 from prunelab.training import accuracy
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 
 
 def granularity_explorer(model: nn.Module, dataset: TensorDataset, name: str = "conv2.weight") -> w.VBox:

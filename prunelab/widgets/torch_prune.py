@@ -19,7 +19,7 @@ METHODS = {
 }
 
 
-def module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
+def _module_state(module: nn.Linear | nn.Conv2d) -> list[str]:
     """Return lines that name the parameters, the buffers, the type of ``weight``, the hooks, their history
     and the zeros.
     """
@@ -58,7 +58,7 @@ def torch_prune_explorer() -> w.VBox:
         plt.close(figure)
         picture.value = buffer.getvalue()
         text.value = (
-            "<pre>" + html.escape("\n".join([*module_state(layer), note])) + "</pre>"
+            "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
         )  # last: it says that all is drawn
 
     def start(_=None) -> None:

@@ -3,9 +3,7 @@ computed without it.
 """
 
 import copy
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 
 import ipywidgets
@@ -40,62 +38,58 @@ decoder = Decoder(2, 32).eval()
 curve = {0.0: 98.0, 0.5: 90.0, 0.9: 40.0}
 took = [Latency(0.002 / k, 0.0019 / k, 0.0021 / k, 1, 64) for k in (1, 2, 4)]
 times = {"300 x 784": ([0.5, 0.9, 0.99], {"dense": took[:1] * 3, "CSR": took})}
-tickets = [{"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r} for r in range(8)]
+tickets = [
+    {"round": r, "start": "ticket", "left": 0.8**r, "valid": [90.0 + r, 95.0 + r], "test": 95.0 + r}
+    for r in range(8)
+]
 """
 CALLS = {
-    "activations.compare_criteria": (
+    "compare_criteria": (
         "compare_criteria({'before': {'a': [90, 91, 92], 'b': [89, 90.5, 90], 'c': [9, 5, 8]}})"
     ),
-    "activations.drop_units": "drop_units(lenet5, few, few)",
-    "activations.energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
-    "concepts.filmstrip": "filmstrip(lenet5, few)",
-    "after_training.removal_explorer": "removal_explorer(lenet5, few, filter_l1(lenet5))",
-    "concepts.prune_by_size": "prune_by_size(lenet5, few)",
-    "criteria.quadratic": "quadratic()",
-    "criteria.scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
-    "granularity.granularity_explorer": "granularity_explorer(lenet5, few)",
-    "language.written_text": (
-        "written_text(decoder, TensorDataset(text.train[:1024].view(8, 128)), text.characters)"
-    ),
-    "records.compression_explorer": "compression_explorer()",
-    "schedules.ratio_explorer": (
+    "drop_units": "drop_units(lenet5, few, few)",
+    "energy_explorer": "energy_explorer(lenet5, few.tensors[0][:1])",
+    "filmstrip": "filmstrip(lenet5, few)",
+    "removal_explorer": "removal_explorer(lenet5, few, filter_l1(lenet5))",
+    "prune_by_size": "prune_by_size(lenet5, few)",
+    "quadratic": "quadratic()",
+    "scale_trick": "scale_trick(load_pretrained('lenet300'), few)",
+    "granularity_explorer": "granularity_explorer(lenet5, few)",
+    "written_text": ("written_text(decoder, TensorDataset(text.train[:1024].view(8, 128)), text.characters)"),
+    "compression_explorer": "compression_explorer()",
+    "ratio_explorer": (
         "ratio_explorer(lenet5, few, filter_l1(lenet5), {name: curve for name in filter_l1(lenet5)})"
     ),
-    "semi_structured.nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
-    "sparse.crossover_explorer": "crossover_explorer(times)",
-    "start.file_explorer": "file_explorer(lenet5, few)",
-    "storage.storage_explorer": "storage_explorer()",
-    "torch_prune.torch_prune_explorer": "torch_prune_explorer()",
-    "training_time.schedule_explorer": "schedule_explorer(fewer, fewer)",
-    "training_time.ticket_explorer": "ticket_explorer(tickets, 100)",
+    "nm_explorer": "nm_explorer(load_pretrained('lenet300').fc3.weight[:, :16])",
+    "crossover_explorer": "crossover_explorer(times)",
+    "file_explorer": "file_explorer(lenet5, few)",
+    "storage_explorer": "storage_explorer()",
+    "torch_prune_explorer": "torch_prune_explorer()",
+    "schedule_explorer": "schedule_explorer(fewer, fewer)",
+    "ticket_explorer": "ticket_explorer(tickets, 100)",
 }
 
 
 def code(name: str) -> str:
     """Return the cell that shows the explorer ``name``."""
-    module, function = name.split(".")
-    return f"from prunelab.widgets.{module} import {function}\n{CALLS[name]}"
+    return f"from prunelab.widgets import {name}\n{CALLS[name]}"
 
 
 def build(name: str) -> ipywidgets.VBox:
     """Return the explorer ``name``, made in this process."""
-    module, function = name.split(".")
-    space = {}
+    space = {name: getattr(widgets, name)}
     exec(SETUP, space)
-    space[function] = getattr(importlib.import_module(f"prunelab.widgets.{module}"), function)
     return eval(CALLS[name], space)
 
 
 def existing() -> set[str]:
     """Return the names of all functions of ``prunelab.widgets`` that return a box."""
-    found = set()
-    for module in pkgutil.iter_modules(widgets.__path__):
-        loaded = importlib.import_module(f"prunelab.widgets.{module.name}")
-        for name, function in inspect.getmembers(loaded, inspect.isfunction):
-            returns_box = inspect.signature(function).return_annotation is ipywidgets.VBox
-            if function.__module__ == loaded.__name__ and returns_box and module.name != "core":
-                found.add(f"{module.name}.{name}")
-    return found
+    functions = {name: getattr(widgets, name) for name in widgets.__all__}
+    return {
+        name
+        for name, function in functions.items()
+        if inspect.signature(function).return_annotation is ipywidgets.VBox
+    }
 
 
 def _few() -> TensorDataset:
@@ -156,10 +150,10 @@ def _dropped(filters: int) -> str:
 
 # what the text must contain after the slider has been moved to a value, computed without the explorer
 SHOWN: dict[str, Callable[[float], str]] = {
-    "concepts.filmstrip": _filmed,
-    "concepts.prune_by_size": _by_size,
-    "granularity.granularity_explorer": _by_filter,
-    "criteria.scale_trick": _rescaled,
-    "activations.drop_units": _dropped,
-    "schedules.ratio_explorer": _by_ratio,
+    "filmstrip": _filmed,
+    "prune_by_size": _by_size,
+    "granularity_explorer": _by_filter,
+    "scale_trick": _rescaled,
+    "drop_units": _dropped,
+    "ratio_explorer": _by_ratio,
 }

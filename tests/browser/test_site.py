@@ -15,10 +15,11 @@ PHONE = {"width": 390, "height": 844}
 CHECKED = ["index", "notebooks/00-start-here", "glossary"]
 WIDER = """() => {
     const wide = document.documentElement.scrollWidth > innerWidth;
-    const inside = e => e.closest('.highlight, .output, table, .math, mjx-container');  // these scroll in a box of their own
+    const inside = e => e.closest('.highlight, .output, table, .math, mjx-container');  // they scroll
     const outside = e => e.getBoundingClientRect().right > innerWidth + 1 && !inside(e);
     const out = [...document.querySelectorAll('article *')].filter(outside);
-    return wide ? out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).concat(document.documentElement.scrollWidth) : [];
+    if (!wide) return [];
+    return out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).concat(document.documentElement.scrollWidth);
 }"""
 
 

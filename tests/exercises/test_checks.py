@@ -2,8 +2,9 @@
 crashes it.
 
 The checkers' own known mistakes are wrong answers, too, and stand in ``prunelab/check`` alone. Further
-answers stand in ``answers_ch*.py``: right ones, written differently, and wrong ones that no checker knows
-literally, with a piece of the hint that they must get. More wrong answers are made here from the right ones.
+answers stand in ``answers/``, in a module of the same name: right ones, written differently, and wrong ones
+that no checker knows literally, with a piece of the hint that they must get. More wrong answers are made here
+from the right ones.
 """
 
 import contextlib
@@ -12,6 +13,10 @@ import gc
 import importlib
 import io
 import math
+import pkgutil
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,8 +27,14 @@ from torch import nn
 
 from prunelab import check
 
-for path in sorted(Path(__file__).parent.glob("answers_*.py")):
-    importlib.import_module(path.stem)
+ANSWERS = sorted(path.stem for path in (Path(__file__).parent / "answers").glob("chapter*.py"))
+for name in ANSWERS:
+    importlib.import_module(f"answers.{name}")
+MODULES = {
+    m.name: importlib.import_module(f"prunelab.check.{m.name}")
+    for m in pkgutil.iter_modules(check.__path__)
+    if m.name.startswith("chapter")
+}
 EXERCISES = [exercise.number for exercise in check.EXERCISES.values()]
 KNOWN = [
     (e.number, i, j)
@@ -51,12 +62,32 @@ def rejection(exercise, function):
     return str(caught.value)
 
 
-def test_every_exercise_is_called_by_its_number_and_has_answers():
-    for module in check.MODULES:
-        names = {
-            name: value.name for name, value in vars(module).items() if isinstance(value, check.Exercise)
-        }
-        assert all(name == called for name, called in names.items()), names
+def exercises_of(module):
+    return {name: value for name, value in vars(module).items() if isinstance(value, check.Exercise)}
+
+
+def test_what_the_modules_hold_is_exported_by_name():
+    held = {name: value for module in MODULES.values() for name, value in exercises_of(module).items()}
+    assert all(name == value.name for name, value in held.items())
+    assert held == check.EXERCISES == {name: getattr(check, name) for name in held}
+    assert set(check.__all__) == {"EXERCISES", "Exercise", "Mistake", "NotAttempted", *held}
+
+
+def test_answers_stand_in_the_module_of_the_name_of_the_check():
+    assert ANSWERS == sorted(MODULES)
+    for name in ANSWERS:
+        text = (Path(__file__).parent / "answers" / f"{name}.py").read_text(encoding="utf-8")
+        answered = set(re.findall(r'(?:right|wrong|plausible)\(\s*"(\d+\.\d+)"', text))
+        assert answered == {exercise.number for exercise in exercises_of(MODULES[name]).values()}, name
+
+
+def test_one_chapter_alone_does_not_make_the_package_slow_to_import():
+    found = "import sys, prunelab.check; print([m for m in ('scipy.stats', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_exercise_has_answers():
     assert set(RIGHT) | set(WRONG) <= set(EXERCISES), "answers to an exercise that is not there"
     hints = {
         n: {hint for hint, *_ in checker(n).mistakes} | {hint for _, hint in WRONG[n]} for n in EXERCISES

@@ -49,6 +49,16 @@ def test_every_checker_is_called_by_one_notebook():
 
 
 @pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
+def test_checkers_are_named_by_notebook(path):
+    number = path.stem.split("-")[0].replace(".", "_")
+    called = {f"ex_{a}_{b}" for cell in read(path).cells for a, b in exercises.CHECK.findall(cell.source)}
+    modules = list((ROOT / "prunelab" / "check").glob(f"chapter{number}*.py"))
+    assert all(re.fullmatch(rf"chapter{number}(_[a-z]+)?", m.stem) for m in modules)
+    described = {name for m in modules for name in re.findall(r"^(ex_\w+) = ", m.read_text("utf-8"), re.M)}
+    assert described == called
+
+
+@pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
 def test_nothing_of_the_solution_leaks(path):
     solved, notebook = read(path), released(path)
     text = "\n".join(cell.source for cell in notebook.cells)

@@ -27,7 +27,8 @@ import nbformat
 from nbclient import NotebookClient
 path = sys.argv[1]
 notebook = nbformat.read(path, as_version=4)
-NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": sys.argv[2]}}).execute()
+where = {"metadata": {"path": sys.argv[2]}}
+NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
 print("executed")
 """
 

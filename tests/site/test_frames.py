@@ -10,7 +10,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from prunelab.widgets.core import explorer
+from prunelab.widgets._explorer import explorer
 from scripts import frames, site
 from scripts.notebooks import NOTEBOOKS
 

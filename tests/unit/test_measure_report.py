@@ -9,6 +9,7 @@ import re
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from torch import nn
 from torch.nn.utils import prune
 
@@ -175,7 +176,7 @@ def test_the_page_says_what_did_not_move(page):
 
 @pytest.mark.parametrize("ending", ["html", "md"])
 def test_saved_pages_need_no_other_file(page, ending, tmp_path):
-    path = page.save(tmp_path / f"page.{ending}")
+    path = page.save(tmp_path / f"page.{ending}", plot.report(page))
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"https?://|src=\"(?!data:)|]\((?!data:)", text)
     picture = re.search(r"data:image/png;base64,([A-Za-z0-9+/=]+)", text)[1]
@@ -221,8 +222,9 @@ def test_a_layer_that_is_gone():
             lambda m, p: measure.report(m, m, IMAGES, evaluate=lambda model: float("nan")),
             "must return a finite number, got nan",
         ),
-        (lambda m, p: p.save("page.pdf"), "the ending of path must be one of '.html', '.md'"),
-        (lambda m, p: p.save(3), "path must be a str or a Path"),
+        (lambda m, p: p.save("page.pdf", Figure()), "the ending of path must be one of '.html', '.md'"),
+        (lambda m, p: p.save(3, Figure()), "path must be a str or a Path"),
+        (lambda m, p: p.save("page.md", "page.png"), "figure must be a matplotlib figure"),
         (lambda m, p: measure.not_faster(m, m, IMAGES, 2, 1), "high must be at least low"),
         (lambda m, p: measure.not_faster(m, m, IMAGES, 0, 1), "low must be positive"),
         (lambda m, p: measure.profile(m, None), "example_input must be a torch.Tensor"),

@@ -260,7 +260,7 @@ ROWS = [
 
 
 def test_a_stored_run_is_loaded_by_name():
-    assert sweep.load("nm_training")["rows"][0]["network"] == "lenet300"
+    assert sweep.load("nm_sparsity")["rows"][0]["network"] == "lenet300"
     with pytest.raises(ValueError, match=r"name must be one of .*'granularity', .* got 'nothing'"):
         sweep.load("nothing")
 

@@ -7,7 +7,7 @@ from criteria_models import data, tiny
 from prunelab.criteria import magnitude, rescaled
 from prunelab.masks import apply_masks, mask_model
 from prunelab.training import accuracy
-from prunelab.widgets.criteria import quadratic, scale_trick
+from prunelab.widgets import quadratic, scale_trick
 
 
 def test_scale_trick_reports_the_accuracy_of_the_rescaled_and_pruned_model():

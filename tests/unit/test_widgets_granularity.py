@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from prunelab.granularity import GRANULARITIES, group_scores
 from prunelab.masks import apply_masks, keep_top
 from prunelab.models import LeNet5
-from prunelab.plot.granularity import tensor_and_accuracy
+from prunelab.plot import tensor_and_accuracy
 from prunelab.training import accuracy
 from prunelab.widgets.granularity import granularity_explorer
 

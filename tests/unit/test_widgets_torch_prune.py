@@ -1,11 +1,11 @@
 from torch import nn
 from torch.nn.utils import prune
 
-from prunelab.widgets.torch_prune import METHODS, module_state, torch_prune_explorer
+from prunelab.widgets.torch_prune import METHODS, _module_state, torch_prune_explorer
 
 
 def lines(module):
-    return {line.split(":")[0]: line.split(":")[1].strip() for line in module_state(module)}
+    return {line.split(":")[0]: line.split(":")[1].strip() for line in _module_state(module)}
 
 
 def test_state_names_what_pruning_adds_and_remove_takes_away():

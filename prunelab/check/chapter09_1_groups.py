@@ -1,0 +1,250 @@
+"""Exercises of chapter 09.1: the coupled group of a drawn network, and its score."""
+
+import random
+
+import torch
+
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
+
+# 9.1 coupled_outputs(network, start)
+
+
+LAYERS = ("conv", "depthwise")
+
+
+def coupled_outputs(
+    network,
+    start,
+    ties=("relu", "sum", "depthwise"),
+    transitive=True,
+    listed=LAYERS,
+    own=True,
+    backwards=True,
+):
+    """Grow the group from ``start``: whatever shares channels with something in it joins."""
+    group = {start}
+    while True:
+        more = set()
+        for name, (kind, inputs) in network.items():
+            if kind in ties and (set(inputs) & group or (backwards and name in group)):
+                more |= ({name, *inputs} if backwards else {name}) - {"image"}
+        if more <= group:
+            break
+        group |= more
+        if not transitive:
+            break
+    return sorted(name for name in group if network[name][0] in listed and (own or name != start))
+
+
+RESIDUAL = {
+    "stem": ("conv", ["image"]),
+    "inner": ("conv", ["stem"]),
+    "outer": ("conv", ["inner"]),
+    "sum": ("sum", ["stem", "outer"]),
+    "deep": ("depthwise", ["sum"]),
+    "point": ("conv", ["deep"]),
+}
+
+
+CHAIN = {
+    "a": ("conv", ["image"]),
+    "r": ("relu", ["a"]),
+    "b": ("conv", ["r"]),
+    "s": ("relu", ["b"]),
+    "c": ("conv", ["s"]),
+}
+
+
+DENSE = {
+    "a": ("conv", ["image"]),
+    "b": ("conv", ["a"]),
+    "joined": ("cat", ["a", "b"]),
+    "c": ("conv", ["joined"]),
+    "d": ("depthwise", ["c"]),
+    "e": ("conv", ["d"]),
+}
+
+
+LADDER = {
+    "a": ("conv", ["image"]),
+    "b": ("conv", ["a"]),
+    "first": ("sum", ["a", "b"]),
+    "c": ("conv", ["first"]),
+    "r": ("relu", ["c"]),
+    "second": ("sum", ["first", "r"]),
+    "d": ("conv", ["second"]),
+    "third": ("sum", ["second", "d"]),
+    "e": ("conv", ["third"]),
+}
+
+
+def _random_network(draw):
+    network, names = {"l0": ("conv", ["image"])}, ["l0"]
+    for n in range(1, draw.randint(6, 14)):
+        kind = draw.choice(["conv", "conv", "relu", "sum", "sum", "depthwise", "cat"])
+        open_ = [name for name in names if network[name][0] != "cat"]
+        inputs = draw.sample(open_, 2) if kind in ("sum", "cat") and len(open_) > 1 else [draw.choice(open_)]
+        network[f"l{n}"] = (kind if len(inputs) > 1 or kind not in ("sum", "cat") else "relu", inputs)
+        names.append(f"l{n}")
+        if network[f"l{n}"][0] == "cat":  # only a convolution reads a concatenation
+            network[f"k{n}"] = ("conv", [f"l{n}"])
+            names.append(f"k{n}")
+    return network
+
+
+def _cases_9_1():
+    yield Case("the example, from stem", (RESIDUAL, "stem"))
+    for start in ("inner", "deep", "point", "outer"):
+        yield Case(f"the example, from {start}", (RESIDUAL, start))
+    for about, network, starts in (
+        ("a chain", CHAIN, "ac"),
+        ("a concatenation", DENSE, "abcd"),
+        ("three sums in a row", LADDER, "abde"),
+    ):
+        for start in starts:
+            yield Case(f"{about}, from {start}", (network, start))
+    draw = random.Random(91)
+    for n in range(12):
+        network = _random_network(draw)
+        start = draw.choice([name for name, (kind, _) in network.items() if kind in LAYERS])
+        yield Case(f"random network {n}, from {start}", (network, start))
+
+
+ex_9_1 = Exercise(
+    "9.1",
+    coupled_outputs,
+    _cases_9_1,
+    verified=(
+        "a chain, residual sums alone and in a row, depthwise layers, concatenations, twelve random networks"
+    ),
+    hint=(
+        "Start with a set that holds `start`. Which operations make two names share their channels? Add,"
+        " until nothing is added."
+    ),
+    mistakes=[
+        (
+            (
+                "You stop after one step. What is coupled to something coupled is coupled, too: repeat until"
+                " the group stops growing."
+            ),
+            lambda n, s: coupled_outputs(n, s, transitive=False),
+        ),
+        (
+            "A depthwise convolution has one filter per channel: its outputs are those of its input.",
+            lambda n, s: coupled_outputs(n, s, ties=("relu", "sum")),
+        ),
+        (
+            "An ordinary convolution reads all its inputs and makes outputs of its own: coupling ends there.",
+            lambda n, s: coupled_outputs(n, s, ties=("relu", "sum", "depthwise", "conv", "cat")),
+            lambda n, s: coupled_outputs(n, s, ties=("relu", "sum", "depthwise", "conv")),
+        ),
+        (
+            "A concatenation puts channels beside each other. None of them meets another.",
+            lambda n, s: coupled_outputs(n, s, ties=("relu", "sum", "depthwise", "cat")),
+        ),
+        (
+            "What a sum adds is coupled: the same channel on both sides.",
+            lambda n, s: coupled_outputs(n, s, ties=("relu", "depthwise")),
+        ),
+        (
+            "An activation passes channels on as they are.",
+            lambda n, s: coupled_outputs(n, s, ties=("sum", "depthwise")),
+        ),
+        (
+            "Only layers with weights are asked for, no sums and no activations.",
+            lambda n, s: coupled_outputs(n, s, listed=("conv", "depthwise", "sum", "relu")),
+        ),
+        (
+            "Coupling goes against the arrows, too: from a sum back to everything that it adds.",
+            lambda n, s: coupled_outputs(n, s, backwards=False),
+        ),
+        ("The layer we start from belongs to its own group.", lambda n, s: coupled_outputs(n, s, own=False)),
+    ],
+)
+
+
+# 9.2 group_score(members, channels, reduction)
+
+
+def group_score(
+    members, channels, reduction, size=abs, divide=lambda members: len(members), in_a_row=True, other=False
+):
+    scores = [0.0] * channels
+    for weight, dim in members:
+        dim = 1 - dim if other and weight.shape[1 - dim] % channels == 0 else dim
+        lines = weight.transpose(0, dim).flatten(1)
+        positions = len(lines) // channels
+        for line, values in enumerate(lines.double().tolist()):
+            channel = line // positions if in_a_row else line % channels
+            scores[channel] += sum(map(size, values))
+    count = divide(members) if reduction == "mean" else 1
+    return torch.tensor([score / count for score in scores], dtype=members[0][0].dtype)
+
+
+def _weights_of(members):
+    return sum(weight.numel() for weight, _ in members)
+
+
+def _members(channels, dtype=torch.float32):
+    """A group as in a residual network: two makers, a depthwise filter, a reader, and a linear layer behind a
+    flatten.
+    """
+    shapes = [
+        ((channels, 3, 3, 3), 0),
+        ((channels, 5, 1, 1), 0),
+        ((channels, 1, 3, 3), 0),
+        ((6, channels, 3, 3), 1),
+        ((4, channels * 4), 1),
+    ]
+    return [(torch.randint(-16, 17, shape).to(dtype) / 4, dim) for shape, dim in shapes]
+
+
+def _cases_9_2():
+    example = [(torch.tensor([[1.0, -2.0], [0.5, 0.0]]), 0), (torch.tensor([[4.0, 1.0]]), 1)]
+    for reduction in ("sum", "mean"):
+        yield Case(f"the example, {reduction}", (example, 2, reduction))
+    for channels in (2, 3, 8):
+        for reduction in ("sum", "mean"):
+            yield Case(
+                f"{channels} channels, five members, {reduction}", (_members(channels), channels, reduction)
+            )
+    yield Case("one member", (_members(4)[:1], 4, "mean"))
+    yield Case("a reader behind a flatten alone", (_members(4)[-1:], 4, "sum"))
+    yield Case("one channel, float64", (_members(1, torch.float64), 1, "mean"))
+
+
+ex_9_2 = Exercise(
+    "9.2",
+    group_score,
+    _cases_9_2,
+    verified="makers and readers, depthwise filters, inputs behind a flatten, sum and mean, both float types",
+    hint=(
+        "weight.movedim(dim, 0) puts the entries of the channels first; reshape(channels, -1) collects what"
+        " belongs to each."
+    ),
+    mistakes=[
+        ("Without magnitudes, positive and negative weights cancel.", lambda *a: group_score(*a, size=float)),
+        (
+            "The score is a sum of magnitudes, not of squares.",
+            lambda *a: group_score(*a, size=lambda w: w * w),
+        ),
+        (
+            "The mean is over the members, not over their weights: divide by the number of members.",
+            lambda *a: group_score(*a, divide=_weights_of),
+        ),
+        (
+            "Behind a flatten a channel owns several inputs, and they stand side by side.",
+            lambda *a: group_score(*a, in_a_row=False),
+        ),
+        (
+            "`reduction` is not looked at: a sum is asked for as well as a mean.",
+            lambda m, c, r: group_score(m, c, "sum"),
+            lambda m, c, r: group_score(m, c, "mean"),
+        ),
+        (
+            "`dim` says where the channels are: 0 in a layer that makes them, 1 in one that reads them.",
+            lambda *a: group_score(*a, other=True),
+        ),
+    ],
+)

@@ -1,0 +1,103 @@
+"""Exercises of chapter 09.2: masks left behind in a file."""
+
+import torch
+
+from prunelab.check.core import Case
+from prunelab.check.exercise import Exercise
+
+# 9.6 cleaned(state)
+
+
+def cleaned(
+    state, value=lambda original, mask: original * mask, rename=lambda name: name.removesuffix("_orig")
+):
+    clean = {}
+    for name, tensor in state.items():
+        if name.endswith("_orig"):
+            clean[rename(name)] = value(tensor, state[name.removesuffix("_orig") + "_mask"])
+        elif not name.endswith("_mask"):
+            clean[name] = tensor.clone()
+    return clean
+
+
+def _pruned(*names, shapes, density=0.5):
+    state = {}
+    for name, shape in shapes.items():
+        tensor = torch.randint(1, 9, shape) / 4 * (2 * torch.randint(2, shape) - 1)
+        if name in names:
+            state |= {f"{name}_orig": tensor, f"{name}_mask": (torch.rand(shape) < density).float()}
+        else:
+            state[name] = tensor
+    return state
+
+
+def _cases_9_6():
+    shapes = {"fc1.weight": (3, 4), "fc1.bias": (3,), "fc2.weight": (2, 3), "fc2.bias": (2,)}
+    example = {
+        "fc.bias": torch.tensor([0.5]),
+        "fc.weight_orig": torch.tensor([[1.0, -2.0, 3.0]]),
+        "fc.weight_mask": torch.tensor([[1.0, 0.0, 1.0]]),
+    }
+    yield Case("the example: one layer with its mask", (example,))
+    yield Case("one layer of two is pruned", (_pruned("fc1.weight", shapes=shapes),))
+    yield Case("weights and biases of both layers are pruned", (_pruned(*shapes, shapes=shapes),))
+    yield Case("nothing was pruned", (_pruned(shapes=shapes),))
+    yield Case(
+        "no layer name in front: a single Linear",
+        (_pruned("weight", shapes={"weight": (2, 5), "bias": (2,)}),),
+    )
+    yield Case("all is masked", (_pruned("fc1.weight", shapes=shapes, density=0.0),))
+    deep = {
+        "block.0.conv.weight": (2, 3, 3, 3),
+        "block.0.bn.running_mean": (2,),
+        "original.weight": (2, 2),
+        "masked.weight": (2, 2),
+    }
+    yield Case(
+        "a convolution; layers called `original` and `masked`",
+        (_pruned("block.0.conv.weight", "masked.weight", shapes=deep),),
+    )
+
+
+ex_9_6 = Exercise(
+    "9.6",
+    cleaned,
+    _cases_9_6,
+    verified=(
+        "weights and biases, nothing pruned, everything masked, a single layer, a convolution, names that"
+        " look alike"
+    ),
+    hint=(
+        "Each `NAME_orig` and its `NAME_mask` become one entry, `NAME`: their product. Every other entry"
+        " stays as it is."
+    ),
+    mistakes=[
+        (
+            "You throw the mask away and keep the dense weight: nothing is pruned any more.",
+            lambda state: cleaned(state, value=lambda original, mask: original),
+        ),
+        (
+            "The product needs the parameter's own name, without `_orig`, or no network will load it.",
+            lambda state: cleaned(state, rename=lambda name: name),
+        ),
+        (
+            "The masks are still there.",
+            lambda state: (
+                cleaned(state) | {name: tensor for name, tensor in state.items() if name.endswith("_mask")}
+            ),
+        ),
+        (
+            "The mask alone is not the weight.",
+            lambda state: cleaned(state, value=lambda original, mask: mask),
+        ),
+        (
+            "A mask of 1 means kept. You keep what was pruned.",
+            lambda state: cleaned(state, value=lambda original, mask: original * (1 - mask)),
+        ),
+        (
+            "The entries that were never pruned, such as biases, belong to the state, too.",
+            lambda state: {name: tensor for name, tensor in cleaned(state).items() if name not in state},
+        ),
+        ("That is the state as it was.", lambda state: dict(state)),
+    ],
+)

@@ -1,0 +1,95 @@
+"""Answers to 4.1 and 4.2: right ones, written differently, and wrong ones that must be refused."""
+
+from answers import plausible, right
+from prunelab.schedules import cubic, from_sensitivity
+
+# 4.1 cubic_sparsity
+
+
+@right("4.1")
+def cubic_by_clamping_x(step, start, end, final, initial):
+    x = min(max((step - start) / (end - start), 0), 1)
+    return final + (initial - final) * (1 - x) ** 3
+
+
+@right("4.1")
+def cubic_by_cases(step, start, end, final, initial):
+    if step < start:
+        return initial
+    if step > end:
+        return final
+    left = (end - step) / (end - start)
+    return initial * left**3 + final * (1 - left**3)
+
+
+@right("4.1")
+def cubic_by_package(step, start, end, final, initial):
+    return cubic(step, start, end, final, initial)
+
+
+def _cubic(step, start, end, final, initial, power=3, low=0.0, high=1.0):
+    x = min(max((step - start) / (end - start), low), high)
+    return final + (initial - final) * (1 - x) ** power
+
+
+plausible(
+    "4.1",
+    lambda t, a, b, f, i: _cubic(t, a, b, f, i, power=2),
+    lambda t, a, b, f, i: _cubic(t, a, b, f, i, power=1),
+    lambda t, a, b, f, i: _cubic(t, a, b, f, i, low=-9.0),
+    lambda t, a, b, f, i: _cubic(t, a, b, f, i, high=9.0),
+    lambda t, a, b, f, i: _cubic(t, a, b, f, 0.0),
+    lambda t, a, b, f, i: i + (f - i) * min(max((t - a) / (b - a), 0), 1) ** 3,
+    lambda t, a, b, f, i: 0.0 if t < a else _cubic(t, a, b, f, i),
+    lambda t, a, b, f, i: 1.0 if t > b else _cubic(t, a, b, f, i),
+    lambda t, a, b, f, i: _cubic(t, a, a + b, f, i),
+    lambda t, a, b, f, i: i if t <= a else f if t >= b else f + (i - f) * (1 - (t - a) // (b - a)) ** 3,
+)
+
+
+# 4.2 choose_ratios
+
+
+@right("4.2")
+def ratios_by_loops(curves, tau):
+    ratios = {}
+    for name, curve in curves.items():
+        for sparsity in sorted(curve):
+            if sparsity > 0 and curve[0.0] - curve[sparsity] < tau:
+                ratios[name] = sparsity
+    return ratios
+
+
+@right("4.2")
+def ratios_by_comprehension(curves, tau):
+    best = {
+        name: max((s for s in c if s and c[s] > c[0.0] - tau), default=None) for name, c in curves.items()
+    }
+    return {name: s for name, s in best.items() if s is not None}
+
+
+@right("4.2")
+def ratios_by_package(curves, tau):
+    return from_sensitivity(curves, tau)
+
+
+def _ratios(curves, passes, pick=max, default=None):
+    found = {
+        n: pick([s for s, v in c.items() if s > 0 and passes(c[0.0], v)], default=default)
+        for n, c in curves.items()
+    }
+    return {n: s for n, s in found.items() if s is not None}
+
+
+plausible(
+    "4.2",
+    lambda c, t: _ratios(c, lambda d, v: d - v <= t),
+    lambda c, t: _ratios(c, lambda d, v: abs(d - v) < t),
+    lambda c, t: _ratios(c, lambda d, v: d - v < t, default=0.0),
+    lambda c, t: _ratios(c, lambda d, v: d - v < t, pick=min),
+    lambda c, t: _ratios(c, lambda d, v: v > t),
+    lambda c, t: _ratios(c, lambda d, v: (d - v) / d < t / 100),
+    lambda c, t: {n: s for n, s in _ratios(c, lambda d, v: d - v < t).items() if s >= 0.5},
+    lambda c, t: {n: list(x)[-1] for n, x in c.items()},
+    lambda c, t: {n: max(s for s, v in x.items() if x[0.0] - v < t) for n, x in c.items()},
+)

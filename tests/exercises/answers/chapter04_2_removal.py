@@ -1,0 +1,172 @@
+"""Answers to 4.3 and 4.12: right ones, written differently, and wrong ones that must be refused."""
+
+import copy
+
+import torch
+from torch import nn
+
+from answers import plausible, right, wrong
+from prunelab.surgery import remove_filters
+
+# 4.3 remove_filter
+
+
+@right("4.3")
+def remove_by_mask(weight, bias, next_weight, next_bias, index):
+    positions = next_weight.shape[1] // len(weight)
+    stays = torch.arange(len(weight)) != index
+    columns = stays.repeat_interleave(positions)
+    folded = next_bias + next_weight[:, ~columns].sum(1) * bias[index].relu()
+    return weight[stays], bias[stays], next_weight[:, columns], folded
+
+
+@right("4.3")
+def remove_by_view(weight, bias, next_weight, next_bias, index):
+    outputs, filters = len(next_weight), len(weight)
+    by_filter = next_weight.reshape(outputs, filters, -1)
+    constant = max(0.0, float(bias[index]))
+    keep = [o for o in range(filters) if o != index]
+    return (
+        weight[keep],
+        bias[keep],
+        by_filter[:, keep].reshape(outputs, -1),
+        next_bias + constant * by_filter[:, index].sum(1),
+    )
+
+
+def _without(w, b, nw, nb, i, columns, constant):
+    stays = [k for k in range(len(w)) if k != i]
+    return w[stays], b[stays], nw[:, [c for c in range(nw.shape[1]) if c not in columns]], nb + constant
+
+
+def _own(w, nw, i):
+    p = nw.shape[1] // len(w)
+    return list(range(i * p, (i + 1) * p))
+
+
+plausible(
+    "4.3",
+    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), 0),
+    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), nw[:, _own(w, nw, i)].sum(1) * b[i]),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, _own(w, nw, i), nw[:, _own(w, nw, i)].mean(1) * b[i].relu()
+    ),
+    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, _own(w, nw, i), b[i].relu()),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, range(i, nw.shape[1], len(w)), nw[:, i :: len(w)].sum(1) * b[i].relu()
+    ),
+    lambda w, b, nw, nb, i: _without(w, b, nw, nb, i, [i], nw[:, i] * b[i].relu()),
+    lambda w, b, nw, nb, i: _without(
+        w, b, nw, nb, i, _own(w, nw, i), (nw[:, _own(w, nw, i)].sum(1) * b[i]).relu()
+    ),
+    lambda w, b, nw, nb, i: (w * (torch.arange(len(w)) != i).view(-1, 1, 1, 1), b, nw, nb),
+)
+
+
+# 4.12 without_zero_filters
+
+
+@right("4.12")
+def zeros_by_package(model):
+    convolutions = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+    return remove_filters(
+        model,
+        {f"{n}.weight": (m.weight != 0).flatten(1).any(1).view(-1, 1, 1, 1) for n, m in convolutions.items()},
+    )
+
+
+@right("4.12")
+def zeros_by_hand(model):
+    parts, keep = [], None
+    for layer in copy.deepcopy(model):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            weight = layer.weight.data
+            if keep is not None:
+                weight = weight.reshape(len(weight), len(keep), -1)[:, keep].reshape(
+                    len(weight), -1, *weight.shape[2:]
+                )
+            keep = layer.weight.data.flatten(1).any(1) | layer.bias.data.bool()
+            keep = torch.ones_like(keep) if isinstance(layer, nn.Linear) else keep
+            layer.weight, layer.bias = nn.Parameter(weight[keep]), nn.Parameter(layer.bias.data[keep])
+            if isinstance(layer, nn.Conv2d):
+                layer.out_channels, layer.in_channels = weight[keep].shape[:2]
+        parts.append(layer)
+    return nn.Sequential(*parts)
+
+
+@wrong("4.12", "Nothing has become smaller")
+def zeros_stay(model):
+    return copy.deepcopy(model)
+
+
+def _cut(model, columns):
+    """Remove zero filters, with other columns of the next layer than those that read them."""
+    small, keep = copy.deepcopy(model), None
+    for layer in small:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            if keep is not None:
+                layer.weight = nn.Parameter(
+                    layer.weight.data[:, columns(keep, layer.weight.shape[1] // len(keep))]
+                )
+            keep = layer.weight.data.flatten(1).any(1) if isinstance(layer, nn.Conv2d) else keep
+            if isinstance(layer, nn.Conv2d):
+                layer.weight, layer.bias = (
+                    nn.Parameter(layer.weight.data[keep]),
+                    nn.Parameter(layer.bias.data[keep]),
+                )
+    return small
+
+
+@wrong("4.12", "which channels or columns")
+def zeros_every_so_many(model):
+    return _cut(model, lambda keep, positions: keep.repeat(positions))
+
+
+@wrong("4.12", "which channels or columns")
+def zeros_first_columns(model):
+    return _cut(
+        model, lambda keep, positions: torch.arange(len(keep) * positions) < int(keep.sum()) * positions
+    )
+
+
+@wrong("4.12", "a filter without weights but with a bias")
+def zeros_without_a_look_at_biases(model):
+    return _cut(model, lambda keep, positions: keep.repeat_interleave(positions))
+
+
+@wrong("4.12", "Something is left")
+def zeros_first_layer_only(model):
+    first = next(n for n, m in model.named_modules() if isinstance(m, nn.Conv2d))
+    weight = model.get_submodule(first).weight
+    return remove_filters(model, {f"{first}.weight": (weight != 0).flatten(1).any(1).view(-1, 1, 1, 1)})
+
+
+def _smaller(model, keeps, next_columns):
+    small, kept = copy.deepcopy(model), None
+    for layer in small:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            w, b = layer.weight.data, layer.bias.data
+            w = w if kept is None else next_columns(w, kept)
+            kept = keeps(layer) if isinstance(layer, nn.Conv2d) else torch.ones(len(b), dtype=torch.bool)
+            layer.weight, layer.bias = nn.Parameter(w[kept]), nn.Parameter(b[kept])
+    return small
+
+
+plausible(
+    "4.12",
+    copy.deepcopy,
+    lambda m: _smaller(m, lambda la: la.weight.flatten(1).any(1), lambda w, k: w),
+    lambda m: _smaller(
+        m, lambda la: la.weight.flatten(1).any(1), lambda w, k: w[:, k.repeat(w.shape[1] // len(k))]
+    ),
+    lambda m: _smaller(
+        m,
+        lambda la: la.weight.flatten(1).all(1),
+        lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))],
+    ),
+    lambda m: _smaller(
+        m,
+        lambda la: ~la.weight.flatten(1).any(1),
+        lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))],
+    ),
+)

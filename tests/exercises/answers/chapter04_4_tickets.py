@@ -1,0 +1,87 @@
+"""Answers to 4.8 and 4.10: right ones, written differently, and wrong ones that must be refused."""
+
+import torch
+
+from answers import plausible, right, wrong
+from prunelab.masks import keep_top
+
+# 4.8 winning_ticket
+
+
+@right("4.8")
+def ticket_by_keep_top(initial, trained, masks, share):
+    new = {}
+    for name, mask in masks.items():
+        scores = torch.where(mask, trained[name].abs(), -1)
+        gone = int((~mask).sum()) + round(share * int(mask.sum()))
+        new[name] = keep_top(scores, gone / mask.numel())
+    return {name: initial[name] * new[name] for name in new}, new
+
+
+@right("4.8")
+def ticket_by_loops(initial, trained, masks, share):
+    weights, new = {}, {}
+    for name in masks:
+        mask = masks[name].flatten().clone()
+        left = mask.nonzero().squeeze(1)
+        order = trained[name].flatten()[left].abs().argsort(stable=True)
+        mask[left[order[: round(share * len(left))]]] = False
+        new[name] = mask.view(masks[name].shape)
+        weights[name] = torch.where(new[name], initial[name], 0.0)
+    return weights, new
+
+
+@wrong("4.8", "new random values")
+def ticket_reinitialised(initial, trained, masks, share):
+    _, new = ticket_by_loops(initial, trained, masks, share)
+    return {name: torch.randn_like(initial[name]) * new[name] for name in new}, new
+
+
+def _ticket(initial, trained, masks, share, rank=None, fill=None, count=None):
+    weights, new = {}, {}
+    for n, m in masks.items():
+        left = m.flatten().nonzero().flatten()
+        values = (trained if rank is None else rank)[n].flatten()[left].abs()
+        k = round(share * len(left)) if count is None else count(share, m)
+        new[n] = m.flatten().index_fill(0, left[values.argsort(stable=True)[:k]], False).view(m.shape)
+        weights[n] = (initial if fill is None else fill)[n] * new[n]
+    return weights, new
+
+
+plausible(
+    "4.8",
+    lambda i, t, m, s: _ticket(i, t, m, s, rank=i),
+    lambda i, t, m, s: _ticket(i, t, m, s, fill=t),
+    lambda i, t, m, s: _ticket(i, t, m, s, count=lambda s, m: round(s * m.numel())),
+    lambda i, t, m, s: _ticket(i, t, m, s, count=lambda s, m: int(s * int(m.sum()))),
+    lambda i, t, m, s: _ticket(i, t, m, s, rank={n: t[n] - i[n] for n in m}),
+    lambda i, t, m, s: _ticket(i, t, {n: torch.ones_like(x) for n, x in m.items()}, s),
+    lambda i, t, m, s: (i, _ticket(i, t, m, s)[1]),
+    lambda i, t, m, s: _ticket(i, t, {n: t[n] != 0 for n in m}, s),
+    lambda i, t, m, s: _ticket(i, t, m, 1 - s),
+)
+
+
+# 4.10 trainings_before
+
+
+@right("4.10")
+def before_by_sum(rounds, share, skips_zeros):
+    return float(sum((1 - share) ** k if skips_zeros else 1 for k in range(rounds)))
+
+
+@right("4.10")
+def before_by_formula(rounds, share, skips_zeros):
+    return (1 - (1 - share) ** rounds) / share if skips_zeros and share else float(rounds)
+
+
+plausible(
+    "4.10",
+    lambda r, p, z: (1 - (1 - p) ** r) / p if z else float(r),
+    lambda r, p, z: sum((1 - p) ** k for k in range(1, r + 1)) if z else float(r),
+    lambda r, p, z: sum((1 - p) ** k for k in range(r + 1)) if z else r + 1.0,
+    lambda r, p, z: sum(1 - p * k for k in range(r)) if z else float(r),
+    lambda r, p, z: r * (1 - p) if z else float(r),
+    lambda r, p, z: float(r),
+    lambda r, p, z: (1 - p) ** r if z else 1.0,
+)

@@ -1,0 +1,89 @@
+"""Answers to 7.3 and 7.6: right ones, written differently, and wrong ones that must be refused."""
+
+from answers import plausible, right
+from prunelab.storage import encode, format_bytes, gap_code
+
+# 7.3 break_even
+
+
+@right("7.3")
+def even_formula(value_bits, index_bits, columns):
+    return max(0.0, (value_bits - 32 / columns) / (value_bits + index_bits))
+
+
+@right("7.3")
+def even_search(value_bits, index_bits, columns):
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle * columns * (value_bits + index_bits) + 32 <= columns * value_bits:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+plausible(
+    "7.3",
+    lambda v, i, c: v / (v + i),
+    lambda v, i, c: (v - 32 / c) / (v + i),
+    lambda v, i, c: max(0.0, (v - 32) / (v + i)),
+    lambda v, i, c: max(0.0, (v * c - 32) // (v + i) / c),
+    lambda v, i, c: max(0.0, 1 - (v - 32 / c) / (v + i)),
+    lambda v, i, c: max(0.0, (v + 32 / c) / (v + i)),
+    lambda v, i, c: max(0.0, (v - i / c) / (v + i)),
+    lambda v, i, c: max(0.0, (v - 64 / c) / (v + i)),
+)
+
+
+# 7.6 choose_format
+
+
+@right("7.6")
+def choose_by_encoding(weight, budget):
+    for name, bits in (("dense", None), ("csr", 16), ("bitmap", None), ("gap", 5)):
+        if encode(weight, name, bits).nbytes <= budget:
+            return name
+    return "none"
+
+
+@right("7.6")
+def choose_by_formula(weight, budget):
+    a, shape = int((weight != 0).sum()), tuple(weight.shape)
+    entries = {"gap": len(gap_code(weight, 5)[0])}
+    widths = {"dense": 1, "csr": 16, "bitmap": 1, "gap": 5}
+    fits = [
+        name
+        for name, bits in widths.items()
+        if format_bytes(name, shape, entries.get(name, a), 32, bits) <= budget
+    ]
+    return [*fits, "none"][0]
+
+
+def _format(weight, budget, order=("dense", "csr", "bitmap", "gap"), within=lambda a, b: a <= b, widths=None):
+    widths = {"csr": 16, "gap": 5} | (widths or {})
+    return next((n for n in order if within(encode(weight, n, widths.get(n)).nbytes, budget)), "none")
+
+
+plausible(
+    "7.6",
+    lambda w, b: _format(w, b, within=lambda a, b: a < b),
+    lambda w, b: _format(w, b, order=("gap", "bitmap", "csr", "dense")),
+    lambda w, b: _format(w, b, order=("csr", "dense", "bitmap", "gap")),
+    lambda w, b: _format(w, b, widths={"csr": 32}),
+    lambda w, b: _format(w, b, widths={"gap": 4}),
+    lambda w, b: _format(w, b, order=("dense", "csr", "bitmap")),
+    lambda w, b: "gap" if _format(w, b) == "none" else _format(w, b),
+    lambda w, b: next(
+        (
+            n
+            for n, s in {
+                "dense": 4 * w.numel(),
+                "csr": 6 * int(w.count_nonzero()),
+                "bitmap": 4 * int(w.count_nonzero()) + w.numel() // 8,
+            }.items()
+            if s <= b
+        ),
+        "none",
+    ),
+)

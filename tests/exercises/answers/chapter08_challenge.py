@@ -1,0 +1,172 @@
+"""Answers to 8.5: right ones, written differently, and wrong ones that must be refused."""
+
+import copy
+
+import torch
+from safetensors.torch import save_file
+from torch.utils.data import TensorDataset
+
+from answers import plausible, right, wrong
+from prunelab.criteria import magnitude
+from prunelab.dynamic import gradual
+from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.models import LeNet300, load_pretrained
+from prunelab.schedules import cubic
+from prunelab.storage import save_sparse
+from prunelab.training import steps_per_epoch, train
+
+# 8.5 challenge
+
+
+_networks = {}  # number of training images -> network: one training for all answers and mutants
+
+
+def _gradually(dataset):
+    if len(dataset) not in _networks:
+        model, steps = load_pretrained("lenet300"), 4 * steps_per_epoch(dataset)
+        masks, on_step = gradual(lambda step: cubic(step, 0, steps // 2, 0.92), every=max(1, steps // 50))
+        train(model, dataset, epochs=4, masks=masks, on_step=on_step)
+        _networks[len(dataset)] = model
+    return _networks[len(dataset)]
+
+
+@right("8.5")
+def challenge_gradually(dataset, path):
+    return save_sparse(_gradually(dataset), path)
+
+
+def _masks(model, keep=(0.08, 0.09, 0.26)):
+    scores = magnitude(model)
+    return mask_model(scores, {name: 1 - share for name, share in zip(scores, keep, strict=True)})
+
+
+@right("8.5")
+def challenge_of_han(dataset, path):
+    model = load_pretrained("lenet300", seed=1)
+    train(model, dataset, epochs=4, masks=_masks(model))
+    save_sparse(model, path)
+    return path.stat().st_size
+
+
+@wrong("8.5", "Nothing is pruned")
+def challenge_dense(dataset, path):
+    return save_sparse(load_pretrained("lenet300", seed=3), path)
+
+
+def _cut(seed=0):
+    model = load_pretrained("lenet300", seed)
+    apply_masks(model, mask_model(magnitude(model), 1 - 1 / 12.5, scope="global"))
+    return model
+
+
+@wrong("8.5", "Train it further")
+def challenge_untrained(dataset, path):
+    return save_sparse(_cut(), path)
+
+
+@wrong("8.5", "picked at random")
+def challenge_random(dataset, path):
+    model = load_pretrained("lenet300")
+    scores = {name: torch.rand_like(score) for name, score in magnitude(model).items()}
+    apply_masks(model, mask_model(scores, 0.92))
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "picked at random")
+def challenge_random_trained(dataset, path):
+    model = load_pretrained("lenet300")
+    scores = {name: torch.rand_like(score) for name, score in magnitude(model).items()}
+    train(model, dataset, epochs=2, masks=mask_model(scores, 0.92))
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "Did training revive them?")
+def challenge_revived(dataset, path):
+    model = _cut()
+    train(model, dataset, epochs=1)
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "Did training revive them?")
+def challenge_one_step_late(dataset, path):
+    model = copy.deepcopy(_gradually(dataset))
+    loss = torch.nn.functional.cross_entropy(model(dataset.tensors[0][:128]), dataset.tensors[1][:128])
+    loss.backward()
+    torch.optim.SGD(model.parameters(), lr=1e-3).step()
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "leaves room for 22,183")
+def challenge_too_large(dataset, path):
+    model = load_pretrained("lenet300")
+    train(model, dataset, epochs=1, masks=mask_model(magnitude(model), 0.9, scope="global"))
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "wrong too often")
+def challenge_too_little(dataset, path):
+    model = load_pretrained("lenet300")
+    few = TensorDataset(*(part[:256] for part in dataset.tensors))
+    train(model, few, epochs=1, lr=1e-3, masks=mask_model(magnitude(model), 0.98, scope="global"))
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "No weight is left")
+def challenge_nothing_left(dataset, path):
+    model = LeNet300()
+    apply_masks(
+        model, {name: torch.zeros_like(score, dtype=torch.bool) for name, score in magnitude(model).items()}
+    )
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "Nothing stands at path")
+def challenge_no_file(dataset, path):
+    return save_sparse(_cut(), path.with_suffix(".other"))
+
+
+@wrong("8.5", "another network")
+def challenge_lenet5(dataset, path):
+    return save_sparse(load_pretrained("lenet5"), path)
+
+
+@wrong("8.5", "Only what prunelab.storage.save_sparse writes")
+def challenge_torch_file(dataset, path):
+    torch.save(_cut().state_dict(), path)
+    return path.stat().st_size
+
+
+@wrong("8.5", "Only what prunelab.storage.save_sparse writes")
+def challenge_safetensors_file(dataset, path):
+    save_file(_cut().state_dict(), path)
+    return path.stat().st_size
+
+
+@wrong("8.5", "the bytes of the file")
+def challenge_counts_weights(dataset, path):
+    challenge_gradually(dataset, path)
+    return 21_296
+
+
+def _pruned(model, sparsity, scope="global"):
+    small = copy.deepcopy(model)
+    apply_masks(small, mask_model({n: w.abs() for n, w in prunable(small).items()}, sparsity, scope=scope))
+    return small
+
+
+def _saved(change, size=lambda n: n):
+    def challenge(dataset, path):
+        from prunelab.models import load_pretrained
+
+        return size(save_sparse(change(load_pretrained("lenet300")), path))
+
+    return challenge
+
+
+plausible(
+    "8.5",
+    _saved(lambda m: m),
+    _saved(lambda m: _pruned(m, 0.92)),
+    _saved(lambda m: _pruned(m, 0.95, scope="layer")),
+    lambda dataset, path: 12,
+)
