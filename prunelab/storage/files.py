@@ -24,6 +24,8 @@ VERSION = "2"
 READABLE = ("1", "2")  # version 1 had no byte planes, no tensors stored once, fewer types of numbers
 _GAP_WIDTHS = range(2, 9)
 _CODEBOOK = 256  # a tensor with more distinct values than this is stored as it is
+_PLAIN = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16}
+_PLAIN |= {torch.int8, torch.uint8}  # what every version of safetensors knows; others are stored as integers
 _UNPRUNED = 1 << 16  # values; a dense tensor that is larger is not coded: that takes longer than writing it
 
 
@@ -94,6 +96,9 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
         save_file(arrays, partial, metadata | {"sha256": _digest(arrays, metadata)})
         size = partial.stat().st_size
         os.replace(partial, path)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} could not be written: {error}") from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -118,6 +123,7 @@ def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dic
         how |= {"format": encoded.format, "values": encoded.arrays["data"].numel()} | width
         tensors[name] |= how
         for part, array in parts.items():
+            array = array if array.dtype in _PLAIN else torch.from_numpy(as_integers(array))
             owner = array.untyped_storage().data_ptr()  # safetensors refuses two views of one memory
             arrays[f"{name}:{part}"] = array.clone() if owner in memory else array.contiguous()
             memory.add(owner)
@@ -282,6 +288,8 @@ def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -
         if codes.numel() and int(codes.max()) >= len(book):
             raise ValueError(f"codes must lie in [0, {len(book)}), got {int(codes.max())}")
         parts["data"] = take(book, codes.numpy())
+    if real not in _PLAIN and parts["data"].dtype in _PLAIN:
+        parts["data"] = parts["data"].view(real)
     if parts["data"].dtype != real:
         raise ValueError(f"data must be {real}, got {parts['data'].dtype}")
     pairs = (*shape, 2) if dtype.is_complex else shape or (1,)

@@ -92,46 +92,48 @@ def decode(encoded: Encoded) -> torch.Tensor:
     arguments.one_of("encoded.format", encoded.format, FORMATS)
     arrays, bits, shape = encoded.arrays, encoded.index_bits, encoded.shape
     elements = math.prod(shape)
-    rows, columns = _matrix_shape(shape)
     data = arrays["data"]
     if encoded.format == "dense":
         if data.numel() != elements:
             raise ValueError(f"data must hold {elements} values for shape {shape}, got {data.numel()}")
         return data.clone().view(shape)
-    if encoded.format == "bitmap":
-        if arrays["bitmap"].numel() != math.ceil(elements / 8):
-            raise ValueError(
-                f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {shape}, got"
-                f" {arrays['bitmap'].numel()}"
-            )
-        flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
-        positions = torch.from_numpy(flags.nonzero()[0])
-    elif encoded.format == "gap":
+    if encoded.format == "gap":
         return gap_decode(unpack(arrays["gaps"], bits, data.numel()) + 1, data, shape)
-    elif encoded.format == "huffman":
-        positions = gap_positions(inflate(arrays["stream"], elements))
-        _inside("positions", positions, elements)
-    elif encoded.format == "csc":
-        turned = decode(Encoded("csr", (columns, rows), bits, arrays))
-        return turned.t().reshape(shape)
-    elif encoded.format == "coo":
-        row, column = (
-            unpack(arrays["rows"], bits, data.numel()),
-            unpack(arrays["columns"], bits, data.numel()),
-        )
-        _inside("rows", row, rows)
-        _inside("columns", column, columns)
-        positions = row * columns + column
-    else:
-        column = unpack(arrays["indices"], bits, data.numel())
-        check_csr(arrays["indptr"], column, data, (rows, columns))
-        row = torch.repeat_interleave(torch.arange(rows), arrays["indptr"].diff().long())
-        positions = row * columns + column
+    if encoded.format == "csc":
+        rows, columns = _matrix_shape(shape)
+        return decode(Encoded("csr", (columns, rows), bits, arrays)).t().reshape(shape)
+    positions = _positions(encoded, elements)
     if positions.numel() != data.numel():
         raise ValueError(
             f"the index names {positions.numel()} positions, but data holds {data.numel()} values"
         )
     return put(data, positions.numpy(), shape)
+
+
+def _positions(encoded: Encoded, elements: int) -> torch.Tensor:
+    """Return where the values of ``encoded`` lie in the flattened weight; ValueError if that is outside."""
+    arrays, bits, entries = encoded.arrays, encoded.index_bits, encoded.arrays["data"].numel()
+    rows, columns = _matrix_shape(encoded.shape)
+    if encoded.format == "bitmap":
+        if arrays["bitmap"].numel() != math.ceil(elements / 8):
+            raise ValueError(
+                f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {encoded.shape}, got"
+                f" {arrays['bitmap'].numel()}"
+            )
+        flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
+        return torch.from_numpy(np.flatnonzero(flags))
+    if encoded.format == "huffman":
+        positions = gap_positions(inflate(arrays["stream"], elements))
+        _inside("positions", positions, elements)
+        return positions
+    if encoded.format == "coo":
+        row, column = (unpack(arrays[name], bits, entries) for name in ("rows", "columns"))
+        _inside("rows", row, rows)
+        _inside("columns", column, columns)
+        return row * columns + column
+    column = unpack(arrays["indices"], bits, entries)
+    check_csr(arrays["indptr"], column, arrays["data"], (rows, columns))
+    return torch.repeat_interleave(torch.arange(rows), arrays["indptr"].diff().long()) * columns + column
 
 
 def check_csr(
