@@ -9,7 +9,7 @@ TESTS := tests/site tests/notebooks tests/exercises tests/unit
 COVER := $(if $(COVERAGE),--cov)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format types site
+.PHONY: help lab test test-browser notebooks exercises mutants diagrams checkpoints results contents pins format lint types site
 .PHONY: screenshots clean setup-lab setup-test
 
 help: ## list the targets
@@ -24,6 +24,7 @@ help: ## list the targets
 	@echo "make mutants [NAME=...]     mutation testing of the exercises' checkers: a chapter (02-granularity), an exercise (2.1), or all"
 	@echo "make diagrams               draw images/*.svg"
 	@echo "make format                 format and lint the package, the tests and the notebooks"
+	@echo "make lint                   ask whether make format would change or refuse anything"
 	@echo "make types                  check the types of the package"
 	@echo "make site                   build the website in docs/_build/html"
 	@echo "make checkpoints            train the networks in data/checkpoints again (a quarter of an hour)"
@@ -40,7 +41,7 @@ help: ## list the targets
 
 lab: setup-lab
 	@echo "Starting JupyterLab. Stop it with Ctrl-C. If no browser opens, open the address printed below."
-	@$(BIN)/python scripts/lab.py $(if $(NO_BROWSER),--no-browser)
+	@$(BIN)/python -m scripts.lab $(if $(NO_BROWSER),--no-browser)
 
 test: setup-test
 ifdef ARGS
@@ -57,7 +58,7 @@ test-browser: setup-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile $(ARGS)
 
 notebooks: setup-test
-	$(BIN)/python scripts/notebooks.py --check $(NB)
+	$(BIN)/python -m scripts.notebooks --check $(NB)
 
 exercises: setup-test
 	$(BIN)/python scripts/exercises.py $(NAME)
@@ -66,7 +67,7 @@ mutants: setup-test
 	$(BIN)/python -m scripts.mutants $(NAME)
 
 diagrams: setup-test
-	$(BIN)/python scripts/diagrams.py
+	$(BIN)/python -m scripts.diagrams
 
 checkpoints: setup-test
 	$(BIN)/python -m experiments checkpoints --jobs 2
@@ -83,6 +84,10 @@ pins: setup-test
 format: setup-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lint: setup-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 
 types: setup-test
 	$(BIN)/python -m mypy

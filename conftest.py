@@ -18,6 +18,9 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 from scripts.notebooks import stated_minutes
+from scripts.threads import sleep_while_waiting
+
+sleep_while_waiting()  # nothing above imports torch
 
 collect_ignore = ["notebooks/exercises"]  # what learners fill in: tests/exercises tests it
 UNSTATED = (1.0, 0)  # minutes to run and to study; tests/notebooks asks every notebook for its own
@@ -29,9 +32,8 @@ settings.register_profile("prunelab", deadline=None, derandomize=True, max_examp
 settings.load_profile("prunelab")
 
 
-SPENT: dict[
-    str, float
-] = {}  # seconds by notebook; where tests run side by side, every process has those that it hears of
+# seconds by notebook; where tests run side by side, every process has those that it hears of
+SPENT: dict[str, float] = {}
 
 
 def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: bool | None = None) -> str:

@@ -1,13 +1,16 @@
 """The one entry point of all experiments.
 
-    python -m experiments                     list them python -m experiments NAME [--jobs N]     run one,
-    with one thread a job; an interrupted run goes on where it stopped
+    python -m experiments                     list them
+    python -m experiments NAME [--jobs N]     run one, with one thread a job; an interrupted run goes on where
+                                              it stopped
 
 An experiment is a module of this folder with a docstring (the question, the notebook, the time it takes) and
 
-    configurations() -> list of dicts    the grid measure(**configuration) -> dict     the row of this
-    configuration, or a list of dicts for several; JSON values only provenance() -> dict
-    networks, recipe and whatever else a reader needs; script and torch are added here
+    configurations() -> list of dicts    the grid
+    measure(**configuration) -> dict     the row of this configuration, or a list of dicts for several; JSON
+                                         values only
+    provenance() -> dict                 networks, recipe and whatever else a reader needs; script and torch
+                                         are added here
 
 The rows, each with its configuration in front, are stored in ``data/results/NAME.json`` as "rows". A
 configuration or a row with a "part" goes to the list of that name instead. ``checkpoints`` has no

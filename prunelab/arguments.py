@@ -70,9 +70,8 @@ def tensor(name: str, value: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
     if value.is_complex():
         raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
-    if value.is_floating_point() and not all(
-        map(math.isfinite, value.detach().aminmax())
-    ):  # 10 x faster than isfinite(value)
+    # 10 x faster than isfinite(value)
+    if value.is_floating_point() and not all(map(math.isfinite, value.detach().aminmax())):
         raise ValueError(
             f"{name} must be finite, got {int((~torch.isfinite(value)).sum())} NaN or infinite entries"
         )

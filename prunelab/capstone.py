@@ -17,7 +17,7 @@ PIECES, SIDE = 6, 7  # pieces of other digits in each image, and their side in p
 WEIGHTS = DATA / "checkpoints" / "capstone-seed0.safetensors"
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with BatchNorm and a way around them; ``stride`` 2 halves the map, and the way
     around is a 1 x 1 then.
 
@@ -51,7 +51,11 @@ class ResidualNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
-        self.block1, self.block2, self.block3 = Block(16, 16), Block(16, 32, 2), Block(32, 64, 2)
+        self.block1, self.block2, self.block3 = (
+            ResidualBlock(16, 16),
+            ResidualBlock(16, 32, 2),
+            ResidualBlock(32, 64, 2),
+        )
         self.fc = nn.Linear(64, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

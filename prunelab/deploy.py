@@ -56,8 +56,8 @@ def session(onnx: bytes):
 
 
 def run_onnx(onnx: bytes, inputs: torch.Tensor) -> torch.Tensor:
-    """Return what the network in ``onnx`` answers to ``inputs``. Raises as ``session``. Source: notebook
-    09.2.
+    """Return what the network in ``onnx`` answers to ``inputs``: to compare with the network that was
+    exported. Raises as ``session``.
     """
     arguments.tensor("inputs", inputs)
     running = session(onnx)

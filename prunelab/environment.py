@@ -1,5 +1,6 @@
 """Is everything in place? What notebook 00 asks before it starts, answered in words."""
 
+import json
 import os
 import platform
 import tomllib
@@ -12,8 +13,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from prunelab.data import DATA, load_mnist
+from prunelab import arguments
+from prunelab.data import DATA, load_mnist, load_weights
 from prunelab.models import DECODER_SEEDS, DECODERS, MODELS, SEEDS, load_pretrained
+from prunelab.records import HAN_RECORD
+from prunelab.storage import load_sparse
 from prunelab.text import load_text
 
 REPAIR = "run `make lab` again in the course's folder: it mends what is missing"
@@ -47,15 +51,17 @@ def versions() -> dict[str, str]:
 def problems(data: Path | str = DATA) -> list[str]:
     """Return what is wrong with the set-up, one sentence each; an empty list means that all is in place.
 
-    Looked at: every package and its version, the files of MNIST and every checkpoint (present, and unaltered
-    by their checksums) in the folder ``data``, and the number of threads. Nothing is changed and nothing is
-    downloaded.
+    Looked at: every package and its version, every file in the folder ``data`` (present, and unaltered where
+    it has a checksum), and the number of threads. Nothing is changed and nothing is downloaded.
 
-    Source: notebook 00.
+    Raises TypeError if ``data`` is no path. Source: notebook 00.
     """
-    if not isinstance(data, str | Path):
-        raise TypeError(f"data must be a path, a string or a pathlib.Path, got {data!r:.80}")
-    data = Path(data)
+    data = arguments.path("data", data)
+    return [*_packages(), *_files(data), *_threads()]
+
+
+def _packages() -> list[str]:
+    """Return a sentence for each package that is missing or of another version."""
     found = []
     installed = versions()
     for requirement in requirements():
@@ -66,21 +72,78 @@ def problems(data: Path | str = DATA) -> list[str]:
             found.append(
                 f"{requirement.name} is {version}, the course needs {requirement.specifier}; {REPAIR}."
             )
-    attempts: list[Callable[[], object]] = [
-        partial(load_mnist, data / "mnist"),
-        partial(load_text, data / "text"),
-    ]
-    stored = [*product(MODELS, SEEDS), *product(DECODERS, DECODER_SEEDS)]
-    attempts += [partial(load_pretrained, name, seed, data / "checkpoints") for name, seed in stored]
-    for attempt in attempts:
+    return found
+
+
+def _files(data: Path) -> list[str]:
+    """Return a sentence for each stored file that is missing or altered."""
+    found = []
+    for read in _readers(data):
         try:
-            attempt()
+            read()
         except (FileNotFoundError, ValueError) as error:
             found.append(f"{error}.")
-    threads = os.environ.get("OMP_NUM_THREADS")
-    if threads is not None and threads.isdigit() and int(threads) > (os.cpu_count() or 1):
-        found.append(
-            f"OMP_NUM_THREADS asks for {threads} threads, this machine has {os.cpu_count()} cores, so all"
-            " will be slow; unset it."
-        )
     return found
+
+
+def _readers(data: Path) -> list[Callable[[], object]]:
+    """Return functions that each read a stored file, or files that belong together, and raise if one is
+    missing or altered.
+    """
+    networks = [*product(MODELS, SEEDS), *product(DECODERS, DECODER_SEEDS)]
+    others = ("checkpoints/capstone-seed0", "crepe/crepe-tiny", "crepe/crepe-pruned")
+    results = [data / "results" / f"{name}.json" for name in _results()]
+    return [
+        partial(load_mnist, data / "mnist"),
+        partial(load_text, data / "text"),
+        *(partial(load_pretrained, name, seed, data / "checkpoints") for name, seed in networks),
+        *(partial(load_weights, data / f"{name}.safetensors") for name in others),
+        *(partial(_rows, path) for path in results),
+        *(partial(_record, data / "records" / name) for path in results for name in _named(path)),
+        partial(_record, data / "records" / HAN_RECORD),
+    ]
+
+
+def _results() -> list[str]:
+    """Return the names of the results that a chapter may read: those of the experiments, which are stored
+    beside the data, and the scoreboard.
+    """
+    experiments = {path.stem for path in (DATA.parent / "experiments").glob("[!_]*.py")}
+    return sorted(experiments - {"checkpoints", "decoders"} | {"scoreboard"})  # these two leave networks only
+
+
+def _rows(path: Path) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; restore it with git")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is truncated or altered ({error}); restore it with git") from error
+
+
+def _named(path: Path) -> list[str]:
+    """Return the files that the rows of a result name: the sparse networks that it left."""
+    try:
+        parts = [part for part in _rows(path).values() if isinstance(part, list)]
+    except (FileNotFoundError, ValueError):
+        return []
+    return [row["file"] for part in parts for row in part if "file" in row]
+
+
+def _record(path: Path) -> None:
+    """Read the sparse file ``path``, whose name begins with that of its network, and which carries its own
+    checksum.
+    """
+    (network,) = [name for name in MODELS if f"-{name}-" in f"-{path.name}"]
+    load_sparse(path, MODELS[network]())
+
+
+def _threads() -> list[str]:
+    """Return a sentence if more threads are asked for than there are cores."""
+    threads, cores = os.environ.get("OMP_NUM_THREADS"), os.cpu_count() or 1
+    if threads is None or not threads.isdigit() or int(threads) <= cores:
+        return []
+    return [
+        f"OMP_NUM_THREADS asks for {threads} threads, this machine has {cores} cores, so all will be slow;"
+        " unset it."
+    ]

@@ -46,7 +46,12 @@ def group_scores(weight: torch.Tensor, granularity: str, norm: int = 2) -> torch
 
     Source: Mao et al., "Exploring the Regularity of Sparse Structure in Convolutional Neural Networks" (arXiv
     1705.08922); Li et al., "Pruning Filters for Efficient ConvNets" (arXiv 1608.08710) for the L1 norm of
-    filters; notebook 02."""
+    filters; notebook 02.
+
+    >>> group_scores(torch.tensor([[3.0, 4.0], [0.0, 1.0]]), "filter")
+    tensor([[5.],
+            [1.]])
+    """
     arguments.tensor("weight", weight)
     arguments.one_of("granularity", granularity, GRANULARITIES)
     arguments.one_of("norm", norm, (1, 2))

@@ -12,6 +12,9 @@ from prunelab.masks import prunable
 from prunelab.measure import latencies
 from prunelab.surgery import remove_filters
 
+REACH = 0.3  # how far cheap_count looks from the number of filters it is given
+SLACK = 0.05  # times that differ by less are the same to it
+
 
 class Fused(nn.Module):
     """``model`` for inference: its weights repacked for this processor, and each convolution computed
@@ -31,9 +34,8 @@ class Fused(nn.Module):
         arguments.tensor("example_input", example_input)
         try:
             with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
+                # torch.jit calls itself deprecated; torch.compile cannot do without a compiler
+                warnings.simplefilter("ignore")
                 traced = torch.jit.trace(copy.deepcopy(model).eval(), example_input)
                 fused = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         except RuntimeError as error:
@@ -87,25 +89,22 @@ def latency_by_count(
     return {int(count): latency.median for count, latency in latencies(models, example_input).items()}
 
 
-def cheap_count(kept: int, table: Mapping[int, float], reach: float = 0.3, slack: float = 0.05) -> int:
+def cheap_count(kept: int, table: Mapping[int, float]) -> int:
     """Return the number of filters to keep instead of ``kept``: of the counts in ``table`` that differ from
-    it by at most the fraction ``reach``, the largest that takes at most ``1 + slack`` times as long as the
-    fastest of them.
+    it by at most 30 %, the largest that takes at most 5 % longer than the fastest of them.
 
     ``table`` is {count: seconds} as from ``latency_by_count``. Where vectors hold eight numbers, ten filters
-    take about as long as sixteen, and eight are the better choice. ``slack`` is what the clock cannot tell
-    apart.
+    take about as long as sixteen, and eight are the better choice. 5 % is what the clock cannot tell apart.
 
-    Raises TypeError or ValueError for a ``kept`` below 1, fractions outside [0, 1], times that are not
-    positive, or a table without a count in reach. Source: notebook 04.2."""
+    Raises TypeError or ValueError for a ``kept`` below 1, times that are not positive, or a table without a
+    count in reach. Source: notebook 04.2."""
     arguments.count("kept", kept)
-    reach, slack = arguments.fraction("reach", reach), arguments.fraction("slack", slack)
     if not isinstance(table, Mapping):
         raise TypeError(f"table must be a dict of count -> seconds, got {type(table).__name__}")
     for count, seconds in table.items():
         arguments.count("a count in table", count)
         arguments.positive(f"table[{count}]", seconds)
-    near = {count: seconds for count, seconds in table.items() if abs(count - kept) <= reach * kept}
+    near = {count: seconds for count, seconds in table.items() if abs(count - kept) <= REACH * kept}
     if not near:
-        raise ValueError(f"table must hold a count within {reach:.0%} of kept = {kept}, got {sorted(table)}")
-    return max(count for count, seconds in near.items() if seconds <= (1 + slack) * min(near.values()))
+        raise ValueError(f"table must hold a count within {REACH:.0%} of kept = {kept}, got {sorted(table)}")
+    return max(count for count, seconds in near.items() if seconds <= (1 + SLACK) * min(near.values()))

@@ -53,7 +53,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """One layer of the decoder: attention, then a GELU MLP, each behind a LayerNorm and added to what came
     in.
     """
@@ -85,7 +85,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(VOCABULARY, width)
         self.position = nn.Embedding(CONTEXT, width)
         self.blocks = nn.ModuleList(
-            Block(width, heads, width // heads, 4 * width if hidden is None else hidden)
+            DecoderBlock(width, heads, width // heads, 4 * width if hidden is None else hidden)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)

@@ -16,6 +16,10 @@ def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
     BatchNorm.
 
     Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
+
+    >>> from prunelab.models import LeNet300
+    >>> {name: tuple(weight.shape) for name, weight in prunable(LeNet300()).items()}
+    {'fc1.weight': (300, 784), 'fc2.weight': (100, 300), 'fc3.weight': (10, 100)}
     """
     arguments.module("model", model)
     weights = {
@@ -36,7 +40,11 @@ def keep_top(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
     every machine (torch.topk and thresholds do not promise that).
 
     Raises TypeError or ValueError if ``scores`` is no tensor, empty or not finite, or ``sparsity`` is not a
-    number in [0, 1]. Source: notebook 01."""
+    number in [0, 1]. Source: notebook 01.
+
+    >>> keep_top(torch.tensor([3.0, 1.0, 2.0, 1.0]), sparsity=0.25)
+    tensor([ True, False,  True,  True])
+    """
     arguments.tensor("scores", scores)
     sparsity = arguments.fraction("sparsity", sparsity)
     mask = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
@@ -57,7 +65,14 @@ def mask_model(
     ``(out, 1, 1, 1)`` for filters.
 
     Raises TypeError or ValueError for bad scores, a sparsity outside [0, 1], an unknown scope or parameter
-    name, or a dict of sparsities under global scope. Source: notebook 01, for outputs 10.1."""
+    name, or a dict of sparsities under global scope. Source: notebook 01, for outputs 10.1.
+
+    >>> scores = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0, 4.0])}
+    >>> mask_model(scores, sparsity=0.5)
+    {'a': tensor([False,  True]), 'b': tensor([False,  True])}
+    >>> mask_model(scores, sparsity=0.5, scope="global")
+    {'a': tensor([False, False]), 'b': tensor([True, True])}
+    """
     arguments.one_of("scope", scope, SCOPES)
     if not isinstance(scores, Mapping) or not scores:
         raise TypeError(f"scores must be a non-empty dict of parameter name -> tensor, got {scores!r:.80}")
@@ -123,6 +138,11 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     refused.
 
     Raises as ``expand_masks`` does. Source: notebook 01.
+
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> apply_masks(model, {"weight": torch.tensor([[True, False]])})
+    >>> sparsity(model)
+    0.5
     """
     expanded = expand_masks(model, masks)
     parameters = dict(model.named_parameters())
@@ -151,9 +171,8 @@ def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
             if weights[after].ndim == 4
             else weights[after][alive[after]]
         )
-        alive[before] = (
-            read.any(0).view(len(alive[before]), -1).any(1)
-        )  # flattened: a channel has become several inputs
+        # flattened: a channel has become several inputs
+        alive[before] = read.any(0).view(len(alive[before]), -1).any(1)
     alive[names[0]] = alive[names[0]] & weights[names[0]].flatten(1).any(1)
     for before, after in itertools.pairwise(names):  # who has an input?
         inputs = alive[before].repeat_interleave(weights[after].shape[1] // len(alive[before]))
@@ -166,6 +185,9 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     weights taken together.
 
     Raises TypeError for anything else and ValueError if there is no element. Source: notebook 01.
+
+    >>> sparsity(torch.tensor([0.0, 1.0, 0.0, 2.0]))
+    0.5
     """
     if isinstance(subject, nn.Module):
         if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):

@@ -62,9 +62,8 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
     weights = prunable(model)
     sparsity = arguments.fraction("sparsity", sparsity)
     sizes = {name: weight.numel() for name, weight in weights.items()}
-    share = {
-        name: sum(weight.shape) for name, weight in weights.items()
-    }  # density * size is proportional to it
+    # density * size is proportional to it
+    share = {name: sum(weight.shape) for name, weight in weights.items()}
     full: set[str] = set()
     keep = sum(sizes.values()) * (1 - sparsity)
     while True:
@@ -76,9 +75,8 @@ def erk(model: nn.Module, sparsity: float) -> dict[str, float]:
         if not over:
             break
         full.update(over)
-    wanted = {
-        name: sizes[name] - factor * share[name] for name in free
-    }  # weights to prune, not yet whole numbers
+    # weights to prune, not yet whole numbers
+    wanted = {name: sizes[name] - factor * share[name] for name in free}
     return _whole_counts(wanted, sizes, sparsity)
 
 
@@ -108,9 +106,8 @@ def sensitivity_scan(
         scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
     parameters = dict(model.named_parameters())
     ranked = arguments.mapping("scores", scores)
-    expand_masks(
-        model, {name: keep_top(value, 0) for name, value in ranked.items()}
-    )  # refuses names and shapes before the work
+    # refuses names and shapes before the work
+    expand_masks(model, {name: keep_top(value, 0) for name, value in ranked.items()})
     evaluate = evaluator(dataset)
     dense = evaluate(model)
     curves = {name: {0.0: dense} for name in ranked}
@@ -172,18 +169,19 @@ def equal_drop(
     def pruned(drop: float) -> dict[str, float]:
         return {name: _read(curves[name], drop) * size for name, size in sizes.items()}
 
+    # what costs nothing on any curve is enough: all ratios shrink alike
     low, high = 0.0, 100.0
     below = pruned(low)
-    if sum(below.values()) >= target:  # costs nothing on any curve: all ratios shrink alike
+    if sum(below.values()) >= target:
         part = target / max(sum(below.values()), 1)
         return _whole_counts({name: part * value for name, value in below.items()}, sizes, sparsity)
+    # bisection for the drop at which the total is reached
     for _ in range(60):
         drop = (low + high) / 2
         low, high = (drop, high) if sum(pruned(drop).values()) < target else (low, drop)
+    # where curves are flat, layers jump together from just below it to just above: a part of that jump
     below, above = pruned(low), pruned(high)
-    part = (target - sum(below.values())) / (
-        sum(above.values()) - sum(below.values())
-    )  # where curves are flat they jump together
+    part = (target - sum(below.values())) / (sum(above.values()) - sum(below.values()))
     wanted = {name: below[name] + part * (above[name] - below[name]) for name in sizes}
     return _whole_counts(wanted, sizes, sparsity)
 

@@ -159,7 +159,13 @@ def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
     weight denser than ``max_density`` is kept dense, because CSR would be slower there.
 
     Raises TypeError or ValueError if ``model`` is no such chain or ``max_density`` lies outside [0, 1].
-    Source: notebook 07.2."""
+    Source: notebook 07.2.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    >>> torch.equal(to_sparse(model)(torch.eye(4)), model(torch.eye(4)))
+    True
+    """
     max_density = arguments.fraction("max_density", max_density)
 
     def by_density(linear: nn.Linear) -> nn.Module:
@@ -199,12 +205,10 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
             ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
         if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
             ways["BlockLinear"] = BlockLinear(linear)
-        x = linear.weight.new_zeros(
-            len(example_input), linear.in_features
-        ).t()  # the first layer gets its input in this layout,
-        times = latencies(
-            ways, x if linear is first else x.contiguous()
-        )  # the others as the product before them left it
+        # the first layer gets its input in this layout,
+        x = linear.weight.new_zeros(len(example_input), linear.in_features).t()
+        # the others as the product before them left it
+        times = latencies(ways, x if linear is first else x.contiguous())
         return ways[min(times, key=lambda name: times[name].median)]
 
     return _chain(small, by_time)

@@ -7,13 +7,14 @@ import statistics
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from joblib import Parallel, delayed, parallel_config
 from scipy import special
 
-from prunelab import arguments
+from prunelab import _lines, arguments
 from prunelab.data import DATA
 from prunelab.progress import progress
 
@@ -30,11 +31,11 @@ def run(
     retry_failed: bool = False,
 ) -> list[dict]:
     """Call ``function(**configuration)`` for every configuration of ``grid``, in parallel, and return one
-    record for each.
+    outcome for each.
 
     ``grid`` is a dict of lists, for every combination of their values, or a list of configurations (dicts).
     Configurations and what ``function`` returns must be JSON: numbers, strings, booleans, None, lists, dicts
-    with string keys. ``results`` is a JSON-lines file: each record is appended by this process as soon as it
+    with string keys. ``results`` is a JSON-lines file: each outcome is appended by this process as soon as it
     is there, so a run that is killed loses only what was still being computed, and the same call resumes it.
     A last line torn by the kill is cut off and computed again.
 
@@ -42,13 +43,13 @@ def run(
     ``client``, a ``dask.distributed.Client``, the same work goes to that cluster instead, through joblib's
     dask backend.
 
-    A record is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A configuration
-    that fails has ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``, and the others
-    go on; it is tried again only with ``retry_failed=True``.
+    An outcome is ``{"config": ..., "seconds": ..., "result": ...}``, in the order of the grid. A
+    configuration that fails has ``"error"`` (type and message) and ``"traceback"`` in place of ``"result"``,
+    and the others go on; it is tried again only with ``retry_failed=True``.
 
     Raises TypeError or ValueError, before anything is run, for a grid that is empty, holds a configuration
-    twice or cannot be written as JSON, and for a results file with a line that is no record (the file and the
-    line are named, the file left alone). Source: notebook 03.5."""
+    twice or cannot be written as JSON, and for a results file with a line that is no outcome (the file and
+    the line are named, the file left alone). Source: notebook 03.5."""
     if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0:
         raise ValueError(f"n_jobs must be a whole number other than 0, got {n_jobs!r:.80}")
     arguments.flag("retry_failed", retry_failed)
@@ -57,62 +58,68 @@ def run(
     if n_jobs != -1:
         arguments.count("n_jobs", n_jobs)
     grid = _configurations(grid)
-    configurations = {_key(config): config for config in grid}
+    configurations = {_lines.key(config): config for config in grid}
     if len(configurations) < len(grid):
         raise ValueError(
             f"grid must not hold a configuration twice, got {len(grid) - len(configurations)} repeated"
         )
     results = arguments.path("results", results)
     results.parent.mkdir(parents=True, exist_ok=True)
-    done = _load(results)
-    todo = [
-        c for key, c in configurations.items() if key not in done or (retry_failed and "error" in done[key])
-    ]
-    _mend(results)
-    if client is None:
-        backend = (
-            parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1)
-            if n_jobs != 1
-            else contextlib.nullcontext()
-        )
-    else:
-        backend = parallel_config("dask", n_jobs=n_jobs, client=client)
+    done = _lines.load(results)
+    again = {key for key, outcome in done.items() if retry_failed and "error" in outcome}
+    todo = [c for key, c in configurations.items() if key not in done or key in again]
+    _lines.mend(results)
+    backend = _backend(n_jobs, client)
     with backend, results.open("a", encoding="utf-8") as file, progress(len(grid), "sweep") as bar:
         bar.update(len(grid) - len(todo))
-        jobs = (delayed(_record)(function, config) for config in todo)
+        jobs = (delayed(_outcome)(function, config) for config in todo)
         for line in Parallel(batch_size=1, return_as="generator_unordered")(jobs):
             file.write(line + "\n")
             file.flush()
-            record = json.loads(line)
-            done[_key(record["config"])] = record
+            outcome = json.loads(line)
+            done[_lines.key(outcome["config"])] = outcome
             bar.update()
     return [done[key] for key in configurations]
 
 
-def rows(records: Iterable[Mapping]) -> list[dict]:
-    """Return each record of ``run`` as one flat dict, its configuration and its result together.
+def _backend(n_jobs: int, client: object) -> AbstractContextManager:
+    """Return what sends joblib's work to processes of this machine, to a cluster, or nowhere."""
+    if client is not None:
+        return parallel_config("dask", n_jobs=n_jobs, client=client)
+    one = n_jobs == 1
+    return (
+        contextlib.nullcontext() if one else parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1)
+    )
+
+
+def rows(outcomes: Iterable[Mapping]) -> list[dict]:
+    """Return each outcome of ``run`` as one flat dict, its configuration and its result together.
 
     A result is a dict, or a list of dicts, which gives as many rows.
 
     Raises RuntimeError naming the first of the configurations that failed. Source: the scripts behind the
     stored runs."""
-    if isinstance(records, str | Mapping | torch.Tensor) or not isinstance(records, Iterable):
-        raise TypeError(f"records must be a list of the records of run, got {records!r:.80}")
-    records = list(records)
-    for record in records:
-        if not isinstance(record, Mapping) or "config" not in record or not {"result", "error"} & set(record):
+    if isinstance(outcomes, str | Mapping | torch.Tensor) or not isinstance(outcomes, Iterable):
+        raise TypeError(f"outcomes must be a list of the outcomes of run, got {outcomes!r:.80}")
+    outcomes = list(outcomes)
+    for outcome in outcomes:
+        if (
+            not isinstance(outcome, Mapping)
+            or "config" not in outcome
+            or not {"result", "error"} & set(outcome)
+        ):
             raise TypeError(
-                f"records must be dicts with config and result, as run returns them, got {record!r:.80}"
+                f"outcomes must be dicts with config and result, as run returns them, got {outcome!r:.80}"
             )
-    failed = [record for record in records if "error" in record]
+    failed = [outcome for outcome in outcomes if "error" in outcome]
     if failed:
         raise RuntimeError(
             f"{len(failed)} configurations failed, the first: {failed[0]['config']}: {failed[0]['error']}"
         )
     return [
-        record["config"] | result
-        for record in records
-        for result in (record["result"] if isinstance(record["result"], list) else [record["result"]])
+        outcome["config"] | result
+        for outcome in outcomes
+        for result in (outcome["result"] if isinstance(outcome["result"], list) else [outcome["result"]])
     ]
 
 
@@ -267,18 +274,8 @@ def _json(name: str, value: object) -> str:
         ) from None
 
 
-def _key(config: Mapping) -> str:
-    """Return the text that identifies a configuration: its JSON with sorted names."""
-    try:
-        return json.dumps(config, sort_keys=True)
-    except TypeError as error:
-        raise TypeError(
-            f"a configuration in grid must be JSON (numbers, strings, lists, dicts), got {config!r}: {error}"
-        ) from None
-
-
-def _record(function: Callable, config: dict) -> str:
-    """Run one configuration with one torch thread; return its record as one line of JSON."""
+def _outcome(function: Callable, config: dict) -> str:
+    """Run one configuration with one torch thread; return its outcome as one line of JSON."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     began = time.perf_counter()
@@ -290,42 +287,3 @@ def _record(function: Callable, config: dict) -> str:
     finally:
         torch.set_num_threads(threads)
     return json.dumps({"config": config, "seconds": round(time.perf_counter() - began, 3)} | outcome)
-
-
-def _load(results: Path) -> dict[str, dict]:
-    """Return the records of a results file by configuration, the last one of each; the torn tail of a killed
-    run is left out.
-    """
-    if not results.exists():
-        return {}
-    done = {}
-    lines = results.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            done[_key(record["config"])] = record
-        except (ValueError, TypeError, KeyError):
-            if number < len(
-                lines
-            ):  # every complete line ends in a newline, so only the last piece can be torn
-                raise ValueError(
-                    f"results {results}, line {number}, is no record of a sweep: {line[:60]!r}"
-                ) from None
-    return done
-
-
-def _mend(results: Path) -> None:
-    """Cut a torn last line off a results file; end a complete one that lacks only its newline."""
-    if not results.exists():
-        return
-    raw = results.read_bytes()
-    tail = raw[raw.rfind(b"\n") + 1 :]
-    if not tail:
-        return
-    with results.open("r+b") as file:
-        try:
-            json.loads(tail)
-            file.seek(0, 2)
-            file.write(b"\n")
-        except ValueError:
-            file.truncate(len(raw) - len(tail))

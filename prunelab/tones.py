@@ -76,11 +76,12 @@ def _tones(n: int, instruments: Sequence[str], draw: torch.Generator) -> tuple[t
     amplitudes = table[kinds, torch.arange(n)] * torch.empty(n, HARMONICS, dtype=torch.float64).uniform_(
         0.6, 1.4, generator=draw
     )
+    # Hz; cents; where the vibrato stands
     rate, depth, start = (
         between(4, 7),
         between(0, 30),
         between(0, 2 * math.pi),
-    )  # Hz; cents; where the vibrato stands
+    )
     # a vibrato changes the frequency by a factor 2^(cents / 1200); for a few cents that is 1 + cents * log(2)
     # / 1200
     swing = hertz * depth * math.log(2) / 1200 / rate

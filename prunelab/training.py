@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from numbers import Real
+from typing import NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,6 @@ def train(
     epochs: int,
     lr: float = 0.05,
     masks: dict[str, torch.Tensor] | None = None,
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.cross_entropy,
     penalty: Callable[[nn.Module], torch.Tensor] | None = None,
     on_step: Callable[[nn.Module, int], None] | None = None,
     seed: int = 0,
@@ -43,17 +43,23 @@ def train(
     0).
 
     ``dataset`` holds images and labels: int64 classes ``(N,)``, or class probabilities ``(N, classes)`` for
-    distillation; another ``loss(outputs, labels)`` may ask for other kinds. ``masks`` (parameter name ->
-    mask) are applied before the first step and again after every step, because momentum moves pruned weights
-    whose gradient is zero. ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after
-    each step (1, 2, ...) while the gradients are still there; it may replace entries of ``masks``, which are
-    applied right after it. ``seed`` fixes the order of the examples and dropout; torch's global random state
-    is left as it was.
+    distillation; the loss is the cross-entropy. ``masks`` (parameter name -> mask) are applied before the
+    first step and again after every step, because momentum moves pruned weights whose gradient is zero.
+    ``penalty(model)`` is added to the loss. ``on_step(model, step)`` is called after each step (1, 2, ...)
+    while the gradients are still there; it may replace entries of ``masks``, which are applied right after
+    it. ``seed`` fixes the order of the examples and dropout; torch's global random state is left as it was.
 
     Returns the mean training loss of each epoch. The model is left in eval mode. Raises ValueError or
     TypeError for a bad argument before anything is changed, and FloatingPointError when the loss becomes NaN.
-    Source: notebook 00."""
-    _check(model, epochs, lr, seed, {"loss": loss, "penalty": penalty, "on_step": on_step})
+    Source: notebook 00.
+
+    >>> images, labels = torch.eye(2).repeat(64, 1), torch.arange(2).repeat(64)
+    >>> model = nn.Linear(2, 2)
+    >>> losses = train(model, TensorDataset(images, labels), epochs=20, lr=0.5)
+    >>> len(losses), losses[-1] < losses[0]
+    (20, True)
+    """
+    _check(model, epochs, lr, seed, {"penalty": penalty, "on_step": on_step})
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], model)
     masks = {} if masks is None else masks
@@ -66,7 +72,7 @@ def train(
         for epoch in range(epochs):
             total = torch.zeros(())
             for batch in torch.randperm(len(images)).split(BATCH):
-                value = loss(model(images[batch]), labels[batch])
+                value = F.cross_entropy(model(images[batch]), labels[batch])
                 total += value.detach() * len(batch)
                 if penalty is not None:
                     value = value + _number("penalty", penalty(model))
@@ -78,9 +84,7 @@ def train(
                 apply_masks(model, masks)
             history.append(float(total / len(images)))
             if math.isnan(history[-1]):
-                raise FloatingPointError(
-                    f"the training loss became NaN in epoch {epoch + 1}; try a smaller lr than {lr}"
-                )
+                _diverged(epoch + 1, lr)
     model.eval()
     return history
 
@@ -91,7 +95,12 @@ def accuracy(model: nn.Module, dataset: TensorDataset) -> float:
     as it was.
 
     Raises TypeError or ValueError if ``dataset`` is not a TensorDataset of images and labels. Source:
-    notebook 00."""
+    notebook 00.
+
+    >>> model = nn.Identity()  # the class with the largest input
+    >>> accuracy(model, TensorDataset(torch.eye(4), torch.tensor([0, 1, 2, 2])))
+    75.0
+    """
     images, labels = _tensors(dataset)
     arguments.fits("dataset", images[:1], arguments.module("model", model))
     with arguments.eval_mode(model):
@@ -113,13 +122,17 @@ def _check(model: nn.Module, epochs: int, lr: float, seed: int, functions: dict[
     arguments.positive("lr", lr)
     arguments.count("seed", seed, at_least=0)
     for name, value in functions.items():
-        if not callable(value) and (value is not None or name == "loss"):
+        if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {value!r}")
     if isinstance(functions["on_step"], nn.Module):
         raise TypeError(
             f"on_step must be a function of the model and the step, got {functions['on_step']!r:.80}"
         )
     arguments.module("model", model)
+
+
+def _diverged(epoch: int, lr: float) -> NoReturn:
+    raise FloatingPointError(f"the training loss became NaN in epoch {epoch}; try a smaller lr than {lr}")
 
 
 def _number(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -103,22 +103,25 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         )
     found = Lab(folder, f"http://127.0.0.1:{port}", token)
     try:
-        for _ in range(360):
-            try:
-                urllib.request.urlopen(found.url("api/status"), timeout=5).read()
-                break
-            except OSError:
-                if server.poll() is not None:
-                    raise RuntimeError(
-                        f"JupyterLab ended:\n{(folder / 'lab.log').read_text()[-2000:]}"
-                    ) from None
-                time.sleep(0.5)
-        else:
-            raise TimeoutError(f"JupyterLab does not answer:\n{(folder / 'lab.log').read_text()[-2000:]}")
+        _wait_for(found, server)
         yield found
     finally:
         server.terminate()
         server.wait(60)
+
+
+def _wait_for(found: Lab, server: subprocess.Popen) -> None:
+    """Return once the laboratory answers; RuntimeError if it ended, TimeoutError after three minutes."""
+    for _ in range(360):
+        try:
+            urllib.request.urlopen(found.url("api/status"), timeout=5).read()
+            return
+        except OSError:
+            if server.poll() is not None:
+                said = (found.folder / "lab.log").read_text()[-2000:]
+                raise RuntimeError(f"JupyterLab ended:\n{said}") from None
+            time.sleep(0.5)
+    raise TimeoutError(f"JupyterLab does not answer:\n{(found.folder / 'lab.log').read_text()[-2000:]}")
 
 
 def new_page(browser: Browser, **options) -> Page:
@@ -198,9 +201,8 @@ class Slides:
         page.goto(lab.url(f"rise/{path}"))
         page.locator(".reveal.ready").wait_for()
         page.wait_for_function("document.querySelectorAll('.slides section.present .jp-Cell').length > 0")
-        page.add_style_tag(
-            content="* { transition: none !important; animation: none !important }"
-        )  # nothing slides while measured
+        # nothing slides while measured
+        page.add_style_tag(content="* { transition: none !important; animation: none !important }")
 
     def steps(self, most: int = 500) -> Iterator[str]:
         """Go through the slides with the space bar; yield the name of each slide once all of its parts are

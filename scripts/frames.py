@@ -23,9 +23,8 @@ COLOURS = 64  # of one frame; figures have few, and the files stay small
 DPI = 100
 TEXT = 0.65  # inches above the picture for the explorer's line of text
 FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s\\]+?)"')
-REMOTE = re.compile(
-    r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*"
-)  # icons of buttons that are not shown
+# icons of buttons that are not shown
+REMOTE = re.compile(r"<link rel=\"stylesheet\"\s+href=\"https?://[^>]*>\s*")
 NARROW = (
     "<style>.animation {max-width: 100%} .animation img {max-width: 100%; height: auto} .anim-buttons,"
     " .anim-state {display: none}"

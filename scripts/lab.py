@@ -1,12 +1,16 @@
 """Start JupyterLab at the first chapter, as `make lab` does once everything is installed.
 
-python scripts/lab.py [OPTION ...]      options are passed on to `jupyter lab`, for example --no-browser
+    python -m scripts.lab [OPTION ...]
+
+Options are passed on to `jupyter lab`, for example --no-browser
 """
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from scripts.threads import sleep_while_waiting
 
 FIRST = "notebooks/00-start-here.ipynb"
 EXTENSIONS = Path(__file__).resolve().parent / "labextensions"
@@ -28,6 +32,7 @@ def command(*options: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    sleep_while_waiting()
     try:
         sys.exit(subprocess.run(command(*sys.argv[1:])).returncode)
     except KeyboardInterrupt:

@@ -34,14 +34,14 @@ from scripts.exercises import CHECK, SOLUTIONS
 
 JUDGED = Path(__file__).resolve().parent.parent / "tests" / "exercises" / "survivors.toml"
 LIMIT = 20  # seconds for one mutant, an endless loop among them
+# a network is handed in: other numbers in a recipe of training are other right answers
 JUDGED_BY_RESULT = {
     "4.4",
     "4.11",
     "8.5",
-}  # a network is handed in: other numbers in a recipe of training are other right answers
-PASSIVE = re.compile(
-    r"Decorator|Exception|Variable|_Is(Not)?(_|$)"
-)  # operators that find nothing here, or nothing but `is` for `==`
+}
+# operators that find nothing here, or nothing but `is` for `==`
+PASSIVE = re.compile(r"Decorator|Exception|Variable|_Is(Not)?(_|$)")
 
 
 def solved(path: Path) -> Iterator[tuple[str, str, dict]]:
@@ -69,9 +69,8 @@ def mutants(source: str) -> Iterator[str]:
             occurrence += 1
             with contextlib.suppress(SyntaxError):
                 dump = ast.dump(ast.parse(mutant))
-                if (
-                    dump not in seen and mutant.replace("strict=False", "strict=True") != source
-                ):  # zip()'s own check, no result
+                # zip()'s own check, no result
+                if dump not in seen and mutant.replace("strict=False", "strict=True") != source:
                     yield mutant
                 seen.add(dump)
 

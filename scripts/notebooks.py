@@ -1,6 +1,6 @@
 """Execute notebooks from top to bottom and store them with their outputs.
 
-    python scripts/notebooks.py [--check] [NOTEBOOK ...]
+    python -m scripts.notebooks [--check] [NOTEBOOK ...]
 
 The notebooks named, or the chapters and solutions whose cells changed; ``--check`` then tests what was stored
 (make notebooks does). A notebook remembers a digest of its cells (metadata ``prunelab.cells``), so that a
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
+from scripts.threads import sleep_while_waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -94,10 +96,10 @@ def execute(path: Path) -> float:
 
 
 if __name__ == "__main__":
+    sleep_while_waiting()
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    os.environ.setdefault(
-        "TQDM_DISABLE", "1"
-    )  # a progress bar is for the person who waits, not for the stored output
+    # a progress bar is for the person who waits, not for the stored output
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     names = [name for name in sys.argv[1:] if name != "--check"]
     paths = [Path(name) for name in names] or [path for path in chapters_and_solutions() if changed(path)]

@@ -24,10 +24,11 @@ UNFINISHED = VENV / "unfinished"
 EXTRAS = {"lab": ".", "test": ".[test]"}
 OLDEST = (3, 11)
 GB = 10**9
+# GB for .venv and for pip's cache of downloads, with each build of torch
 SPACE = {
     "cuda": (7, 4),
     "cpu": (2, 1),
-}  # GB for .venv and for pip's cache of downloads, with each build of torch
+}
 # JupyterLab neither asks about news nor looks for updates: the course works offline
 LAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}

@@ -34,7 +34,7 @@ def apoz(
     active: dict[str, torch.Tensor] = {}
     total: dict[str, int] = {}
     with unchanged(model):
-        for found, _ in activations(model, dataset, batch_size):
+        for found in activations(model, dataset, batch_size):
             for name, z in found.items():
                 per_example = z.flatten(2) if z.ndim > 2 else z.unsqueeze(2)
                 active[name] = active.get(name, 0) + (per_example > 0).sum((0, 2)).double()
@@ -90,9 +90,8 @@ def taylor(
         for images, labels in batches(dataset, batch_size):
             output, flows = forward(model, images)
             maps = {name: flow.activation for name, flow in activated(flows, model).items()}
-            loss = F.cross_entropy(
-                output, labels, reduction="sum"
-            )  # a sum: each example keeps its own, unscaled gradient
+            # a sum: each example keeps its own, unscaled gradient
+            loss = F.cross_entropy(output, labels, reduction="sum")
             for (name, z), g in zip(
                 maps.items(), torch.autograd.grad(loss, list(maps.values())), strict=True
             ):
@@ -168,7 +167,7 @@ def _pooled(
     """Return one number per example and unit, ``(N, units)`` float64: the mean or the maximum of the map."""
     parts: dict[str, list[torch.Tensor]] = {}
     with unchanged(model):
-        for found, _ in activations(model, dataset, batch_size):
+        for found in activations(model, dataset, batch_size):
             for name, z in found.items():
                 maps = z.double().reshape(*z.shape[:2], -1)
                 parts.setdefault(name, []).append(maps.mean(2) if how == "mean" else maps.amax(2))

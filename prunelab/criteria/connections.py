@@ -55,9 +55,8 @@ def activation_correlation(
                 read = patches(flow.layer, flow.inputs)
                 out = flow.activation if flow.activation is not None else flow.layer(flow.inputs)
                 out = out.double().reshape(*out.shape[:2], -1)
-                shift = sums.setdefault(
-                    name, {"read": read[0], "out": out[0]}
-                )  # sums of differences from a typical value
+                # sums of differences from a typical value
+                shift = sums.setdefault(name, {"read": read[0], "out": out[0]})
                 read, out = read - shift["read"], out - shift["out"]
                 terms = (
                     read.sum(0),

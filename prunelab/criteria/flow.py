@@ -48,9 +48,8 @@ def forward(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, dict[
     shortcut, makes a new tensor and ends the trail: the units behind it cannot be removed alone. Raises
     ValueError for a layer that runs twice or not at all. Source: notebook 03.3."""
     names = {weight: name for name, weight in prunable(model).items()}
-    trail: dict[
-        int, tuple[torch.Tensor, str, bool]
-    ] = {}  # id -> tensor (kept alive, so that ids stay unique), layer, activated
+    # id -> tensor (kept alive, so that ids stay unique), layer, activated
+    trail: dict[int, tuple[torch.Tensor, str, bool]] = {}
     flows: dict[str, Flow] = {}
 
     def look(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
@@ -104,15 +103,14 @@ def activated(flows: dict[str, Flow], model: nn.Module) -> dict[str, Flow]:
 
 
 def activations(
-    model: nn.Module, dataset: TensorDataset | None, batch_size: int = BATCH, labels: bool = False
-) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor | None]]:
-    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``, and the
-    labels or None.
+    model: nn.Module, dataset: TensorDataset | None, batch_size: int = BATCH
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield, batch by batch, the activations after the ReLU by parameter name, ``(n, units, ...)``.
 
     Raises as ``check_data`` and ``activated`` do, and FloatingPointError for activations that are not finite.
     The model must be in eval mode (``unchanged``). Source: notebook 03.3."""
-    dataset = check_data(dataset, labels=labels)
-    for images, *rest in batches(dataset, batch_size):
+    dataset = check_data(dataset, labels=False)
+    for images, *_ in batches(dataset, batch_size):
         with torch.no_grad():
             _, flows = forward(model, images)
         found = {name: flow.activation for name, flow in activated(flows, model).items()}
@@ -121,4 +119,4 @@ def activations(
                 raise FloatingPointError(
                     f"the activations of {name} are not finite; look for NaN or overflow in the weights"
                 )
-        yield found, rest[0] if labels else None
+        yield found

@@ -168,10 +168,8 @@ def sparsegpt_layer(
     Raises TypeError or ValueError for arguments that do not fit, or if not exactly one of the three is given.
     Source: Frantar and Alistarh, arXiv 2301.00774; notebook 10.1.
     """
-    columns, block = (
-        _check_sparsegpt(weight, hessian, sparsity, pattern, mask, block),
-        min(block, hessian.shape[0]),
-    )
+    columns = _check_sparsegpt(weight, hessian, sparsity, pattern, mask, block)
+    block = min(block, columns)
     old = weight.detach().double().flatten(1).clone()
     dead = hessian.diagonal() == 0
     regular = damped(hessian.double(), damping) if hessian.any() else torch.eye(columns, dtype=torch.float64)
@@ -190,20 +188,16 @@ def sparsegpt_layer(
         if sparsity is not None:
             lowest = saliency(slice(start, end)).flatten().argsort(stable=True)
             quota = round(sparsity * len(old) * end) - round(sparsity * len(old) * start)
-            kept[:, start:end] = (
-                torch.ones(len(lowest), dtype=torch.bool)
-                .index_fill(0, lowest[:quota], False)
-                .view(len(old), -1)
-            )
+            stays = torch.ones(len(lowest), dtype=torch.bool).index_fill(0, lowest[:quota], False)
+            kept[:, start:end] = stays.view(len(old), -1)
         errors = torch.zeros(len(old), end - start, dtype=torch.float64)
         for j in range(start, end):
             if pattern is not None and j % pattern[1] == 0:
                 kept[:, j : j + pattern[1]] = nm_mask(saliency(slice(j, j + pattern[1])), *pattern)
             errors[:, j - start] = torch.where(kept[:, j], 0, old[:, j]) / diagonal[j]
             old[:, j:end] -= errors[:, j - start, None] * factor[j, j:end]
-        old[:, end:] -= (
-            errors @ factor[start:end, end:]
-        )  # the columns of later blocks wait until the block is done
+        # the columns of later blocks wait until the block is done
+        old[:, end:] -= errors @ factor[start:end, end:]
     return (old * kept).view(weight.shape).to(weight.dtype)
 
 

@@ -21,7 +21,13 @@ def magnitude(model: nn.Module, dataset: TensorDataset | None = None) -> dict[st
 
     The square ``w**2`` ranks single weights alike, so "L1 or L2" is a choice for groups only
     (``group_norm``). ``dataset`` is not used. Raises TypeError or ValueError if there is nothing to score.
-    Source: Han et al., arXiv 1506.02626; notebook 03.1."""
+    Source: Han et al., arXiv 1506.02626; notebook 03.1.
+
+    >>> layer = torch.nn.Linear(2, 1)
+    >>> layer.weight.data = torch.tensor([[-2.0, 1.0]])
+    >>> magnitude(layer)
+    {'weight': tensor([[2., 1.]])}
+    """
     return {name: weight.detach().abs() for name, weight in prunable(model).items()}
 
 
@@ -64,6 +70,10 @@ def group_norm(
 def filter_l1(model: nn.Module, dataset: TensorDataset | None = None) -> dict[str, torch.Tensor]:
     """Return the L1 norm of every filter: ``group_norm(model, granularity="filter", norm=1)``. Source:
     notebooks 03.1 and 03.4.
+
+    >>> from prunelab.models import LeNet300
+    >>> {name: tuple(score.shape) for name, score in filter_l1(LeNet300()).items()}
+    {'fc1.weight': (300, 1), 'fc2.weight': (100, 1)}
     """
     return group_norm(model, granularity="filter", norm=1)
 

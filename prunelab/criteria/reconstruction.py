@@ -59,9 +59,8 @@ def reconstruction_error(
             raise FloatingPointError(
                 f"the inputs of {reader} are not finite; look for NaN or overflow in the weights"
             )
-        read = (
-            weights[reader].detach().double().flatten(1).unflatten(1, (units, -1)).transpose(0, 1)
-        )  # (units, out, inputs of each)
+        # (units, out, inputs of each)
+        read = weights[reader].detach().double().flatten(1).unflatten(1, (units, -1)).transpose(0, 1)
         matrix = damped(hessian, DAMPING).inverse() if refit else hessian
         blocks = matrix.view(units, read.shape[2], units, -1).diagonal(dim1=0, dim2=2).movedim(-1, 0)
         inner = torch.linalg.solve(blocks, read.mT).mT if refit else read @ blocks

@@ -117,9 +117,8 @@ def expected_best_of(draws: int) -> float:
     0 for one draw, 1.54 for 10, 2.51 for 100; always below ``sqrt(2 ln draws)``. Source: notebook 03.4.
     """
     arguments.count("draws", draws)
-    z = np.linspace(
-        -10, 10, 4001
-    )  # for a density as smooth as this the trapezoidal rule is exact to the last digits
+    # for a density as smooth as this the trapezoidal rule is exact to the last digits
+    z = np.linspace(-10, 10, 4001)
     density = draws * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * special.ndtr(z) ** (draws - 1)
     return float((z * density).sum() * (z[1] - z[0])) if draws > 1 else 0.0
 

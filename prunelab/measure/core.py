@@ -54,6 +54,9 @@ class Latency:
 def parameters(model: nn.Module) -> int:
     """Return the number of parameters, biases and BatchNorm included; TypeError if ``model`` is no module.
     Source: notebook 00.
+
+    >>> parameters(nn.Linear(3, 2))
+    8
     """
     arguments.module("model", model)
     return sum(p.numel() for p in model.parameters())
@@ -64,6 +67,11 @@ def nonzeros(model: nn.Module, masks: Mapping[str, torch.Tensor] | None = None) 
     00.
 
     Raises TypeError if ``model`` is no module, and as ``masks.expand_masks`` does.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> _ = nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
+    >>> nonzeros(layer)
+    6
     """
     arguments.module("model", model)
     masks = expand_masks(model, {} if masks is None else masks)
@@ -85,6 +93,9 @@ def bytes_on_disk(model: nn.Module) -> int:
 
     A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in CSR or BSR
     counts with its indices. Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
+
+    >>> bytes_on_disk(nn.Linear(300, 300)) > 4 * 300 * 301  # the values, and a header
+    True
     """
     arguments.module("model", model)
     tensors: dict[str, torch.Tensor] = {}
@@ -109,7 +120,11 @@ def macs(
     multiply-accumulate and a sparse CSR layer as dense.
 
     Raises TypeError if ``model`` is no module or ``example_input`` no tensor, and as ``masks.expand_masks``
-    does. Source: notebook 01."""
+    does. Source: notebook 01.
+
+    >>> macs(nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 5, 5))  # 18 weights at 9 positions
+    162
+    """
     arguments.module("model", model)
     arguments.tensor("example_input", example_input)
     expanded = expand_masks(model, {} if masks is None else masks)
@@ -230,7 +245,12 @@ def compare(
     its ``verdict`` says "no measurable difference" when that interval reaches into a band of 10 % around 1.
 
     Raises TypeError or ValueError if there is no model, a value is no module, or ``example_input`` is no
-    tensor. Source: notebook 00."""
+    tensor. Source: notebook 00.
+
+    >>> models = {"dense": nn.Linear(8, 8), "smaller": nn.Linear(8, 4)}
+    >>> [row["parameters"] for row in compare(models, torch.zeros(1, 8)).rows]
+    [72, 36]
+    """
     evaluate = (lambda model: None) if dataset is None else evaluator(dataset)
     times = _timed_blocks(models, example_input)
     first = next(iter(models))

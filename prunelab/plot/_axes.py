@@ -11,10 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from prunelab import arguments
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]] | Sequence[float]]]
+# ticks of a decade; the second where the first gives less than three
 STEPS = (
     (1, 2, 5),
     (1, 1.5, 2, 3, 4, 5, 6, 7, 8),
-)  # ticks of a decade; the second where the first gives less than three
+)
 TOO_SMALL = 1e-6  # percent; less than that is 0
 
 

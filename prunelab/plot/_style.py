@@ -28,10 +28,11 @@ HATCH = "////"  # pruned things carry it as well as a colour; nothing else is ha
 LINES = ("-", "--", "-.", ":")
 SMALL = 8  # points; no text of a figure is smaller
 DIVERGING = "RdBu_r"
+# inches; with the dpi below a figure is 720 pixels wide and fits a slide of 1280 x 720
 WIDTH, HEIGHT = (
     8.0,
     3.2,
-)  # inches; with the dpi below a figure is 720 pixels wide and fits a slide of 1280 x 720
+)
 LETTER = 0.07  # inches; the width of an average letter of 8 points
 
 

@@ -19,47 +19,15 @@ def dot_board(
     All panels have one range. With ``error`` the values are accuracies in percent, drawn as errors on a
     logarithmic axis, so that a table as pruned and one after fine-tuning stand side by side. Every panel has
     the same criteria. Raises ValueError if they differ. Source: notebook 03.5."""
-    rows = list(
-        arguments.mapping("the first of panels", next(iter(arguments.mapping("panels", panels).values())))
-    )
-    ends = (0, 100) if arguments.flag("error", error) else (-np.inf, np.inf)
-    boards = {}
-    for title, panel in panels.items():
-        if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:
-            raise ValueError(
-                f"panels must all have the same criteria in the same order, got {list(panel)} and {rows}"
-            )
-        values = [
-            np.atleast_1d(arguments.numbers(f"panels[{title!r}][{row!r}]", panel[row], *ends)) for row in rows
-        ]
-        boards[title] = [_axes.error(row) for row in values] if error else values
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(_style.WIDTH, 1.2 + 0.26 * len(rows)),
-        squeeze=False,
-        sharey=True,
-        sharex=True,
-    )
+    rows, boards = _boards(panels, error)
+    size = (_style.WIDTH, 1.2 + 0.26 * len(rows))
+    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True, sharex=True)
+    dot = {"color": _style.SKY, "markeredgecolor": _style.BLUE, "markeredgewidth": 0.5}
+    bar = {"color": _style.RED, "linewidth": 2.5, "marker": ""}
     for axis, (title, board) in zip(axes[0], boards.items(), strict=True):
         for i, values in enumerate(board):
-            axis.plot(
-                values,
-                [i] * len(values),
-                "o",
-                color=_style.SKY,
-                markeredgecolor=_style.BLUE,
-                markeredgewidth=0.5,
-                label="one network",
-            )
-            axis.plot(
-                [np.mean(values)] * 2,
-                [i - 0.35, i + 0.35],
-                color=_style.RED,
-                linewidth=2.5,
-                marker="",
-                label="mean",
-            )
+            axis.plot(values, [i] * len(values), "o", label="one network", **dot)
+            axis.plot([np.mean(values)] * 2, [i - 0.35, i + 0.35], label="mean", **bar)
         axis.set(title=title, xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axes[0, 0].set_yticks(range(len(rows)), rows)
     if error:
@@ -68,6 +36,22 @@ def dot_board(
         )
     _style.legend_below(figure)
     return figure
+
+
+def _boards(panels, error: bool) -> tuple[list[str], dict[str, list[np.ndarray]]]:
+    """Return the criteria, and for each panel of ``dot_board`` what it draws of each."""
+    first = next(iter(arguments.mapping("panels", panels).values()))
+    rows = list(arguments.mapping("the first of panels", first))
+    ends = (0, 100) if arguments.flag("error", error) else (-np.inf, np.inf)
+    boards = {}
+    for title, panel in panels.items():
+        if list(arguments.mapping(f"panels[{title!r}]", panel)) != rows:
+            raise ValueError(
+                f"panels must all have the same criteria in the same order, got {list(panel)} and {rows}"
+            )
+        values = [arguments.numbers(f"panels[{title!r}][{row!r}]", panel[row], *ends) for row in rows]
+        boards[title] = [_axes.error(row) if error else row for row in map(np.atleast_1d, values)]
+    return rows, boards
 
 
 def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlabel: str) -> Figure:

@@ -61,22 +61,7 @@ def gap_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> 
 
     Raises ValueError if ``weight`` is no vector of at most 120 elements. Source: notebook 07.1.
     """
-    if arguments.tensor("weight", weight).ndim != 1 or weight.numel() > CELLS:
-        raise ValueError(
-            f"weight must be a vector of at most {CELLS} elements, got shape {tuple(weight.shape)}"
-        )
-    if (
-        arguments.tensor("gaps", gaps).ndim != 1
-        or gaps.is_floating_point()
-        or gaps.min() < 1
-        or gaps.sum() > weight.numel()
-    ):
-        raise ValueError(
-            f"gaps must be whole steps of at least 1 that stay inside the vector of {weight.numel()}, got"
-            f" {gaps!r:.80}"
-        )
-    if arguments.tensor("values", values).shape != gaps.shape:
-        raise ValueError(f"values must have shape {tuple(gaps.shape)}, got {tuple(values.shape)}")
+    _check_tape(weight, gaps, values)
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 1.9))
     ends = (gaps.cumsum(0) - 1).tolist()
     filler = {end for end, value in zip(ends, values.tolist(), strict=True) if value == 0}
@@ -101,6 +86,21 @@ def gap_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> 
     )
     axis.axis("off")
     return figure
+
+
+def _check_tape(weight: torch.Tensor, gaps: torch.Tensor, values: torch.Tensor) -> None:
+    if arguments.tensor("weight", weight).ndim != 1 or weight.numel() > CELLS:
+        raise ValueError(
+            f"weight must be a vector of at most {CELLS} elements, got shape {tuple(weight.shape)}"
+        )
+    whole = arguments.tensor("gaps", gaps).ndim == 1 and not gaps.is_floating_point()
+    if not whole or gaps.min() < 1 or gaps.sum() > weight.numel():
+        raise ValueError(
+            f"gaps must be whole steps of at least 1 that stay inside the vector of {weight.numel()}, got"
+            f" {gaps!r:.80}"
+        )
+    if arguments.tensor("values", values).shape != gaps.shape:
+        raise ValueError(f"values must have shape {tuple(gaps.shape)}, got {tuple(values.shape)}")
 
 
 def storage_curves(
@@ -130,29 +130,7 @@ def storage_curves(
             percent, np.maximum(bits, low), low, color=_style.PRUNED, label="out of reach (entropy)"
         )
     for i, (name, bits) in enumerate(lines.items()):
-        look, points = _style.look(i), measured.get(name)
-        axis.plot(
-            percent,
-            bits,
-            color=look["color"],
-            linestyle=_style.LINES[i % 4],
-            marker="",
-            label=None if points else name,
-        )
-        if points:
-            axis.plot(100 * np.asarray(points[0]), points[1], linestyle="", label=name, **look)
-        if min(bits) < dense < max(bits):
-            even = float(np.interp(dense, bits, percent))
-            axis.plot(
-                [even],
-                [dense],
-                marker="o",
-                markersize=9,
-                markerfacecolor="none",
-                color=look["color"],
-                linestyle="",
-            )
-            axis.plot([], [], linestyle="", marker="", label=f"   as large as dense at {even:.0f} %")
+        _curve(axis, i, name, (percent, bits), measured.get(name), dense)
     axis.axhline(dense, color=_style.BLACK, linestyle="--", linewidth=1, marker="", label="dense")
     axis.set(
         xlabel="density: nonzeros / weights (%)", ylabel="bits per weight", yscale="log", ylim=(low, high)
@@ -163,6 +141,20 @@ def storage_curves(
     axis.yaxis.set_ticks([], minor=True)
     _style.legend_beside(axis)
     return figure
+
+
+def _curve(axis: Axes, i: int, name: str, line: tuple, points: tuple | None, dense: float) -> None:
+    """Draw one format of ``storage_curves``: its line, what was measured, where it crosses the dense one."""
+    (percent, bits), look = line, _style.look(i)
+    style = {"color": look["color"], "linestyle": _style.LINES[i % 4], "marker": ""}
+    axis.plot(percent, bits, label=None if points else name, **style)
+    if points:
+        axis.plot(100 * np.asarray(points[0]), points[1], linestyle="", label=name, **look)
+    if min(bits) < dense < max(bits):
+        even = float(np.interp(dense, bits, percent))
+        ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": ""}
+        axis.plot([even], [dense], color=look["color"], **ring)
+        axis.plot([], [], linestyle="", marker="", label=f"   as large as dense at {even:.0f} %")
 
 
 def storage_bars(
@@ -189,25 +181,14 @@ def storage_bars(
     axis.barh(names, values, color=_style.KEPT, label="values")
     axis.barh(names, index, left=values, color=_style.ORANGE, label="positions")
     widest = max(float((values + index).max()), (bound or 0) / 1024, (dense or 0) / 1024)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     for y, total in enumerate(values + index):
-        axis.text(
-            total + 0.008 * widest,
-            y,
-            f"{total:,.1f}",
-            va="center",
-            fontsize=_style.SMALL,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
-    if bound is not None:
-        axis.axvline(
-            bound / 1024,
-            color=_style.BLACK,
-            linestyle=":",
-            marker="",
-            label="entropy bound,\nzeros at random places",
-        )
-    if dense is not None:
-        axis.axvline(dense / 1024, color=_style.BLACK, linestyle="--", marker="", label="dense")
+        at = total + 0.008 * widest
+        axis.text(at, y, f"{total:,.1f}", va="center", fontsize=_style.SMALL, bbox=box)
+    random = "entropy bound,\nzeros at random places"
+    for line, dashes, label in ((bound, ":", random), (dense, "--", "dense")):
+        if line is not None:
+            axis.axvline(line / 1024, color=_style.BLACK, linestyle=dashes, marker="", label=label)
     axis.set(xlabel="KiB", title=title, xlim=(0, 1.15 * max(widest, 1e-9)))
     if beaten:
         who = f"{', '.join(beaten)}: shorter than the bound, because its zeros are not at random places."

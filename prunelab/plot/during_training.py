@@ -75,36 +75,22 @@ def comings_and_goings(zeroed: Sequence[Sequence[int]], filters: int, moments: S
             f"zeroed must hold, for each of the {len(moments)} moments, indices from 0 to {filters - 1}, got"
             f" {zeroed!r:.80}"
         )
+    silent = {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.4))
     for column, gone in enumerate(zeroed):
         for row in range(filters):
-            style = (
-                {"facecolor": _style.PRUNED, "hatch": _style.HATCH}
-                if row in gone
-                else {"facecolor": _style.SKY}
-            )
-            axis.add_patch(
-                Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, edgecolor="#8C8C8C", linewidth=0.4, **style)
-            )
+            edge = {"edgecolor": "#8C8C8C", "linewidth": 0.4}
+            style = edge | (silent if row in gone else {"facecolor": _style.SKY})
+            axis.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, **style))
             if column and row in zeroed[column - 1] and row not in gone:
-                axis.plot(
-                    column,
-                    row,
-                    "o",
-                    color=_style.BLACK,
-                    markersize=6,
-                    label="came back: zeroed before, spared now",
-                )
-    axis.set(
-        xlim=(-0.6, len(zeroed) - 0.4),
-        ylim=(filters - 0.4, -0.6),
-        xlabel="moment of pruning (epochs)",
-        ylabel="filter",
-    )
+                label = "came back: zeroed before, spared now"
+                axis.plot(column, row, "o", color=_style.BLACK, markersize=6, label=label)
+    axis.set(xlim=(-0.6, len(zeroed) - 0.4), ylim=(filters - 0.4, -0.6))
+    axis.set(xlabel="moment of pruning (epochs)", ylabel="filter")
     axis.set_xticks(range(len(zeroed)), moments)
     axis.set_yticks(range(0, filters, max(1, filters // 8)))
     axis.grid(False)
     axis.bar(0, 0, facecolor=_style.SKY, label="left alone")
-    axis.bar(0, 0, facecolor=_style.PRUNED, hatch=_style.HATCH, label="set to zero")
+    axis.bar(0, 0, label="set to zero", **silent)
     _style.legend_below(figure)
     return figure

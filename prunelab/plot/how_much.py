@@ -28,13 +28,10 @@ def sensitivity(
         arguments.fraction(f"chosen[{name!r}]", sparsity)
     lines = {name: _sensitive(name, curve) for name, curve in arguments.mapping("curves", curves).items()}
     errors = np.concatenate([y for _, y in lines.values()])
+    size, heights = (_style.WIDTH, _style.HEIGHT + 0.25 * len(chosen)), [1, 0.12 * len(chosen)]
+    heights = heights if chosen else [1]
     figure, axes = plt.subplots(
-        2 if chosen else 1,
-        1,
-        squeeze=False,
-        sharex=True,
-        height_ratios=[1, 0.12 * len(chosen)] if chosen else [1],
-        figsize=(_style.WIDTH, _style.HEIGHT + 0.25 * len(chosen)),
+        len(heights), 1, squeeze=False, sharex=True, height_ratios=heights, figsize=size
     )
     axis, bottom = axes[0, 0], axes[-1, 0]
     for i, (name, (x, y)) in enumerate(lines.items()):
@@ -42,13 +39,8 @@ def sensitivity(
     if tau is not None:
         allowed = _axes.error([next(iter(curves.values()))[0.0]]) + arguments.positive("tau", tau)
         errors = np.append(errors, allowed)
-        axis.axhline(
-            float(allowed[0]),
-            color="black",
-            linestyle="--",
-            marker="",
-            label=f"dense + {tau:g} point{'s' * (tau != 1)}",
-        )
+        label = f"dense + {tau:g} point{'s' * (tau != 1)}"
+        axis.axhline(float(allowed[0]), color="black", linestyle="--", marker="", label=label)
     taken = _axes.kept(list(chosen.values()))
     for row, (name, x) in enumerate(zip(chosen, taken, strict=True)):
         look = _style.look(list(curves).index(name))
@@ -56,9 +48,8 @@ def sensitivity(
         axis.axvline(x, color=look["color"], linestyle=":", linewidth=1, marker="")
     if chosen:
         bottom.set(ylim=(len(chosen) - 0.5, -0.5), ylabel="chosen")
-        bottom.set_yticks(
-            range(len(chosen)), [name.removesuffix(".weight") for name in chosen], fontsize=_style.SMALL
-        )
+        names = [name.removesuffix(".weight") for name in chosen]
+        bottom.set_yticks(range(len(chosen)), names, fontsize=_style.SMALL)
     _axes.logarithmic(axis.yaxis, errors)
     _axes.logarithmic(bottom.xaxis, np.concatenate([taken, *(x for x, _ in lines.values())]), falling=True)
     bottom.set_xlabel("kept of this layer alone (%)")

@@ -94,9 +94,8 @@ def scales(cases: Mapping[str, Mapping[str, torch.Tensor]], threshold: float | N
             at = (layer[order] == i).nonzero().flatten()
             axis.plot(at, values[order][at], markersize=6, linestyle="", label=name, **_style.look(i))
         if threshold is not None:
-            axis.set_yscale(
-                "symlog", linthresh=max(abs(threshold), 1e-9)
-            )  # logarithmic above the threshold, linear down to 0
+            # logarithmic above the threshold, linear down to 0
+            axis.set_yscale("symlog", linthresh=max(abs(threshold), 1e-9))
             axis.axhline(
                 threshold,
                 color=_style.BLACK,

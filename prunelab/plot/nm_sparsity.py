@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
@@ -54,58 +55,40 @@ def sparse_core(weight: torch.Tensor) -> Figure:
     if arguments.tensor("weight", weight).ndim != 2 or weight.shape[0] != 1 or weight.shape[1] > 16:
         raise ValueError(f"weight must be one row of at most 16 entries, got shape {tuple(weight.shape)}")
     values, metadata = compress_24(weight)
-    positions = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)][
-        : values.shape[1]
-    ]
+    bits = [byte >> shift & 3 for byte in metadata[0].tolist() for shift in (0, 2, 4, 6)]
+    positions = bits[: values.shape[1]]
     picked = [4 * (i // 2) + position for i, position in enumerate(positions)]
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.6))
     inputs = weight.shape[1]
-
-    def cell(x: float, y: float, text: str, colour: str, hatched: bool = False) -> None:
-        axis.add_patch(
-            Rectangle(
-                (x, y),
-                0.94,
-                0.8,
-                facecolor=colour,
-                edgecolor="#404040",
-                linewidth=0.6,
-                hatch=_style.HATCH if hatched else None,
-            )
-        )
-        axis.text(x + 0.47, y + 0.4, text, ha="center", va="center", fontsize=8)
-
+    # above the weights, below the activations, with a gap between groups of four
     for i, value in enumerate(weight[0].tolist()):
         gap = 0.4 * (i // 4)
-        cell(
-            i + gap,
-            4.6,
-            f"{value:.1f}" if value else "",
-            _style.SKY if value else _style.PRUNED,
-            hatched=not value,
-        )
-        cell(i + gap, 0, f"x{i}", _style.YELLOW if i in picked else "white")
+        if value:
+            _cell(axis, i + gap, 4.6, f"{value:.1f}", _style.SKY)
+        else:
+            _cell(axis, i + gap, 4.6, "", _style.PRUNED, hatch=_style.HATCH)
+        _cell(axis, i + gap, 0, f"x{i}", _style.YELLOW if i in picked else "white")
+    # between them what is stored, each value with an arrow from the activation it meets
     offset = (inputs + 0.4 * (inputs / 4 - 1) - values.shape[1]) / 2
     for i, (value, position, source) in enumerate(zip(values[0].tolist(), positions, picked, strict=True)):
         x = offset + i
-        cell(x, 3.1, f"{value:.1f}", _style.SKY)
-        cell(x, 2.2, f"{position:02b}", _style.ORANGE)
-        start = (source + 0.4 * (source // 4) + 0.47, 0.85)
-        axis.add_patch(
-            FancyArrowPatch(
-                start, (x + 0.47, 2.15), arrowstyle="-|>", mutation_scale=8, color="#404040", linewidth=0.8
-            )
-        )
-    for y, text in (
-        (5.0, "2:4 weights"),
-        (3.5, "stored values"),
-        (2.6, "2-bit positions"),
-        (0.4, "activations"),
-    ):
+        _cell(axis, x, 3.1, f"{value:.1f}", _style.SKY)
+        _cell(axis, x, 2.2, f"{position:02b}", _style.ORANGE)
+        ends = (source + 0.4 * (source // 4) + 0.47, 0.85), (x + 0.47, 2.15)
+        look = {"arrowstyle": "-|>", "mutation_scale": 8, "color": "#404040", "linewidth": 0.8}
+        axis.add_patch(FancyArrowPatch(*ends, **look))
+    rows = {"2:4 weights": 5.0, "stored values": 3.5, "2-bit positions": 2.6, "activations": 0.4}
+    for text, y in rows.items():
         axis.text(-0.4, y, text, ha="right", va="center")
     axis.set(xlim=(-4, inputs + 0.4 * (inputs / 4 - 1) + 0.1), ylim=(-0.2, 5.6))
     axis.axis("off")
     return figure
+
+
+def _cell(axis: Axes, x: float, y: float, text: str, colour: str, hatch: str | None = None) -> None:
+    edge = {"edgecolor": "#404040", "linewidth": 0.6}
+    axis.add_patch(Rectangle((x, y), 0.94, 0.8, facecolor=colour, hatch=hatch, **edge))
+    axis.text(x + 0.47, y + 0.4, text, ha="center", va="center", fontsize=8)
 
 
 def nm_groups(weight: torch.Tensor, n: int, m: int) -> Figure:

@@ -24,11 +24,8 @@ def group_members(model: nn.Module, group: Mapping[tuple[str, int], torch.Tensor
     has other members or no such channel. Source: notebook 09.1."""
     arguments.module("model", model)
     parameters = dict(model.named_parameters())
-    if (
-        not isinstance(group, Mapping)
-        or not group
-        or not all(isinstance(key, tuple) and key[0] in parameters for key in group)
-    ):
+    known = isinstance(group, Mapping) and all(isinstance(k, tuple) and k[0] in parameters for k in group)
+    if not known or not group:
         raise TypeError(
             f"group must map (parameter name, dimension) to indices of this model, got {group!r:.80}"
         )
@@ -44,14 +41,8 @@ def group_members(model: nn.Module, group: Mapping[tuple[str, int], torch.Tensor
         for dim in (0, 1):
             if (name, dim) in group:
                 cells.index_fill_(dim, group[name, dim][channel], dim + 1)
-        axis.pcolormesh(
-            cells,
-            cmap=ListedColormap([OTHERS, _style.BLUE, _style.ORANGE]),
-            vmin=0,
-            vmax=2,
-            edgecolors="white",
-            lw=0.6,
-        )
+        colours = ListedColormap([OTHERS, _style.BLUE, _style.ORANGE])
+        axis.pcolormesh(cells, cmap=colours, vmin=0, vmax=2, edgecolors="white", lw=0.6)
         axis.set(xlim=(0, max(shape[1], 4)), ylim=(rows, 0), aspect="equal", anchor="N")
         axis.axis("off")
         axis.set_title(

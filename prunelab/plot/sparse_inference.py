@@ -24,18 +24,7 @@ def crossover(
     Source: notebook 07.2."""
     arguments.text("dense", dense)
     for title, panel in arguments.mapping("panels", panels).items():
-        if not isinstance(panel, Sequence) or isinstance(panel, str) or len(panel) != 2:
-            raise TypeError(f"panels[{title!r}] must be a pair of sparsities and times, got {panel!r:.80}")
-        sparsities = arguments.numbers(f"the sparsities of panels[{title!r}]", panel[0], 0, 1).ravel()
-        for label, times in arguments.mapping(f"the times of panels[{title!r}]", panel[1]).items():
-            if (
-                not isinstance(times, Sequence)
-                or len(times) != len(sparsities)
-                or not all(isinstance(t, Latency) for t in times)
-            ):
-                raise TypeError(
-                    f"panels[{title!r}][1][{label!r}] must be {len(sparsities)} Latency, got {times!r:.80}"
-                )
+        _check_panel(title, panel)
     figure, axes = plt.subplots(
         1, len(panels), figsize=(_style.WIDTH, 3.6), squeeze=False, sharex=True, sharey=True
     )
@@ -68,6 +57,18 @@ def crossover(
     axes[0, 0].set_ylabel("time of one product (ms)")
     _style.legend_below(figure)
     return figure
+
+
+def _check_panel(title: str, panel: tuple[Sequence[float], Mapping[str, Sequence[Latency]]]) -> None:
+    if not isinstance(panel, Sequence) or isinstance(panel, str) or len(panel) != 2:
+        raise TypeError(f"panels[{title!r}] must be a pair of sparsities and times, got {panel!r:.80}")
+    sparsities = arguments.numbers(f"the sparsities of panels[{title!r}]", panel[0], 0, 1).ravel()
+    for label, times in arguments.mapping(f"the times of panels[{title!r}]", panel[1]).items():
+        measured = isinstance(times, Sequence) and all(isinstance(t, Latency) for t in times)
+        if not measured or len(times) != len(sparsities):
+            raise TypeError(
+                f"panels[{title!r}][1][{label!r}] must be {len(sparsities)} Latency, got {times!r:.80}"
+            )
 
 
 def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: float) -> Figure:

@@ -69,22 +69,10 @@ def report(report: Report) -> Figure:
         ):
             time = row["latency"]
             spread = [[1e3 * (time.median - time.low)], [1e3 * (time.high - time.median)]]
-            axes[2].errorbar(
-                [1e3 * time.median],
-                [row["accuracy"]],
-                xerr=spread,
-                color=colour,
-                marker=marker,
-                markersize=7,
-                capsize=3,
-            )
-            axes[2].annotate(
-                row["model"],
-                (1e3 * time.median, row["accuracy"]),
-                xytext=place,
-                textcoords="offset points",
-                fontsize=9,
-            )
+            at = (1e3 * time.median, row["accuracy"])
+            look = {"color": colour, "marker": marker, "markersize": 7, "capsize": 3}
+            axes[2].errorbar(at[:1], at[1:], xerr=spread, **look)
+            axes[2].annotate(row["model"], at, xytext=place, textcoords="offset points", fontsize=9)
         axes[2].set(title="quality against time", xlabel="milliseconds", ylabel="quality")
         axes[2].set_xlim(0, 1300 * max(row["latency"].high for row in report.rows))
         axes[2].margins(y=0.4)

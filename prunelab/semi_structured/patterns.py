@@ -96,20 +96,25 @@ def _rank(values: np.ndarray, kept: np.ndarray, n: int, m: int, apart: int) -> N
     Every entry is compared with the one 1, 2, ... m - 1 neighbours later, whole blocks at a time: contiguous
     comparisons run at the full width of the vector unit, and the pairs that belong to two groups are masked
     out."""
+    # the place of each entry of a block in its group, and whether the one k later is of the same group
     step = max(1, BLOCK // (m * apart)) * m * apart
     position = (np.arange(min(step, len(values))) // apart % m).astype(np.int8)
     same_group = [(position < m - k).view(np.int8) for k in range(m)]
+    # buffers of one block, written again and again
     magnitude, ranks = np.empty(len(position), values.dtype), np.empty_like(position)
     won = np.empty_like(position)
     for start in range(0, len(values), step):
         size = min(step, len(values) - start)
         _magnitude(values[start : start + size], out=magnitude[:size])
-        ranks[:] = position  # as if every earlier neighbour were larger
+        # as if every earlier neighbour were larger
+        ranks[:] = position
         for k in range(1, m):
+            # 1 where the later entry of a pair is at least as large, and of the same group
             pairs = size - k * apart
             later_wins = won[:pairs]
             np.greater_equal(magnitude[k * apart : size], magnitude[:pairs], out=later_wins.view(bool))
             later_wins &= same_group[k][:pairs]
+            # the earlier one falls back, the later one moves up
             ranks[:pairs] += later_wins
             ranks[k * apart : size] -= later_wins
         np.less(ranks[:size], n, out=kept[start : start + size])
@@ -117,7 +122,7 @@ def _rank(values: np.ndarray, kept: np.ndarray, n: int, m: int, apart: int) -> N
 
 def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:
     """Return whether every group of ``m`` input neighbours of ``weight`` has at most ``n`` nonzeros. Source:
-    notebook 06.
+    arXiv 2104.08378.
 
     Raises ValueError if ``m`` does not divide the number of inputs.
     """

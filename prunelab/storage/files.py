@@ -84,7 +84,15 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
     can still lose the new file.)
 
     Raises TypeError if ``model`` is no module or its state holds anything but plain dense tensors with data,
-    ValueError or OSError if the folder cannot be written. Source: notebook 07.1."""
+    ValueError or OSError if the folder cannot be written. Source: notebook 07.1.
+
+    >>> import tempfile
+    >>> model = nn.Linear(100, 100)
+    >>> _ = nn.init.zeros_(model.weight)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_sparse(model, Path(folder) / "zeros.safetensors") < 2_000  # dense: 40,400 bytes of values
+    True
+    """
     arguments.module("model", model)
     path = arguments.path("path", path)
     if path.is_dir() or not path.parent.is_dir():

@@ -57,9 +57,8 @@ def torch_prune_explorer() -> w.VBox:
         figure.savefig(buffer, format="png")
         plt.close(figure)
         picture.value = buffer.getvalue()
-        text.value = (
-            "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
-        )  # last: it says that all is drawn
+        # last: it says that all is drawn
+        text.value = "<pre>" + html.escape("\n".join([*_module_state(layer), note])) + "</pre>"
 
     def start(_=None) -> None:
         nonlocal layer

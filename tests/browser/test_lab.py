@@ -206,4 +206,4 @@ def test_exercise_notebook_guides_from_untouched_to_solved(lab: Lab, page: Page)
 
 def test_the_command_is_that_of_make_lab():
     makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text(encoding="utf-8")
-    assert re.search(r"^lab:.*\n(?:\t.*\n)*?\t.*scripts/lab\.py", makefile, re.M)
+    assert re.search(r"^lab:.*\n(?:\t.*\n)*?\t.*scripts\.lab", makefile, re.M)

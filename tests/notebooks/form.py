@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from prunelab.scoreboard import moved, parse
+from prunelab.scoreboard import moved
 from scripts.notebooks import digest, stated_minutes
 
 MAX_BYTES = 600_000
@@ -289,10 +289,9 @@ def boards(notebook: NotebookNode, path: Path) -> Problems:
         yield f"cell {shown[0][0]} shows the scoreboard; this chapter is in neither PART_ENDS nor BOARDS_MOVE"
         return
     for number, cell in shown:
-        tables = [text for output in cell.outputs if (text := output.get("data", {}).get("text/plain"))]
-        rows = parse(tables[0]) if tables else []
-        own = [row for row in rows if row["chapter"] == here]
-        if not own or not any(moved(own[-1], rows[0], name) for name in ("bytes", "macs", "time")):
+        boards = [o.get("metadata", {}).get("prunelab", {}).get("scoreboard") for o in cell.outputs]
+        dense, *own = next(filter(None, boards), [{}])
+        if not own or not any(moved(own[-1], dense, name) for name in ("bytes", "macs", "time")):
             yield f"cell {number} shows the scoreboard, and neither bytes nor MACs nor time moved"
 
 

@@ -29,10 +29,8 @@ from prunelab import storage
 
 CALLS = 60  # of each function
 SECONDS = 0.25  # of each function; a slow one, which trains or draws, is called less often
-APART = (
-    "prunelab.check",
-    "prunelab.arguments",
-)  # the checkers raise Mistake; the checks name what they are told to name
+# the checkers raise Mistake; the checks name what they are told to name
+APART = ("prunelab.check", "prunelab.arguments")
 GATES = ("prunelab.criteria", "prunelab.measure", "prunelab.plot", "prunelab.surgery", "prunelab.widgets")
 DOCUMENTED = (FloatingPointError, FileNotFoundError)  # if the docstring names them
 
@@ -236,12 +234,8 @@ def fault(path: str, given: dict[str, object]) -> str:
     except documented:
         return ""
     except (ValueError, TypeError) as error:
-        words = set(re.findall(r"\w+", str(error)))
-        return (
-            ""
-            if words & set(parameters)
-            else f"{type(error).__name__} names no argument: {str(error)!r:.100}"
-        )
+        named = set(re.findall(r"\w+", str(error))) & set(parameters)
+        return "" if named else f"{type(error).__name__} names no argument: {str(error)!r:.100}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)!r:.100}"
     finally:

@@ -24,11 +24,11 @@ def test_sizes_named_in_the_docstring():
 
 
 def test_a_block_adds_what_goes_around():
-    block = capstone.Block(4, 4).eval()
+    block = capstone.ResidualBlock(4, 4).eval()
     torch.nn.init.zeros_(block.conv2.weight)
     x = torch.rand(2, 4, 5, 5)
     assert torch.equal(block(x), x)
-    assert capstone.Block(4, 6, 2)(x).shape == (2, 6, 3, 3)
+    assert capstone.ResidualBlock(4, 6, 2)(x).shape == (2, 6, 3, 3)
 
 
 def test_harder_images_keep_labels_and_depend_on_the_seed():
@@ -69,7 +69,7 @@ def test_the_stored_network(mnist):
         (lambda: capstone.harder(IMAGES, 0), "examples must be at least 1"),
         (lambda: capstone.harder(IMAGES, 2, -1), "seed must be at least 0"),
         (lambda: capstone.harder(IMAGES.tensors[0], 2), "dataset must be a TensorDataset"),
-        (lambda: capstone.Block(0, 2), "channels must be at least 1"),
+        (lambda: capstone.ResidualBlock(0, 2), "channels must be at least 1"),
     ],
 )
 def test_refusals(call, message):

@@ -2,9 +2,11 @@
 not.
 """
 
+import io
 import os
 import shutil
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +15,9 @@ from prunelab.data import DATA
 
 
 @pytest.fixture
-def empty(tmp_path):
-    """A data folder with MNIST, the books and no checkpoint."""
-    for name in ("mnist", "text"):
-        shutil.copytree(DATA / name, tmp_path / name)
-    (tmp_path / "checkpoints").mkdir()
-    return tmp_path
+def complete(tmp_path):
+    """A copy of the data folder."""
+    return shutil.copytree(DATA, tmp_path / "data")
 
 
 def test_nothing_is_wrong_in_this_checkout():
@@ -37,19 +36,53 @@ def test_versions_are_those_installed_without_the_build():
     assert "+" not in "".join(versions.values())
 
 
-def test_each_missing_checkpoint_is_named(empty):
-    found = environment.problems(empty)
-    assert len(found) == 26
-    assert "lenet5-seed0.json is missing; restore it with git" in found[0]
+MISSING = [
+    "mnist/t10k-labels-idx1-ubyte.gz",
+    "text/plrabn12.txt",
+    "checkpoints/lenet5-seed0.json",
+    "checkpoints/lenet5_caffe-seed4.safetensors",
+    "checkpoints/decoder_fifth-seed2.safetensors",
+    "checkpoints/capstone-seed0.safetensors",
+    "crepe/crepe-tiny.safetensors",
+    "crepe/crepe-pruned.json",
+    "records/lenet300-250x-shifts-seed2.safetensors",
+    "records/han-lenet5_caffe-seed0.safetensors",
+    "results/concepts.json",
+    "results/scoreboard.json",
+]
 
 
-def test_an_altered_file_is_named_with_its_checksum(empty):
-    labels = empty / "mnist" / "t10k-labels-idx1-ubyte.gz"
-    labels.write_bytes(labels.read_bytes()[:-1])
-    shutil.copytree(DATA / "checkpoints", empty / "checkpoints", dirs_exist_ok=True)
-    found = environment.problems(empty)
-    assert len(found) == 1
-    assert "t10k-labels-idx1-ubyte.gz is truncated or altered" in found[0] and "expected" in found[0]
+def test_each_missing_file_is_named(complete):
+    for name in MISSING:
+        (complete / name).unlink()
+    found = environment.problems(complete)
+    assert len(found) == len(MISSING)
+    for name in MISSING:
+        assert sum(f"{complete / name} is missing" in problem for problem in found) == 1, name
+
+
+def test_every_stored_file_is_read(complete, monkeypatch):
+    """Each file of the data folder is opened, but for what is there to be read by people."""
+    opened, real = set(), io.open
+
+    def watched(file, *arguments, **options):
+        opened.add(Path(file) if isinstance(file, str | Path) else None)
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", watched)  # what pathlib calls
+    assert environment.problems(complete) == []
+    stored = {path for path in complete.rglob("*") if path.suffix != ".md" and path.is_file()}
+    assert {path.relative_to(complete).as_posix() for path in stored - opened} == {"crepe/LICENSE"}
+
+
+def test_altered_files_are_named_with_their_checksum(complete):
+    names = ("mnist/t10k-labels-idx1-ubyte.gz", "crepe/crepe-tiny.safetensors")
+    for name in names:
+        (complete / name).write_bytes((complete / name).read_bytes()[:-1])
+    found = environment.problems(complete)
+    assert len(found) == 2
+    for name, problem in zip(names, found, strict=True):
+        assert f"{Path(name).name} is truncated or altered" in problem and "expected" in problem
 
 
 def test_a_missing_and_an_outdated_package_are_named(monkeypatch):

@@ -152,3 +152,14 @@ def test_facades_are_whole(name):
             public |= {key for key, f in found if f.__module__ == loaded.__name__ and not key.startswith("_")}
     assert sorted(package.__all__) == sorted(public)
     assert all(callable(getattr(package, key)) for key in public)
+
+
+SHARED = {"prunelab.plot": {"basics", "board", "curves", "networks", "tensors"}, "prunelab.widgets": set()}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_figures_and_explorers_are_named_by_notebook(name):
+    topics = {path.stem.partition("-")[2].replace("-", "_") for path in (ROOT / "notebooks").glob("*.ipynb")}
+    package = importlib.import_module(name)
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert {module for module in modules if module[0] != "_"} - SHARED[name] <= topics

@@ -287,6 +287,3 @@ def test_output_scope_is_keep_top_row_by_row_ties_included():
             expected = torch.stack([keep_top(row, share) for row in scores[name]])
             assert torch.equal(mask, expected)
     assert mask_model(scores, {"a": 0.5}, scope="output")["b"].all()
-
-
-# --- dead neurons ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """One list of packages, one list of pins, one table of chapters: the files that repeat each other agree."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import prunelab
-from scripts import contents, pins
+from scripts import contents, pins, threads
 from scripts.notebooks import NOTEBOOKS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -75,6 +76,19 @@ def test_environment_installs_through_the_two_files():
     python, pip, installs = environment["dependencies"]
     assert pip == "pip" and installs == {"pip": ["-c requirements.txt", "-e ."]}
     assert python == PROJECT["requires-python"].replace(">=", "python=")
+    assert environment["variables"] == threads.WAITING
+
+
+def test_kernels_have_threads_that_sleep_while_they_wait():
+    """The tests' own environment, the laboratory's and the scripts': the same value, set before torch."""
+    assert {name: os.environ[name] for name in threads.WAITING} == threads.WAITING
+    for name in ("lab", "notebooks"):
+        assert "\n    sleep_while_waiting()\n" in (ROOT / "scripts" / f"{name}.py").read_text()
+
+
+def test_annotations_are_packaged():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert setuptools["package-data"] == {"prunelab": ["py.typed"]} and (ROOT / "prunelab/py.typed").is_file()
 
 
 def test_versions_agree():

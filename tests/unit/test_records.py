@@ -8,7 +8,7 @@ import torch
 from prunelab.data import DATA
 from prunelab.masks import prunable
 from prunelab.models import MODELS, LeNet5, LeNet300
-from prunelab.records import HAN, MARKS, RECORDS, beaten, evaluate
+from prunelab.records import HAN, HAN_RECORD, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
@@ -47,7 +47,7 @@ def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
 
 
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS + FURTHER} | {"han-lenet5_caffe-seed0.safetensors"}
+    files = {row["file"] for row in ROWS + FURTHER} | {HAN_RECORD}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:
@@ -61,7 +61,7 @@ def test_every_file_has_its_row_and_every_configuration_three_networks():
 def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
     rows = json.loads((DATA / "results" / "paper_tables.json").read_text())["rows"]
     row = next(row for row in rows if row["network"] == "lenet5_caffe" and row["seed"] == 0)
-    entry = evaluate(RECORDS / "han-lenet5_caffe-seed0.safetensors", "lenet5_caffe", mnist.test)
+    entry = evaluate(RECORDS / HAN_RECORD, "lenet5_caffe", mnist.test)
     assert entry.nonzeros == row["kept"] and entry.error == pytest.approx(row["trained"]["test"], abs=0.021)
 
 

@@ -31,8 +31,8 @@ def test_an_experiment_has_the_shape(name):
 
 def test_every_result_has_its_experiment_and_every_experiment_its_result():
     assert {path.name for path in sweep.RESULTS.glob("*") if ".partial" not in path.name} == {
-        f"{name}.json" for name in STORING
-    }
+        f"{name}.json" for name in [*STORING, "scoreboard"]
+    }, "each experiment has its result; the scoreboard is the chapters'"
     assert {name for name, module in MODULES.items() if not hasattr(module, "provenance")} == {
         "checkpoints",
         "decoders",

@@ -23,18 +23,6 @@ def test_steps_per_epoch():
     assert [steps_per_epoch(digits(n)) for n in (1, 127, 128, 129, 300)] == [1, 1, 1, 2, 3]
 
 
-def test_another_loss_is_the_one_that_is_minimised():
-    data, model, plain = digits(), network(), network()
-    squares = TensorDataset(data.tensors[0], F.one_hot(data.tensors[1], 3).float())
-    history = train(model, squares, epochs=1, lr=0.01, loss=F.mse_loss)
-    with torch.no_grad():
-        before = F.mse_loss(plain(squares.tensors[0]), squares.tensors[1])
-        after = F.mse_loss(model(squares.tensors[0]), squares.tensors[1])
-    assert after < history[0] < before
-    with pytest.raises(TypeError, match="loss must be a function"):
-        train(model, squares, epochs=1, loss=None)
-
-
 def test_learns_and_reports_the_loss_of_each_epoch():
     model = network()
     history = train(model, digits(), epochs=5)

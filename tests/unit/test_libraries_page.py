@@ -1,0 +1,38 @@
+"""docs/libraries.md: a row has the name of a test or of a script in findings/, and none is missing."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "libraries.md").read_text(encoding="utf-8")
+FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
+
+
+def rows() -> list[str]:
+    cells = re.findall(r"^\| (`[^|]+`) \|", PAGE, flags=re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def tested() -> set[str]:
+    files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in ("torch", "tools"))
+    return {name for path in files for name in re.findall(r"^def test_(\w+)", path.read_text(), re.MULTILINE)}
+
+
+def test_rows_are_the_tests_and_the_findings():
+    assert len(rows()) >= 40 and len(rows()) == len(set(rows()))
+    assert set(rows()) == tested() | {path.stem for path in FINDINGS}
+
+
+def test_findings_pin_say_and_fail():
+    for path in FINDINGS:
+        text = path.read_text(encoding="utf-8")
+        packages = re.search(r"^packages=\((.+)\)$", text, re.MULTILINE)[1].split()
+        assert packages and all("==" in package for package in packages), path.name
+        assert all(f"# {word}" in text for word in ("Expected:", "Seen:", "For a pruned network:")), path.name
+        assert "set -euo pipefail" in text and "\nassert " in text, path.name
+        assert "prunelab" not in text.lower(), f"{path.name} runs without the product"
+
+
+def test_readme_lists_every_finding():
+    listed = re.findall(r"^\| \[([\w-]+)\]", (ROOT / "findings" / "README.md").read_text(), re.MULTILINE)
+    assert listed == [path.stem for path in FINDINGS]
