@@ -114,7 +114,7 @@ def formats() -> list[str]:
         other = time.perf_counter() - began
         total = (used + own) / own
         print(
-            f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {total:10.1f} x own {size:14,d} {other:>12s}"
+            f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {total:10.1f} x own {size:14,d} {other:10.2f} s"
         )
         if max(encoding, decoding) > 2 * SECONDS or total > TIMES_ITS_MEMORY + 0.5:
             late.append(format)
@@ -161,9 +161,7 @@ def files(folder: Path) -> list[str]:
         for name, size in sizes.items():
             print(f"  {name:12s} {size:9,d} bytes, {1e3 * times[name]:8.1f} ms")
         share, faster = sizes["save_sparse"] / sizes["xz -9e"], times["xz -9e"] / times["save_sparse"]
-        print(
-            f"  {share:.3f} of xz, aim {SHARE_OF_XZ}; written {faster:.0f} x as fast, aim {TIMES_FASTER_THAN_XZ:g}"
-        )
+        print(f"  {share:.3f} of xz, aim {SHARE_OF_XZ}; {faster:.0f} x as fast, aim {TIMES_FASTER_THAN_XZ:g}")
         if share > SHARE_OF_XZ or faster < TIMES_FASTER_THAN_XZ or sizes["save_sparse"] > min(sizes.values()):
             late.append(title)
     return late
