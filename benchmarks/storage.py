@@ -114,7 +114,8 @@ def formats() -> list[str]:
         other = time.perf_counter() - began
         total = (used + own) / own
         print(
-            f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {total:10.1f} x own {size:14,d} {other:10.2f} s"
+            f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {total:10.1f} x own {size:14,d}"
+            f" {other:10.2f} s"
         )
         if max(encoding, decoding) > 2 * SECONDS or total > TIMES_ITS_MEMORY + 0.5:
             late.append(format)
