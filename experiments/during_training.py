@@ -13,6 +13,7 @@ initialisation and the order of the examples."""
 import math
 
 import torch
+from torch.utils.data import TensorDataset
 
 from experiments._common import accuracies, first, mnist
 from prunelab.criteria import filter_l2, magnitude
@@ -31,6 +32,34 @@ IMAGES, EPOCHS = 27_500, 6
 FILTER_IMAGES, FILTER_EPOCHS, HELD_FROM = 20_480, 4, 3
 BITE_IMAGES, BITE_EPOCHS, BITE_EVERY = 10_000, 5, 20
 STEPS = EPOCHS * math.ceil(IMAGES / BATCH)
+
+
+def _from_random_places(
+    model: torch.nn.Module, half: TensorDataset, seed: int, arm: str, sparsity: float
+) -> None:
+    """Train with random masks of ERK's densities, which stay (static) or move (dynamic)."""
+    draw = torch.Generator().manual_seed(seed)
+    noise = {name: torch.rand(weight.shape, generator=draw) for name, weight in prunable(model).items()}
+    masks = mask_model(noise, erk(model, sparsity))
+    if arm.endswith("scaled"):  # as large a sum over the inputs that are left as over all of them
+        for name, share in erk(model, sparsity).items():
+            prunable(model)[name].data /= (1 - share) ** 0.5
+
+    def on_step(model: torch.nn.Module, step: int) -> None:
+        if not arm.startswith("static") and step % 40 == 0 and step <= 0.75 * STEPS:
+            apply_masks(
+                model, masks
+            )  # momentum has just moved what is masked; what is grown must start at zero
+            share = 0.3 * (1 + math.cos(math.pi * step / (0.75 * STEPS))) / 2
+            for name, weight in prunable(model).items():
+                growth = (
+                    weight.grad.abs()
+                    if arm.startswith("dynamic, gradient")
+                    else torch.rand(weight.shape, generator=draw)
+                )
+                masks[name] = regrow(weight, masks[name], growth, share)
+
+    train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
 
 
 def sparse(seed: int, arm: str, sparsity: float) -> dict:
@@ -54,28 +83,7 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
         train(model, half, epochs=EPOCHS, seed=seed)
         settle(model)
     elif arm != "dense":
-        draw = torch.Generator().manual_seed(seed)
-        noise = {name: torch.rand(weight.shape, generator=draw) for name, weight in prunable(model).items()}
-        masks = mask_model(noise, erk(model, sparsity))
-        if arm.endswith("scaled"):  # as large a sum over the inputs that are left as over all of them
-            for name, share in erk(model, sparsity).items():
-                prunable(model)[name].data /= (1 - share) ** 0.5
-
-        def on_step(model: torch.nn.Module, step: int) -> None:
-            if not arm.startswith("static") and step % 40 == 0 and step <= 0.75 * STEPS:
-                apply_masks(
-                    model, masks
-                )  # momentum has just moved what is masked; what is grown must start at zero
-                share = 0.3 * (1 + math.cos(math.pi * step / (0.75 * STEPS))) / 2
-                for name, weight in prunable(model).items():
-                    growth = (
-                        weight.grad.abs()
-                        if arm.startswith("dynamic, gradient")
-                        else torch.rand(weight.shape, generator=draw)
-                    )
-                    masks[name] = regrow(weight, masks[name], growth, share)
-
-        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+        _from_random_places(model, half, seed, arm, sparsity)
     else:
         train(model, half, epochs=EPOCHS, seed=seed)
     left = sum(int(w.count_nonzero()) for w in prunable(model).values())

@@ -101,6 +101,17 @@ def layer_densities(ratios: Mapping[str, Mapping[str, float]]) -> Figure:
     return figure
 
 
+def _draw_networks(axis: plt.Axes, table: Mapping[str, np.ndarray], joined: bool) -> None:
+    """Draw each treatment's networks as dots with their mean; a network's dots are joined if ``joined``."""
+    for network in zip(*table.values(), strict=True) if joined else ():
+        axis.plot(network, color="#9E9E9E", linewidth=0.8, marker="", label="one network")
+    for i, row in enumerate(table.values()):
+        look = _style.look(i)
+        axis.plot([i] * len(row), row, linestyle="", **look)
+        ends, mean = [i - 0.2, i + 0.2], [row.mean()] * 2
+        axis.plot(ends, mean, color=look["color"], linewidth=2.5, marker="", label="mean")
+
+
 def paired(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     ylabel: str,
@@ -132,18 +143,7 @@ def paired(
         width_ratios=[len(t) for t in tables.values()],
     )
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
-        for network in zip(*table.values(), strict=True) if joined else ():
-            axis.plot(network, color="#9E9E9E", linewidth=0.8, marker="", label="one network")
-        for i, row in enumerate(table.values()):
-            axis.plot([i] * len(row), row, linestyle="", **_style.look(i))
-            axis.plot(
-                [i - 0.2, i + 0.2],
-                [row.mean()] * 2,
-                color=_style.look(i)["color"],
-                linewidth=2.5,
-                marker="",
-                label="mean",
-            )
+        _draw_networks(axis, table, joined)
         axis.set(title=title, xlim=(-0.5, len(table) - 0.5))
         _style.name_ticks(axis, list(table), (width - 0.9) / slots)
         axis.grid(axis="x", visible=False)

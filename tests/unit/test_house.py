@@ -159,7 +159,10 @@ SHARED = {"prunelab.plot": {"basics", "board", "curves", "networks", "tensors"},
 
 @pytest.mark.parametrize("name", SHARED)
 def test_figures_and_explorers_are_named_by_notebook(name):
-    topics = {path.stem.partition("-")[2].replace("-", "_") for path in (ROOT / "notebooks").glob("*.ipynb")}
+    topics = {
+        (path.stem.partition("-")[2] or path.stem).replace("-", "_")
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+    }
     package = importlib.import_module(name)
     modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
     assert {module for module in modules if module[0] != "_"} - SHARED[name] <= topics
