@@ -45,8 +45,9 @@ def kept_channels(scores: Scores, shares: Mapping[str, float]) -> dict[str, torc
 
 
 def staying(task: Task, groups: Groups, at_most: int = 12) -> dict[str, str]:
-    """Return why the outputs of a weight stay, by its name, for the weights that make no channel of ``groups``:
-    what ``surgery.remove_filters`` says to a mask on its first output, of the first ``at_most`` such weights.
+    """Return why the outputs of a weight stay, by its name, for the weights that make no channel of
+    ``groups``: what ``surgery.remove_filters`` says to a mask on its first output, of the first ``at_most``
+    such weights.
 
     Raises TypeError or ValueError for bad arguments. Source: notebook capstone."""
     checked(task), arguments.mapping("groups", groups, at_least=0)
