@@ -10,7 +10,7 @@ from torch import nn
 
 from prunelab import arguments
 from prunelab.capstone.task import Task, checked
-from prunelab.masks import apply_masks, keep_top
+from prunelab.masks import apply_masks, keep_top, prunable
 from prunelab.measure import macs
 from prunelab.progress import progress
 from prunelab.schedules import guard_masks
@@ -42,6 +42,29 @@ def kept_channels(scores: Scores, shares: Mapping[str, float]) -> dict[str, torc
             share = 1 - max(MULTIPLE, MULTIPLE * round((1 - share) * n / MULTIPLE)) / n
         kept[name] = keep_top(score, share)
     return guard_masks(kept, {name: scores[name].flatten() for name in kept}) if kept else {}
+
+
+def staying(task: Task, groups: Groups, at_most: int = 12) -> dict[str, str]:
+    """Return why the outputs of a weight stay, by its name, for the weights that make no channel of
+    ``groups``: what ``surgery.remove_filters`` says to a mask on its first output, of the first ``at_most``
+    such weights.
+
+    Raises TypeError or ValueError for bad arguments. Source: notebook capstone."""
+    checked(task), arguments.mapping("groups", groups, at_least=0)
+    arguments.count("at_most", at_most)
+    free = {parameter for group in groups.values() for parameter, _ in group}
+    weights = [(name, weight) for name, weight in prunable(task.model).items() if name not in free]
+    reasons = {}
+    with progress(min(at_most, len(weights)), "what stays") as bar:
+        for name, weight in weights[:at_most]:
+            first = (torch.arange(len(weight)) > 0).view(-1, *[1] * (weight.ndim - 1))
+            try:
+                remove_filters(task.model, {name: first}, task.example)
+                reasons[name] = "its first output alone could go; no group has it"
+            except ValueError as reason:
+                reasons[name] = str(reason)
+            bar.update()
+    return reasons
 
 
 def removed_share(kept: torch.Tensor) -> float:

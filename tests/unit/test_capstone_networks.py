@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from prunelab import capstone, measure
+from prunelab.surgery import reestimate_batchnorm
 
 matplotlib.use("agg")
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "capstone.ipynb"
@@ -85,20 +86,22 @@ def proved(names: dict) -> capstone.Choice:
 
 def test_mobilenet_with_a_negative_number():
     torch.manual_seed(0)
-    model = torchvision.models.mobilenet_v3_small(weights=None, num_classes=10).eval()
-    images = torch.randn(48, 3, 32, 32)
-    train, valid, test = imitation(model, images, lambda answer: 10 * answer)
+    model = torchvision.models.mobilenet_v3_small(weights=None, num_classes=10, width_mult=0.5).eval()
+    images = torch.randn(32, 3, 32, 32)
+    reestimate_batchnorm(model, images)  # its statistics, as if it had been trained
+    scale = model(images).detach().std()
+    train, valid, test = imitation(model, images, lambda answer: answer / scale, 3e-4)
     task = capstone.Task(
         model=model,
         example=images[:4],
-        validate=lambda model: -valid(model),
-        test=lambda model: -test(model),
+        validate=lambda model: -100 * valid(model),  # percent of the variance
+        test=lambda model: -100 * test(model),
         better="larger",
         train=train,
-        inputs=images[:24],
+        inputs=images[:16],
         faster=1.2,
         smaller=1.2,
-        price=5.0,
+        price=150.0,
     )
     names = follow(task, SHARES=(0.5,))
     proved(names)
