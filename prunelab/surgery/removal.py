@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from prunelab.masks import expand_masks
 from prunelab.surgery import constants
-from prunelab.surgery.examples import Example, unwrapped
+from prunelab.surgery.examples import Example, unwrapped, working_copy
 from prunelab.surgery.followed import Followed, clone, follow
 from prunelab.surgery.lock import Output, compare, recording, taken
 from prunelab.surgery.replay import Doubled, Replay, quiet
@@ -145,13 +145,12 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> None:
     """Run the smaller model on the same example, and compare it with what the masked one gave."""
     outputs: list[Output] = []
     tracks = [output.tracks for output in followed.outputs]
+    copied = working_copy(small)  # what a forward pass leaves behind stays there
     replay = Replay({}, {})
     try:
-        with recording(
-            small.eval(), lambda number, _: tracks[number] if number < len(tracks) else [], outputs
-        ):
+        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
             with quiet(), replay, Doubled():
-                result = small(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
+                result = copied(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
     except Exception as error:  # the user's code runs
         raise ValueError(
             f"model does not run with fewer channels, so its forward depends on their number: {error}"

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_map
 
 PRODUCTS = frozenset("convolution mm bmm addmm baddbmm mv addmv dot".split())
+READERS = PRODUCTS | frozenset("sum nansum any linalg_vector_norm".split())
 
 
 class Replay(TorchDispatchMode):
@@ -29,7 +30,7 @@ class Replay(TorchDispatchMode):
         kwargs = kwargs or {}
         with _disable_current_modes(), torch.no_grad():
             base = func._schema.name.split("::")[1]
-            self.order += base in PRODUCTS
+            self.order += base in READERS
             ready = (
                 tree_map(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
             )
