@@ -17,6 +17,7 @@ from prunelab.plot.activations import (
 from prunelab.plot.after_training import staircase
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.board import scoreboard
+from prunelab.plot.capstone import group_costs, joint_cuts
 from prunelab.plot.concepts import cut, feature_maps, pulls, shares
 from prunelab.plot.criteria_compared import dot_board, family_map, forest
 from prunelab.plot.csr_storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
@@ -59,9 +60,11 @@ __all__ = [
     "feeding",
     "forest",
     "gap_tape",
+    "group_costs",
     "group_members",
     "heatmap",
     "histograms",
+    "joint_cuts",
     "kept_by_layer",
     "kept_share",
     "kernel_grid",
