@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from prunelab.surgery.following import Following
 from prunelab.surgery.products import Read, extent
-from prunelab.surgery.replay import PRODUCTS, Doubled, Replay, quiet
+from prunelab.surgery.replay import PRODUCTS, READERS, Doubled, Replay, quiet
 
 LOUD = 1e9  # of the noise: more than any shift of a norm could hide
 CONSTANT = 1e-9  # a spread of the values below this share of them is rounding
@@ -32,10 +32,12 @@ class Noise(Replay):
             return self.taken[len(self.decisions)]
         if base == "embedding":
             return self.loud(result, result.ndim - 1)
-        if base not in PRODUCTS or self.order not in self.reads:
+        if base not in READERS or self.order not in self.reads:
             return result
         read = self.reads[self.order]
         self.made[self.order] = extent(ready[0][read.position], read.axis)
+        if base not in PRODUCTS:
+            return result
         return self.loud(result, 1 if base == "convolution" else result.ndim + read.made)
 
     def loud(self, result: torch.Tensor, dim: int) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """What must stay or go together: numbers of channels, what couples them, and the groups that follow."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from prunelab.surgery.sizes import Equation, Trial
+from prunelab.surgery.sizes import Equation, Place, Trial, places
 from prunelab.surgery.tracks import NOTHING, along, compact, varying
 
 
@@ -114,6 +115,7 @@ class Groups:
         self.fixed = torch.cat([torch.tensor([NOTHING]), *(numbers for numbers, _ in couplings.fixed)])
         for grid in couplings.grids:
             self._settle(grid)
+        self._tie()
         self._settle_wholes()
 
     def merge(self, pairs: torch.Tensor) -> None:
@@ -155,6 +157,19 @@ class Groups:
             trial = Trial(kept)
             return all(e.holds(trial) for e in grid.equations) and (attributes or not trial.attributes)
         return False
+
+    def _tie(self) -> None:
+        """Couple what one attribute names the size of: it can have one value only."""
+        named: dict[Place, list[torch.Tensor]] = defaultdict(list)
+        for equation in self.couplings.equations:
+            for place, value in places(equation.size).items():
+                rows = self.labels[compact(equation.track)].movedim(equation.dim, 0)
+                rows = rows.reshape(len(rows), -1)
+                if len(rows) == value == equation.size and (rows == rows[:, :1]).all():
+                    named[place].append(rows[:, 0])
+        pairs = [torch.stack([first, other]) for first, *others in named.values() for other in others]
+        if pairs:
+            self.merge(torch.cat(pairs, 1))
 
     def _settle_wholes(self) -> None:
         """What was broadcast goes with all that it met, if that is one group; if it is several, it stays."""

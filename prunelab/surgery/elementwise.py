@@ -12,7 +12,7 @@ def unknown(op: Operation) -> None:
     """Nobody knows what becomes of the channels: they stay."""
     for tensor in op.tensors():
         for track in op.carried(tensor).tracks:
-            op.couplings.fix(track, f"what {op.where} does to channels is not known")
+            op.couplings.fix(track, f"what {op.where} does to channels ({op.name}) is not known")
 
 
 def blank(op: Operation) -> None:

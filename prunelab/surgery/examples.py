@@ -63,7 +63,7 @@ def working_copy(model: nn.Module) -> nn.Module:
             if isinstance(tensor, torch.Tensor):
                 shared[id(tensor)] = tensor
     try:
-        return copy.deepcopy(model, shared).eval()
+        return copy.deepcopy(model, shared).train().eval()  # a change of mode empties caches
     except Exception as error:  # the user's code runs
         raise ValueError(f"model must be one that copy.deepcopy copies, but: {error}") from error
 

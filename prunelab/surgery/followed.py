@@ -74,39 +74,51 @@ class Followed:
 
     def owners(self, label: int) -> str:
         """Return the modules that make the channels of a group."""
-        found = []
-        for name, dim in self.couplings.first:
-            if name in self.following.parameters and (name, dim) not in self.reads:
-                layer = name.rpartition(".")[0] or name
-                if layer not in found and (self.labels(name, dim) == label).any():
-                    found.append(layer)
-        return ", ".join(found)
-
-    def members(self) -> dict[int, dict[tuple[str, int], list[int]]]:
-        """Return for each label of a group that can go its entries in the parameters."""
-        found: dict[int, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
-        stays = self.stays.tolist()
-        for (name, dim), _ in self.couplings.first.items():
-            if name in self.following.parameters:
-                for index, label in enumerate(self.labels(name, dim).tolist()):
-                    if not stays[label]:
-                        found[label][name, dim].append(index)
-        return {label: m for label, m in found.items() if m.keys() & self.couplings.makes}
+        found = [
+            name.rpartition(".")[0] or name
+            for name, dim in self.places
+            if (name, dim) not in self.reads and (self.labels(name, dim) == label).any()
+        ]
+        return ", ".join(dict.fromkeys(found))
 
     def removable(self) -> dict[str, Group]:
         """Return the groups of at least two channels with the same members, by their first weight's name."""
-        alike = defaultdict(list)
-        for label, entries in self.members().items():
-            if not self.broken(label):
-                alike[tuple((member, len(indices)) for member, indices in entries.items())].append(entries)
+        labels = {place: self.labels(*place) for place in self.places}
+        kinds = torch.zeros(len(self.stays), dtype=torch.long)  # channels of one kind have the same members
+        made = torch.zeros(len(self.stays), dtype=torch.bool)
+        for number, (place, own) in enumerate(labels.items(), start=1):
+            found, counts = own[~self.stays[own]].unique(return_counts=True)
+            kinds[found] = kinds[found] * 1_000_003 + number * 7_919 + counts  # overflows, and that is fine
+            if place in self.couplings.makes:
+                made[found] = True
         groups: dict[str, Group] = {}
-        for key, channels in alike.items():
-            if len(channels) > 1:
-                name = next(p for (p, d), _ in key if (p, d) in self.couplings.makes)
+        channels = (made & ~self.stays).nonzero().flatten()
+        channels = channels[[not self.broken(label) for label in channels.tolist()]]
+        for kind in kinds[channels].unique().tolist():
+            members = self._members(labels, channels[kinds[channels] == kind])
+            if len(next(iter(members.values()))) > 1:
+                name = next(
+                    parameter for parameter, dim in members if (parameter, dim) in self.couplings.makes
+                )
                 same = sum(other.split(" (")[0] == name for other in groups)
-                indices = {m: torch.tensor([entries[m] for entries in channels]) for m, _ in key}
-                groups[f"{name} ({same + 1})" if same else name] = Group(indices, self.reads)
-        return groups
+                groups[f"{name} ({same + 1})" if same else name] = Group(members, self.reads)
+        order = {name: i for i, name in enumerate(self.following.parameters)}
+        return dict(sorted(groups.items(), key=lambda item: order[item[0].split(" (")[0]]))
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """The dimensions of the parameters."""
+        return [place for place in self.couplings.first if place[0] in self.following.parameters]
+
+    def _members(self, labels: Mapping, channels: torch.Tensor) -> dict[tuple[str, int], torch.Tensor]:
+        """Return where the entries of these channels are, ``(channels, entries)`` for each dimension."""
+        members = {}
+        for place, own in labels.items():
+            if (own == channels[0]).any():
+                entries = torch.isin(own, channels).nonzero().flatten()
+                order = own[entries].argsort(stable=True)  # labels rise with the channels
+                members[place] = entries[order].view(len(channels), -1)
+        return members
 
     def reason(self, numbers: torch.Tensor) -> str:
         """Return why the groups of these numbers stay, or what couples them, or nothing."""

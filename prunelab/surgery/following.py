@@ -36,6 +36,7 @@ class Following(Replay):
         self.call: tuple | None = None  # the call of a torch function that is running: name, args, kwargs
         self.reads: list[products.Read] = []
         self.surprises: list[str] = []
+        self.used: set[str] = set()  # parameters and buffers that the run has read
         self.only_weights = False  # what the running operation reads
 
     # ---- what travels
@@ -45,6 +46,7 @@ class Following(Replay):
         found = self.known.get(tensor)
         if found is None:
             name = self.names.get(id(tensor), "")
+            self.used.add(name)
             found = Carried(self.couplings.tracks(name) if name else [], bool(name), name, name)
             self.known[tensor] = found
         return found

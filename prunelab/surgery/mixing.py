@@ -7,7 +7,7 @@ import torch
 from prunelab.surgery.elementwise import meet
 from prunelab.surgery.movement import stay_or_pass
 from prunelab.surgery.operation import Operation
-from prunelab.surgery.tracks import compact, varying
+from prunelab.surgery.tracks import Carried, compact, varying
 
 
 def reduce(op: Operation) -> None:
@@ -28,6 +28,32 @@ def reduce(op: Operation) -> None:
         if output.shape == result.shape:
             fitting = [compact(t).expand(result.shape) for t in tracks if t.ndim == result.ndim]
             op.carry(output, fitting, weight=op.carried(tensor).weight)
+
+
+def add_up(op: Operation) -> None:
+    """A sum over channels reads them: one that sends 0 can go, whatever the others do."""
+    tensor = op.tensors()[0]
+    dims, carried = _dims(op, tensor), op.carried(tensor)
+    summed = [t for t in carried.tracks if len(varying(t)) == 1 and varying(t)[0] in dims]
+    for track in summed:
+        nothing = torch.zeros(0, dtype=torch.long)
+        op.run.read(tensor, 0, varying(track)[0], compact(track).flatten(), nothing, nothing, False, 0)
+    rest = [t for t in carried.tracks if not any(t is s for s in summed)]
+    op.run.known[tensor] = Carried(rest, carried.weight, carried.by, carried.name)
+    reduce(op)
+    op.run.known[tensor] = carried
+
+
+def weight_norm(op: Operation) -> None:
+    """``v * g / norm(v)``: the norm runs over all dimensions but one."""
+    v, g, dim = op.args[0], op.args[1], op.argument(2, "dim", 0)
+    for track in op.carried(v).tracks:
+        mixed = [d for d in varying(track) if d != dim % v.ndim]
+        if mixed:
+            op.couplings.mix(track, mixed, f"{op.where} divides by the norm over its inputs")
+    op.couplings.reads.update(*(op.couplings.places_of(t) for t in op.carried(v).tracks))  # 0 / 0 if masked
+    op.carry(op.results()[0], meet(op, [g, v], v.shape, False))
+    scales(op, g)
 
 
 def _dims(op: Operation, tensor: torch.Tensor) -> set[int]:

@@ -25,6 +25,13 @@ def move(op: Operation) -> None:
         op.carry(result, tracks, weight=carried.weight, name=carried.name)
 
 
+def move_in_place(op: Operation) -> None:
+    """``transpose_`` and its like: the tensor has moved already, its tracks have not."""
+    carried, name = op.carried(op.args[0]), op.name.split(".")[1].removesuffix("_")
+    moved = [getattr(torch.ops.aten, name)(track, *op.args[1:], **op.kwargs) for track in carried.tracks]
+    op.carry(op.result, [spread(t, op.result.shape) for t in moved], name=carried.name)
+
+
 def view(op: Operation) -> None:
     """A view keeps the order of the elements, so its track is the reshaped one, a view or not."""
     carried, tracks = op.carried(op.args[0]), []
@@ -48,7 +55,7 @@ def _grid(op: Operation, before: torch.Tensor, after: torch.Tensor) -> None:
 def pick(op: Operation) -> None:
     """Elements are picked by a tensor of places: channels cannot be, their places would change."""
     tensor, result = op.tensors()[0], op.results()[0]
-    if op.name.startswith("aten.index."):
+    if op.name == "aten.index":
         picked = [d for d, index in enumerate(op.args[1]) if index is not None]
     else:
         picked = [op.args[1] % max(tensor.ndim, 1)]
@@ -59,6 +66,28 @@ def pick(op: Operation) -> None:
         else:
             tracks.append(spread(op.call(lambda t, track=track: track if t is tensor else t), result.shape))
     op.carry(result, [t for t in tracks if varying(t)], weight=op.carried(tensor).weight)
+
+
+def pixel_shuffle(op: Operation) -> None:
+    """``factor ** 2`` channels in a row become one: they go together."""
+    many, dim = op.args[1] ** 2, op.args[0].ndim - 3
+    tracks = []
+    for track in op.carried(op.args[0]).tracks:
+        if varying(track) == [dim]:
+            rows = compact(track).unflatten(dim, (-1, many))
+            why = f"{op.where} makes one channel of {many}"
+            tracks.append(op.couplings.mix(rows, [dim + 1], why).squeeze(dim + 1).expand(op.result.shape))
+        else:
+            op.couplings.fix(track, f"{op.where} moves what is no channel into space")
+    op.carry(op.result, tracks)
+
+
+def channel_shuffle(op: Operation) -> None:
+    """A shuffle of the pieces of the channels: the same places of each go."""
+    for track in op.carried(op.args[0]).tracks:
+        if 1 in varying(track):
+            halve(op, track, 1, op.args[1])
+    move(op)
 
 
 def roll(op: Operation) -> None:

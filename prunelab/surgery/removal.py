@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from prunelab.masks import expand_masks
 from prunelab.surgery import constants
-from prunelab.surgery.examples import Example, unwrapped
+from prunelab.surgery.examples import Example, unwrapped, working_copy
 from prunelab.surgery.followed import Followed, clone, follow
 from prunelab.surgery.lock import Output, compare, recording, taken
 from prunelab.surgery.replay import Doubled, Replay, quiet
@@ -70,12 +70,9 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
             if (name, dim) in couplings.makes:
                 empty = ~mask.movedim(dim, 0).reshape(mask.shape[dim], -1).any(1)
                 asked[followed.labels(name, dim)[empty.cpu()]] = True
-        whole = mask.ndim > 1 and not mask.flatten(1).any(1).all()
-        if whole and not any((name, dim) in couplings.makes for dim in range(mask.ndim)):
+        if name not in followed.following.used and not mask.all():
             layer = name.rpartition(".")[0] or name
-            raise ValueError(
-                f"{layer} makes no channels in the model's forward, so what it feeds is not known"
-            )
+            raise ValueError(f"{layer} makes no channels in the model's forward, so what it feeds is not known")
     for name, dim in couplings.makes:
         own = followed.labels(name, dim)
         if asked[own].all() and len(own) > 1 and (own == own[0]).all():
@@ -145,13 +142,12 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> None:
     """Run the smaller model on the same example, and compare it with what the masked one gave."""
     outputs: list[Output] = []
     tracks = [output.tracks for output in followed.outputs]
+    copied = working_copy(small)  # what a forward pass leaves behind stays there
     replay = Replay({}, {})
     try:
-        with recording(
-            small.eval(), lambda number, _: tracks[number] if number < len(tracks) else [], outputs
-        ):
+        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
             with quiet(), replay, Doubled():
-                result = small(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
+                result = copied(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
     except Exception as error:  # the user's code runs
         raise ValueError(
             f"model does not run with fewer channels, so its forward depends on their number: {error}"

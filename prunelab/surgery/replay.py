@@ -1,6 +1,6 @@
 """Runs a model under masks and in float64, while its own tensors stay as they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_map
 
 PRODUCTS = frozenset("convolution mm bmm addmm baddbmm mv addmv dot".split())
+READERS = PRODUCTS | frozenset("sum nansum any linalg_vector_norm".split())
 
 
 class Replay(TorchDispatchMode):
@@ -29,15 +30,15 @@ class Replay(TorchDispatchMode):
         kwargs = kwargs or {}
         with _disable_current_modes(), torch.no_grad():
             base = func._schema.name.split("::")[1]
-            self.order += base in PRODUCTS
+            self.order += base in READERS
             ready = (
-                tree_map(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
+                on_tensors(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
             )
             result = self.ran(func, base, ready, func(*ready[0], **ready[1]))
             if base == "_local_scalar_dense":
                 self.decisions.append(result)
             if self.double and not func._schema.is_mutable:
-                result = tree_map(_double, result)
+                result = on_tensors(_double, result)
             self.seen(func, args, kwargs, result)
             return result
 
@@ -57,6 +58,17 @@ class Replay(TorchDispatchMode):
         return _double(value) if self.double else value
 
 
+def on_tensors(change: Callable[[torch.Tensor], Any], value: Any) -> Any:
+    """Return arguments or results, plainly nested, with every tensor changed: a lean ``tree_map``."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: on_tensors(change, item) for key, item in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)([on_tensors(change, item) for item in value])
+    return tree_map(change, value) if isinstance(value, tuple) else value
+
+
 def _double(value: Any) -> Any:
     floating = isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float64
     return value.double() if floating else value
@@ -71,7 +83,7 @@ class Doubled(TorchFunctionMode):
     def doubled(self, func, arguments: Any) -> Any:
         name = getattr(func, "__name__", "")
         writes = name.startswith("__") or (name.endswith("_") and not name.endswith("__"))
-        return arguments if writes else tree_map(_double, arguments)
+        return arguments if writes else on_tensors(_double, arguments)
 
 
 @contextmanager

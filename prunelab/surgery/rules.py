@@ -30,18 +30,19 @@ POINTWISE = (
 ).split()
 MOVES = (
     "permute transpose t unsqueeze squeeze slice select expand unbind"
-    " repeat flip split_with_sizes narrow diagonal movedim swapaxes pixel_shuffle pixel_unshuffle numpy_T mT"
-    " view_as_real unfold channel_shuffle"
+    " repeat flip split_with_sizes narrow diagonal movedim swapaxes pixel_unshuffle numpy_T mT"
+    " view_as_real unfold"
 ).split()
 PICKS = "index index_select gather take_along_dim".split()
 REDUCTIONS = (
-    "mean sum amax amin max min std var var_mean std_mean norm linalg_vector_norm prod logsumexp any"
+    "mean amax amin max min std var var_mean std_mean norm linalg_vector_norm prod logsumexp any"
     " all argmax"
-    " argmin cumsum cumprod _softmax softmax _log_softmax log_softmax _safe_softmax sort topk median nansum"
+    " argmin cumsum cumprod _softmax softmax _log_softmax log_softmax _safe_softmax sort topk median"
     " count_nonzero logcumsumexp aminmax"
 ).split()
 COPIES = "clone _to_copy lift_fresh lift alias detach detach_ contiguous _conj".split()
 VIEWS = "view _unsafe_view reshape _reshape_alias".split()
+SUMS = "sum nansum any linalg_vector_norm".split()
 PRODUCTS = "mm bmm addmm baddbmm mv addmv dot".split()
 RULES: dict[str, Callable[[Operation], None]] = {}
 for _names, _rule in (
@@ -51,13 +52,18 @@ for _names, _rule in (
     (VIEWS, movement.view),
     (PICKS, movement.pick),
     (REDUCTIONS, mixing.reduce),
+    (SUMS, mixing.add_up),
     (PRODUCTS, products.product),
     (["convolution"], products.convolution),
     (["embedding"], products.embedding),
     (["cat", "stack"], movement.concatenate),
     (["split", "unsafe_split", "chunk"], movement.split),
     (["constant_pad_nd"], movement.pad),
+    ("transpose_ t_ squeeze_ unsqueeze_ swapaxes_".split(), movement.move_in_place),
     (["roll"], movement.roll),
+    (["pixel_shuffle"], movement.pixel_shuffle),
+    (["channel_shuffle", "native_channel_shuffle"], movement.channel_shuffle),
+    (["_weight_norm_interface"], mixing.weight_norm),
     (["copy_"], elementwise.written),
     ("new_empty new_zeros new_ones new_full new_empty_strided".split(), elementwise.blank),
     (

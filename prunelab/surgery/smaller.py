@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from prunelab.surgery.attention import FewerHeads
 from prunelab.surgery.examples import working_copy
 from prunelab.surgery.followed import Followed
 from prunelab.surgery.sizes import Trial
@@ -41,8 +42,11 @@ def smaller_model(
                 setattr(module, key, made[id(tensor)])
         if f"{name}.bias".lstrip(".") in biases:
             module.bias = biases[f"{name}.bias".lstrip(".")]
-        before, after = model.get_submodule(name), module
-        _rename_sizes(followed, name, before, after, trial)
+        _rename_sizes(followed, name, model.get_submodule(name), module, trial)
+    for module in small.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            if module.out_proj.weight.shape[1] != module.num_heads * module.head_dim:
+                FewerHeads.of(module)
     for (name, attribute, position), value in trial.attributes.items():
         _set(small.get_submodule(name), attribute, position, value)
     return small, [(bias, next(model.parameters()).dtype) for bias in biases.values()]

@@ -1,0 +1,76 @@
+"""``nn.MultiheadAttention`` with fewer heads: its forward pass takes the sizes from its parameters."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class FewerHeads(nn.MultiheadAttention):
+    """What an ``nn.MultiheadAttention`` becomes when heads are gone: the same parameters and arguments.
+
+    torch's own forward pass insists on ``num_heads * head_dim == embed_dim``; this one does not."""
+
+    @classmethod
+    def of(cls, module: nn.MultiheadAttention) -> None:
+        """Turn ``module``, whose parameters have lost heads, into one of this class, in place.
+
+        Raises ValueError for one that appends to its keys (``add_bias_kv``, ``add_zero_attn``)."""
+        if module.bias_k is not None or module.add_zero_attn:
+            raise ValueError(
+                "heads of an nn.MultiheadAttention with add_bias_kv or add_zero_attn cannot be removed"
+            )
+        module.__class__ = cls
+        module.num_heads = module.out_proj.weight.shape[1] // module.head_dim
+        module._joined = module._qkv_same_embed_dim
+        module._qkv_same_embed_dim = False  # keeps nn.TransformerEncoderLayer from its fused path
+
+    def forward(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        key_padding_mask: torch.Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: torch.Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """As ``nn.MultiheadAttention``; a mask is always used as given."""
+        single = query.ndim == 2
+        inputs = [x.unsqueeze(0) if single else x for x in (query, key, value)]
+        if not single and not self.batch_first:
+            inputs = [x.transpose(0, 1) for x in inputs]
+        q, k, v = (
+            F.linear(x, weight, bias).unflatten(2, (-1, self.head_dim)).transpose(1, 2)
+            for x, weight, bias in zip(inputs, *self._projections(), strict=True)
+        )
+        scores = q @ k.transpose(2, 3) * self.head_dim**-0.5
+        for mask, shape in (
+            (attn_mask, self._shape(attn_mask, len(q))),
+            (key_padding_mask, (len(k), 1, 1, -1)),
+        ):
+            if mask is not None:
+                mask = mask.view(shape)
+                scores = scores.masked_fill(mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        result = F.linear((weights @ v).transpose(1, 2).flatten(2), self.out_proj.weight, self.out_proj.bias)
+        if not single and not self.batch_first:
+            result = result.transpose(0, 1)
+        weights = weights.mean(1) if average_attn_weights else weights
+        return (result[0] if single else result), (
+            weights[0] if single else weights
+        ) if need_weights else None
+
+    def _projections(self) -> tuple:
+        """Return the weights and the biases of the query, the key and the value."""
+        if self._joined:
+            weights = self.in_proj_weight.chunk(3)
+        else:
+            weights = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+        return weights, (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+
+    def _shape(self, mask: torch.Tensor | None, batch: int) -> tuple[int, ...]:
+        """Return the shape in which a mask meets (batch, heads, queries, keys)."""
+        if mask is None or mask.ndim == 2:
+            return (1, 1, *(mask.shape if mask is not None else ()))
+        return (batch, -1, *mask.shape[1:])
