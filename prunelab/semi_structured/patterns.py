@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from prunelab import arguments
-from prunelab.storage.positions import nonzero
+from prunelab.storage._positions import nonzero
 
 BLOCK = 1 << 16  # elements at a time: a block and its ranks stay in the cache
 MOST_RANKED = 8  # members of a group; in larger groups a partial sort is faster than comparing all pairs
