@@ -6,8 +6,13 @@ hidden layer and 10 % of the output layer's, rewinds the survivors to where they
 densities two controls are trained as long: the same mask on a new initialisation, and a random mask with the
 same number of weights in every layer on the old one. ``untrained`` prunes at initialisation: SNIP, SNIP's
 mask shuffled within each layer, a uniform random mask, and a small dense network with as many parameters;
-``longer`` trains SNIP's network on all images for eight epochs. Accuracies in percent; 2,000 validation
-images every 50 steps, test once at the end of each training."""
+``longer`` trains SNIP's network on all images for eight epochs. ``length`` trains the dense network and the
+ticket of the last round for 860 and for 3,440 steps, in the order of the examples that found the ticket and
+in another; ``rewinding`` gives four starts to one and the same mask of the last round; ``supermask`` trains
+scores on frozen weights. Accuracies in percent; 2,000 validation images every 50 steps, test once at the end
+of each training, but not in the last three parts."""
+
+import functools
 
 import torch
 from torch import nn
@@ -17,12 +22,18 @@ from experiments._common import first, mnist, shuffled
 from prunelab.criteria import magnitude, weight_gradient
 from prunelab.masks import apply_masks, mask_model, prunable, sparsity
 from prunelab.models import LeNet300
+from prunelab.rewinding import prune_rounds
+from prunelab.straight_through import learn_masks, settle
 from prunelab.training import accuracy, train
 
 SEEDS = (0, 1, 2)
 IMAGES, EPOCHS, LONGER = 27_500, 4, 8
 ROUNDS, CONTROLS = 15, (3, 7, 12, 15)  # 0.8 ** 3 = 51 %, 21 %, 6.9 %, 3.5 % of the hidden layers' weights
 EVERY = 50
+MORE_SEEDS = (0, 1, 2, 3, 4)  # of the parts in which no test image is read
+LONG_SEEDS = (0, 1)  # of those that are trained four times as long
+EARLY = 43  # steps, a twentieth of a training: where late rewinding goes back to
+SUPERMASKS = (0.5, 0.9)
 HIDDEN = {0.95: (16, 16), 0.98: (6, 30)}  # the small dense network: at most 5 % or 2 % of the 266,200 weights
 
 
@@ -106,8 +117,89 @@ def untrained(seed: int, sparsity: float) -> dict:
     return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
 
 
+SHARES = {"fc1.weight": 0.2, "fc2.weight": 0.2, "fc3.weight": 0.1}  # that go in each round
+
+
+def reached(model: nn.Module) -> float:
+    return round(accuracy(model, mnist().valid), 2)
+
+
+def fitted(seed: int):
+    """Return the function that trains as ``tickets`` does."""
+    return lambda model, masks: train(model, half(), epochs=EPOCHS, masks=masks, seed=seed)
+
+
+@functools.cache
+def after_rounds(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Return the masks after the last round and the trained weights that they were read from."""
+    model = initial(seed)
+    masks = prune_rounds(model, fitted(seed), SHARES, ROUNDS - 1, initial(seed).state_dict())
+    fitted(seed)(model, masks)
+    apply_masks(model, masks)
+    gone = {name: 1 - (1 - share) ** ROUNDS for name, share in SHARES.items()}
+    return mask_model(magnitude(model), gone), model.state_dict()
+
+
+def length(seed: int) -> dict:
+    """Dense network and ticket, trained short, short in another order of the examples, and four times as
+    long."""
+    masks, _ = after_rounds(seed)
+    result = {"left": round(1 - sparsity(masks), 4)}
+    for name, kept in (("dense", {}), ("ticket", masks)):
+        for steps, data, epochs, order in (
+            ("860 steps", half(), EPOCHS, seed),
+            ("860 steps, another order", half(), EPOCHS, 100 + seed),
+            ("3440 steps", mnist().train, LONGER, seed),
+        ):
+            model = initial(seed)
+            train(model, data, epochs=epochs, masks=kept, seed=order)
+            result[f"{name}, {steps}"] = reached(model)
+    return result
+
+
+def rewinding(seed: int) -> dict:
+    """One mask, four starts: the initial weights, those of step ``EARLY``, and the trained ones, with the
+    learning rate from 0.05 again (learning-rate rewinding) or from a tenth of it (fine-tuning)."""
+    masks, trained_weights = after_rounds(seed)
+    early = initial(seed)
+    few = first(half(), 128 * EARLY)
+    train(early, few, epochs=1, seed=seed)
+    rows = {}
+    for name, state, lr in (
+        ("initial weights", initial(seed).state_dict(), 0.05),
+        ("early weights", early.state_dict(), 0.05),
+        ("learning rate", trained_weights, 0.05),
+        ("fine-tuning", trained_weights, 0.005),
+    ):
+        model = LeNet300()
+        model.load_state_dict(state)
+        train(model, half(), epochs=EPOCHS, lr=lr, masks=masks, seed=seed)
+        rows[name] = reached(model)
+    return rows
+
+
+def supermask(seed: int, sparsity: float) -> dict:
+    """Learn which of the frozen weights to use; beside it, the same number of frozen weights by chance."""
+    model = glorot(seed)
+    for layer in (model.fc1, model.fc2, model.fc3):
+        nn.init.zeros_(layer.bias)
+    weights = prunable(model)
+    drawn = {name: weight.detach().clone() for name, weight in weights.items()}
+    random = shuffled(mask_model(magnitude(model), sparsity), seed)
+    chance = glorot(seed)
+    apply_masks(chance, random)
+    learn_masks(model, dict.fromkeys(weights, sparsity), seed)
+    train(model, half(), epochs=EPOCHS, lr=0.1, seed=seed)
+    masks = settle(model)
+    same = all(torch.equal(prunable(model)[n], drawn[n] * mask) for n, mask in masks.items())
+    return {"supermask": reached(model), "random": reached(chance), "weights unchanged": same}
+
+
 def configurations() -> list[dict]:
     lottery = [{"part": "tickets", "seed": seed} for seed in SEEDS]
+    more = [{"part": "supermask", "seed": seed, "sparsity": s} for seed in MORE_SEEDS for s in SUPERMASKS]
+    more += [{"part": p, "seed": seed} for seed in LONG_SEEDS for p in ("rewinding", "length")]
+    lottery += more
     return lottery + [
         {"part": p, "seed": seed, "sparsity": s}
         for p in ("untrained", "longer")
@@ -117,7 +209,9 @@ def configurations() -> list[dict]:
 
 
 def measure(part: str, **configuration) -> dict | list[dict]:
-    return {"tickets": tickets, "untrained": untrained, "longer": longer}[part](**configuration)
+    parts = {"tickets": tickets, "untrained": untrained, "longer": longer, "length": length}
+    parts |= {"rewinding": rewinding, "supermask": supermask}
+    return parts[part](**configuration)
 
 
 def provenance() -> dict:

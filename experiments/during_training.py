@@ -3,7 +3,9 @@
 ``sparse`` trains LeNet300 from its initialisation with the same number of steps in every arm: dense; dense
 for half of the steps, pruned in one shot and fine-tuned for the other half; pruned gradually by the cubic
 schedule; under a random mask that stays (ratios by ERK); and under one that moves, its smallest weights
-replaced by connections with a large gradient or by random ones. ``filters`` halves the filters and neurons of
+replaced by connections with a large gradient or by random ones. At 98 % also: static and moving from weights
+divided by the root of the density, AC/DC, and straight-through masks. ``bites`` follows gradual pruning bite
+by bite. ``filters`` halves the filters and neurons of
 LeNet5 while it learns: softly, where a filter set to zero goes on learning and may come back until one epoch
 before the end, or for good at the first of these steps. Accuracies in percent; the arms of a seed share the
 initialisation and the order of the examples."""
@@ -14,17 +16,20 @@ import torch
 
 from experiments._common import accuracies, first, mnist
 from prunelab.criteria import filter_l2, magnitude
-from prunelab.dynamic import gradual, regrow
+from prunelab.dynamic import alternating, gradual, regrow
 from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.masks import sparsity as pruned
 from prunelab.models import LeNet5, LeNet300
 from prunelab.schedules import cubic, erk
-from prunelab.training import BATCH, steps_per_epoch, train
+from prunelab.straight_through import follow_weights, settle
+from prunelab.training import BATCH, accuracy, steps_per_epoch, train
 
-SEEDS = (0, 1, 2)
-SPARSITIES = (0.95, 0.98)
+SEEDS, FEWER, FILTER_SEEDS = (0, 1, 2, 3, 4), (0, 1, 2), tuple(range(10))
 ARMS = ("pruned after", "gradual", "static", "dynamic, gradient", "dynamic, random")
+NEWER = ("AC/DC", "straight through", "static, scaled", "dynamic, gradient, scaled")  # at 98 % only
 IMAGES, EPOCHS = 27_500, 6
 FILTER_IMAGES, FILTER_EPOCHS, HELD_FROM = 20_480, 4, 3
+BITE_IMAGES, BITE_EPOCHS, BITE_EVERY = 10_000, 5, 20
 STEPS = EPOCHS * math.ceil(IMAGES / BATCH)
 
 
@@ -40,13 +45,24 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
             lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20
         )
         train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    elif arm == "AC/DC":
+        phases = [(round(a * STEPS), round(b * STEPS)) for a, b in ((0.2, 0.3), (0.4, 0.5), (0.6, 2))]
+        masks, on_step = alternating(sparsity, phases)
+        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
+    elif arm == "straight through":
+        follow_weights(model, {name: share for name, share in erk(model, sparsity).items() if share})
+        train(model, half, epochs=EPOCHS, seed=seed)
+        settle(model)
     elif arm != "dense":
         draw = torch.Generator().manual_seed(seed)
         noise = {name: torch.rand(weight.shape, generator=draw) for name, weight in prunable(model).items()}
         masks = mask_model(noise, erk(model, sparsity))
+        if arm.endswith("scaled"):  # as large a sum over the inputs that are left as over all of them
+            for name, share in erk(model, sparsity).items():
+                prunable(model)[name].data /= (1 - share) ** 0.5
 
         def on_step(model: torch.nn.Module, step: int) -> None:
-            if arm != "static" and step % 40 == 0 and step <= 0.75 * STEPS:
+            if not arm.startswith("static") and step % 40 == 0 and step <= 0.75 * STEPS:
                 apply_masks(
                     model, masks
                 )  # momentum has just moved what is masked; what is grown must start at zero
@@ -54,7 +70,7 @@ def sparse(seed: int, arm: str, sparsity: float) -> dict:
                 for name, weight in prunable(model).items():
                     growth = (
                         weight.grad.abs()
-                        if arm == "dynamic, gradient"
+                        if arm.startswith("dynamic, gradient")
                         else torch.rand(weight.shape, generator=draw)
                     )
                     masks[name] = regrow(weight, masks[name], growth, share)
@@ -94,22 +110,49 @@ def filters(seed: int, arm: str) -> dict:
     return {"kept": kept} | accuracies(model) | {"zeroed": chosen}
 
 
+def bites(seed: int) -> dict:
+    """The first network of the notebook, step by step: what each bite takes of what is left, and the accuracy
+    before it, right after it and at the next look."""
+    torch.manual_seed(seed)
+    model, few = LeNet300(), first(mnist().train, BITE_IMAGES)
+    steps, masks, rows = BITE_EPOCHS * steps_per_epoch(few), {}, []
+
+    def look(model: torch.nn.Module, step: int) -> None:
+        if step % BITE_EVERY:
+            return
+        apply_masks(model, masks)  # momentum has just moved what is masked
+        before, left = accuracy(model, mnist().valid), 1 - pruned(model)
+        at = cubic(step, round(0.1 * steps), round(0.6 * steps), 0.95)
+        masks.update(mask_model(magnitude(model), at, scope="global"))
+        apply_masks(model, masks)
+        row = {"step": step, "left": 1 - pruned(model), "bite": 1 - (1 - pruned(model)) / left}
+        rows.append(
+            {k: round(v, 4) for k, v in row.items()}
+            | {"before": before, "after": accuracy(model, mnist().valid)}
+        )
+
+    train(model, few, epochs=BITE_EPOCHS, masks=masks, on_step=look, seed=seed)
+    return {"looks": rows, "reached": round(accuracy(model, mnist().valid), 2)}
+
+
 def configurations() -> list[dict]:
-    grid = []
-    for seed in SEEDS:
-        grid += [{"experiment": "sparse", "seed": seed, "arm": "dense", "sparsity": 0.0}]
-        grid += [
-            {"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s}
-            for s in SPARSITIES
-            for arm in ARMS
-        ]
-    return grid + [
-        {"experiment": "filters", "seed": seed, "arm": arm} for seed in SEEDS for arm in ("soft", "hard")
+    grid = [("dense", 0.0, SEEDS)]
+    grid += [(arm, 0.95, FEWER) for arm in ARMS] + [(arm, 0.98, SEEDS) for arm in (*ARMS, *NEWER)]
+    trained = [
+        {"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s}
+        for arm, s, seeds in grid
+        for seed in seeds
     ]
+    both = [
+        {"experiment": "filters", "seed": seed, "arm": arm}
+        for seed in FILTER_SEEDS
+        for arm in ("soft", "hard")
+    ]
+    return trained + [{"experiment": "bites", "seed": seed} for seed in SEEDS] + both
 
 
 def measure(experiment: str, **configuration) -> dict:
-    return {"sparse": sparse, "filters": filters}[experiment](**configuration)
+    return {"sparse": sparse, "filters": filters, "bites": bites}[experiment](**configuration)
 
 
 def provenance() -> dict:

@@ -2,7 +2,7 @@
 
 Three questions, each asked of five trained networks (of three where training is long): ``frequency`` prunes
 to the same sparsity in one round or in three, with the same number of epochs; ``ratios`` shares the same
-total sparsity among the layers in four ways; ``order`` halves the filters of every layer at once, or layer by
+total sparsity among the layers in five ways; ``order`` halves the filters of every layer at once, or layer by
 layer with a short recovery after each. Fine-tuning uses 10,000 training images, in ``order`` 2,500.
 Accuracies are in percent; choices use the validation split only."""
 
@@ -12,6 +12,7 @@ import torch
 
 from experiments._common import accuracies, first, mnist
 from prunelab.criteria import filter_l1, magnitude
+from prunelab.marginal import equal_marginal_drop
 from prunelab.masks import apply_masks, mask_model, sparsity
 from prunelab.models import SEEDS, load_pretrained
 from prunelab.schedules import equal_drop, erk, iterative, sensitivity_scan
@@ -57,6 +58,9 @@ def ratios(network: str, seed: int, sparsity: float, method: str, epochs: int) -
             "uniform": lambda: sparsity,
             "erk": lambda: erk(model, sparsity),
             "sensitivity": lambda: equal_drop(model, sensitivity_scan(model, mnist().valid, GRID), sparsity),
+            "marginal": lambda: equal_marginal_drop(
+                model, sensitivity_scan(model, mnist().valid, GRID), sparsity
+            ),
         }[method]()
         masks = mask_model(magnitude(model), ratio)
     apply_masks(model, masks)
@@ -103,7 +107,7 @@ def configurations() -> list[dict]:
         }
         for network, s, epochs, seeds in RATIO_RUNS
         for seed in seeds
-        for method in ("uniform", "global", "erk", "sensitivity")
+        for method in ("uniform", "global", "erk", "sensitivity", "marginal")
     ]
     often = [
         {

@@ -17,7 +17,6 @@ from torch import nn
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.measure import bytes_on_disk, latencies, macs, parameters
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
-from prunelab.surgery.coupling import BATCHNORMS
 
 SIDES = {
     "alexnet": 96,
@@ -70,7 +69,7 @@ def build(network: str, condition: str) -> nn.Module:
             nn.init.normal_(parameter, std=0.1)
     if condition != "initialised":
         for module in model.modules():
-            if isinstance(module, BATCHNORMS):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 for tensor, low, high in (
                     (module.weight, 0.5, 1.5),
                     (module.bias, -0.5, 0.5),

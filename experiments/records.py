@@ -7,24 +7,27 @@ h. At every look the weakest weights give their places to connections with a lar
 made on the validation split; this script reads the test split, once for each network. The baselines train as
 long and on the same images. Errors in percent. The records are kept as sparse files in ``data/records``."""
 
-import itertools
-import math
-
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import TensorDataset
 
-from experiments._common import errors, mnist, shuffled
-from prunelab.criteria.registry import per_unit
-from prunelab.data import MEAN, STD
-from prunelab.masks import apply_masks, mask_model, prunable
+from experiments._common import errors, shuffled
+from experiments._sparsify import (
+    DECAY,
+    EVERY,
+    LR,
+    REGROWN,
+    decay,
+    epochs_of,
+    examples,
+    put_back,
+    sparsify,
+    without_dead,
+)
+from prunelab.masks import living, prunable
 from prunelab.models import MODELS, load_pretrained
 from prunelab.records import RECORDS
-from prunelab.schedules import cubic
 from prunelab.storage import load_sparse, save_sparse
-from prunelab.surgery import remove_filters
-from prunelab.training import steps_per_epoch, train
+from prunelab.training import train
 
 SEEDS = (0, 1, 2)
 LENET300 = ((30, 20), (150, 150), (200, 100))
@@ -38,107 +41,7 @@ STAGES = {
 RECORDED = {"lenet300": (150, 200), "lenet5_caffe": (400,)}
 DENSE = {"lenet300": 20, "lenet5_caffe": 5}  # passes of the dense network that is trained on with shifts
 BASELINES = {"lenet300": ("dense", "small dense", "random places"), "lenet5_caffe": ("dense",)}
-LR, DECAY = 0.1, 5e-4
-EVERY, UNTIL = 50, 0.75  # steps between two looks, and the part of the steps after which the masks stay
-REGROWN = 0.3  # part of the weights that moves at the first look; it falls to 0 with a cosine
-SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # pixels down, pixels right
-
-
-def shifted(images: torch.Tensor) -> torch.Tensor:
-    """Return the images and their four one-pixel shifts, the border filled with background."""
-    padded = F.pad(images, (1, 1, 1, 1), value=-MEAN / STD)
-    return torch.cat([padded[:, :, 1 - down : 29 - down, 1 - right : 29 - right] for down, right in SHIFTS])
-
-
-def decay(model: nn.Module) -> torch.Tensor:
-    """Return the L2 penalty whose gradient is ``DECAY`` times each weight."""
-    return DECAY / 2 * sum(weight.square().sum() for weight in prunable(model).values())
-
-
-def sparsify(
-    model: nn.Module, data: TensorDataset, left: tuple[int, int], epochs: int, seed: int, until: float
-) -> None:
-    """Prune ``model`` in place while it learns: from ``left[0]`` weights to ``left[1]``, reached after
-    ``until`` of the steps.
-    """
-    steps = epochs * steps_per_epoch(data)
-    end = round(until * steps)
-    squares = {name: torch.zeros_like(weight) for name, weight in prunable(model).items()}
-    slopes = {name: torch.zeros_like(weight) for name, weight in prunable(model).items()}
-    masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
-    size = sum(mask.numel() for mask in masks.values())
-
-    def look(model: nn.Module, step: int) -> None:
-        if step > end:
-            return
-        for name, weight in prunable(model).items():
-            squares[name].mul_(0.99).addcmul_(weight.grad, weight.grad, value=0.01)
-            slopes[name].mul_(0.98).add_(weight.grad)
-        if step % EVERY and step != end:
-            return
-        apply_masks(model, masks)  # momentum has just moved what is masked
-        saliency = {name: weight.detach() ** 2 * squares[name] for name, weight in prunable(model).items()}
-        keep = size * (1 - cubic(step, 0, end, 1 - left[1] / size, 1 - left[0] / size))
-        moved = REGROWN * (1 + math.cos(math.pi * step / end)) / 2
-        masks.update(mask_model(saliency, 1 - keep * (1 - moved) / size, scope="global"))
-        growth = {name: slope.abs().masked_fill(masks[name], 0) for name, slope in slopes.items()}
-        grown = mask_model(growth, 1 - keep * moved / size, scope="global")
-        masks.update({name: mask | grown[name] for name, mask in masks.items()})
-
-    train(model, data, epochs=epochs, lr=LR, masks=masks, penalty=decay, on_step=look, seed=seed)
-
-
-def living(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return, by parameter name, which filters and neurons ``(out,)`` of the hidden layers have inputs and
-    are used.
-    """
-    weights = prunable(model)
-    names = list(weights)
-    alive = {}
-    for name, after in itertools.pairwise(names):
-        weight, following = weights[name].detach(), weights[after].detach()
-        used = (
-            following.flatten(2).any(2).any(0)
-            if following.ndim == 4
-            else following.any(0).view(len(weight), -1).any(1)
-        )
-        alive[name] = weight.flatten(1).any(1) & used
-    return alive
-
-
-def without_dead(model: nn.Module, alive: dict[str, torch.Tensor]) -> nn.Module:
-    return remove_filters(
-        model, {name: per_unit(mask, model.get_parameter(name)) for name, mask in alive.items()}
-    )
-
-
-@torch.no_grad()
-def put_back(small: nn.Module, alive: dict[str, torch.Tensor], network: str) -> nn.Module:
-    """Return a network of full size with the weights of ``small`` in their places and zeros elsewhere."""
-    full = MODELS[network]().eval()
-    previous = next(iter(prunable(full).values())).shape[1]
-    inputs = torch.arange(previous)  # of the layer at hand, those that are alive
-    for name, weight in prunable(full).items():
-        bias, source = full.get_parameter(name.replace("weight", "bias")), small.get_parameter(name)
-        outputs = alive.get(name, torch.ones(len(weight), dtype=torch.bool)).nonzero().squeeze(1)
-        if weight.shape[1] != previous:  # flattened: every channel has become several inputs
-            per = weight.shape[1] // previous
-            inputs = (inputs[:, None] * per + torch.arange(per)).flatten()
-        weight.zero_()
-        bias.zero_()
-        weight[outputs[:, None], inputs] = source
-        bias[outputs] = small.get_parameter(name.replace("weight", "bias"))
-        inputs, previous = outputs, len(weight)
-    return full
-
-
-def examples(shifts: bool) -> TensorDataset:
-    images, labels = mnist().train.tensors
-    return TensorDataset(shifted(images), labels.repeat(len(SHIFTS))) if shifts else mnist().train
-
-
-def epochs_of(passes: int, shifts: bool) -> int:
-    return passes // len(SHIFTS) if shifts else passes
+UNTIL = 0.75  # the part of the steps after which the masks of a recorded stage stay
 
 
 def records(network: str, seed: int, shifts: bool) -> list[dict]:

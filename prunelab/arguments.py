@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 Value = TypeVar("Value")
+# an input of a network: one tensor, positional arguments, or named ones
+Example: TypeAlias = torch.Tensor | tuple | Mapping[str, Any]
 
 
 def fraction(name: str, value: float) -> float:
@@ -192,17 +194,51 @@ def shaped(name: str, value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tens
     return value
 
 
-def fits(name: str, value: torch.Tensor, model: nn.Module) -> None:
-    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``: only the layers
-    themselves know.
+def example(name: str, value: Example) -> tuple[tuple, dict[str, Any]]:
+    """Return what ``model(*positional, **named)`` is called with, as ``(positional, named)``: ``value`` is
+    one tensor, a tuple of positional arguments, or a dict of named ones, with at least one tensor.
+
+    Raises TypeError for anything else and, as ``tensor`` does, for a bad tensor in it. Source: notebook 09.2.
     """
+    if isinstance(value, torch.Tensor):
+        return (tensor(name, value),), {}
+    if not isinstance(value, tuple | Mapping):
+        raise TypeError(
+            f"{name} must be a torch.Tensor, got {type(value).__name__}; a tuple of arguments or a dict of"
+            " named ones is allowed too"
+        )
+    parts = value if isinstance(value, Mapping) else dict(enumerate(value))
+    tensors = {key: part for key, part in parts.items() if isinstance(part, torch.Tensor)}
+    if not tensors:
+        raise TypeError(f"{name} must hold at least one torch.Tensor, got {value!r:.80}")
+    for key, part in tensors.items():
+        tensor(f"{name}[{key!r}]", part)
+    return ((), dict(value)) if isinstance(value, Mapping) else (tuple(value), {})
+
+
+def batch(value: Example) -> int:
+    """Return the size of the batch ``value``, an example: the first dimension of its first tensor."""
+    positional, named = example("value", value)
+    first = next(part for part in (*positional, *named.values()) if isinstance(part, torch.Tensor))
+    return len(first) if first.ndim else 1
+
+
+def fits(name: str, value: Example, model: nn.Module) -> None:
+    """Raise ValueError unless ``model`` takes the batch ``value``, the argument ``name``, as ``example`` has
+    it: only the layers themselves know.
+    """
+    positional, named = example(name, value)
     try:
         with eval_mode(model), torch.inference_mode():
-            model(value)
-    except (RuntimeError, IndexError) as cause:
-        raise ValueError(
-            f"{name} must fit the model, got shape {tuple(value.shape)}, {value.dtype}: {str(cause)!r:.120}"
-        ) from cause
+            model(*positional, **named)
+    except (RuntimeError, IndexError, TypeError, AttributeError) as cause:
+        shapes = [
+            (tuple(part.shape), part.dtype)
+            for part in (*positional, *named.values())
+            if isinstance(part, torch.Tensor)
+        ]
+        got = ", ".join(f"shape {shape}, {dtype}" for shape, dtype in shapes)
+        raise ValueError(f"{name} must fit the model, got {got}: {str(cause)!r:.120}") from cause
 
 
 def vector(name: str, value: torch.Tensor, whole: bool = False) -> torch.Tensor:

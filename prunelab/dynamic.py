@@ -1,6 +1,6 @@
 """Masks that change while the network learns: growing holes, and holes that move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -64,5 +64,40 @@ def gradual(
             apply_masks(model, masks)  # momentum has just moved what is masked
             scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
             masks.update(mask_model(scores, sparsity_at(step), scope="global"))
+
+    return masks, on_step
+
+
+def alternating(
+    sparsity: float, compressed: Sequence[tuple[int, int]]
+) -> tuple[dict[str, torch.Tensor], Callable[[nn.Module, int], None]]:
+    """Return ``(masks, on_step)`` for ``training.train``: in each interval ``(start, stop)`` of steps the
+    network is held at ``sparsity``, between them it is dense and what was pruned learns again, from zero.
+
+    At ``start`` all prunable weights are ranked together by magnitude; until ``stop`` the mask stays. The
+    network ends sparse if the last ``stop`` lies beyond the last step. ``masks`` holds the masks of the
+    moment.
+
+    Raises TypeError or ValueError for a ``sparsity`` outside [0, 1], or intervals that are empty, not pairs
+    of integers, or not in order. Source: Peste et al., "AC/DC: Alternating compressed/decompressed
+    training", arXiv 2106.12379; notebook 04.3."""
+    sparsity, at = arguments.fraction("sparsity", sparsity), 0
+    if isinstance(compressed, str) or not isinstance(compressed, Sequence) or not compressed:
+        raise TypeError(f"compressed must be a non-empty list of (start, stop), got {compressed!r:.80}")
+    for interval in compressed:
+        if not isinstance(interval, Sequence) or len(interval) != 2:
+            raise TypeError(f"compressed must hold pairs (start, stop), got {interval!r:.80}")
+        start = arguments.count("a start in compressed", interval[0], at_least=at + 1)
+        at = arguments.count("a stop in compressed", interval[1], at_least=start + 1)
+    starts, stops = {start for start, _ in compressed}, {stop for _, stop in compressed}
+    masks: dict[str, torch.Tensor] = {}
+
+    def on_step(model: nn.Module, step: int) -> None:
+        if step in stops:
+            apply_masks(model, masks)  # momentum has just moved what is masked: it starts at zero
+            masks.clear()
+        if step in starts:
+            scores = {name: weight.detach().abs() for name, weight in prunable(model).items()}
+            masks.update(mask_model(scores, sparsity, scope="global"))
 
     return masks, on_step

@@ -7,29 +7,9 @@ import torch
 from torch import nn
 
 from prunelab import arguments
+from prunelab.weights import count_nonzero, prunable
 
 SCOPES = ("layer", "global", "output")
-
-
-def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the model's weights by parameter name: those of Linear and Conv2d layers, in order; no bias, no
-    BatchNorm.
-
-    Raises TypeError if ``model`` is no module and ValueError if it has no such layer. Source: notebook 01.
-
-    >>> from prunelab.models import LeNet300
-    >>> {name: tuple(weight.shape) for name, weight in prunable(LeNet300()).items()}
-    {'fc1.weight': (300, 784), 'fc2.weight': (100, 300), 'fc3.weight': (10, 100)}
-    """
-    arguments.module("model", model)
-    weights = {
-        f"{name}.weight".lstrip("."): m.weight
-        for name, m in model.named_modules()
-        if isinstance(m, nn.Linear | nn.Conv2d)
-    }
-    if not weights:
-        raise ValueError(f"model must have a Linear or Conv2d layer, got {type(model).__name__} without one")
-    return weights
 
 
 def keep_top(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
@@ -114,7 +94,7 @@ def expand_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> dict[st
     unknown parameter name. Source: notebook 02."""
     if not isinstance(masks, Mapping):
         raise TypeError(f"masks must be a dict of parameter name -> bool tensor, got {type(masks).__name__}")
-    parameters = dict(arguments.module("model", model).named_parameters())
+    parameters = dict(arguments.module("model", model).named_parameters(remove_duplicate=False))
     expanded = {}
     for name, mask in masks.items():
         arguments.one_of("a name in masks", name, parameters)
@@ -145,7 +125,7 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     0.5
     """
     expanded = expand_masks(model, masks)
-    parameters = dict(model.named_parameters())
+    parameters = dict(model.named_parameters(remove_duplicate=False))
     for name, mask in expanded.items():
         parameters[name].masked_fill_(~mask, 0)  # not a product: NaN * 0 would stay NaN
 
@@ -154,21 +134,28 @@ def living(model: nn.Sequential) -> dict[str, torch.Tensor]:
     """Return masks ``(out, 1, ...)`` of the filters and neurons that have an input and are used, for all
     layers but the last.
 
-    ``model`` is a chain. A neuron is dead when all its weights, or all weights that read it, are zero; so is
-    one that only dead ones feed or read. ``surgery.remove_filters`` takes the dead out without changing what
-    the network computes.
+    ``model`` is a chain of Linear and convolutional layers. A neuron is dead when all its weights, or all
+    weights that read it, are zero; so is one that only dead ones feed or read. ``surgery.remove_filters``
+    takes the dead out without changing what the network computes.
 
-    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer. Source:
-    notebook 08."""
+    Raises TypeError unless ``model`` is an nn.Sequential and ValueError if it has no prunable layer or one of
+    another kind. Source: notebook 08."""
     if not isinstance(model, nn.Sequential):
         raise TypeError(f"model must be a torch.nn.Sequential, got {type(model).__name__}")
     weights = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+    for name in weights:
+        layer = model.get_submodule(name.rpartition(".")[0])
+        if not isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            raise ValueError(
+                f"model must be a chain of Linear and convolutional layers, got {name} of a"
+                f" {type(layer).__name__}"
+            )
     names = list(weights)
     alive = {name: torch.ones(len(weight), dtype=torch.bool) for name, weight in weights.items()}
     for before, after in reversed(list(itertools.pairwise(names))):  # who is read?
         read = (
             weights[after][alive[after]].flatten(2).any(2)
-            if weights[after].ndim == 4
+            if weights[after].ndim > 2
             else weights[after][alive[after]]
         )
         # flattened: a channel has become several inputs
@@ -190,11 +177,10 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     0.5
     """
     if isinstance(subject, nn.Module):
-        if not any(isinstance(layer, nn.Linear | nn.Conv2d) for layer in subject.modules()):
-            raise ValueError(
-                f"subject must have a Linear or Conv2d layer, got {type(subject).__name__} without one"
-            )
-        tensors: list[torch.Tensor] = list(prunable(subject).values())
+        try:
+            tensors: list[torch.Tensor] = list(prunable(subject).values())
+        except ValueError as cause:
+            raise ValueError(str(cause).replace("model", "subject", 1)) from cause
     elif isinstance(subject, Mapping):
         tensors = list(subject.values())
     else:
@@ -206,4 +192,4 @@ def sparsity(subject: torch.Tensor | nn.Module | Mapping[str, torch.Tensor]) -> 
     elements = sum(t.numel() for t in tensors)
     if elements == 0:
         raise ValueError("subject must have at least one element, got none")
-    return 1 - sum(int(t.count_nonzero()) for t in tensors) / elements
+    return 1 - sum(map(count_nonzero, tensors)) / elements

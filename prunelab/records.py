@@ -16,13 +16,13 @@ RECORDS = DATA / "records"
 
 
 class Mark(NamedTuple):
-    """A point of the race: ``compression`` is weights / nonzero weights, ``error`` the test error in
-    percent.
+    """A point of the race: ``compression`` is weights / nonzero weights, ``error`` the test error in percent,
+    or None where only the compression could be read.
     """
 
     name: str
     compression: float
-    error: float
+    error: float | None
     source: str
 
 
@@ -33,6 +33,7 @@ MARKS = {
         Mark("soft weight sharing", 23, 1.94, "arXiv 1702.04008"),
         Mark("SNIP", 50, 2.4, "arXiv 1810.02340"),
         Mark("dynamic network surgery", 56, 1.99, "arXiv 1608.04493"),
+        Mark("GSM", 60, None, "arXiv 1909.12778, its repository"),
         Mark("layer-wise OBS", 67, 2.0, "arXiv 1705.07565"),
         Mark("sparse variational dropout", 68, 1.92, "arXiv 1701.05369"),
         Mark("learning-compression", 100, 3.2, "in arXiv 1810.02340"),
@@ -45,7 +46,11 @@ MARKS = {
         Mark("layer-wise OBS", 100, 2.1, "arXiv 1705.07565"),
         Mark("dynamic network surgery", 108, 0.91, "arXiv 1608.04493"),
         Mark("soft weight sharing", 200, 0.97, "arXiv 1702.04008"),
+        Mark("GSM", 125, None, "arXiv 1909.12778, its repository"),
+        Mark("Progressive ADMM", 246, None, 'arXiv 1903.09769, abstract: "(almost) zero accuracy loss"'),
         Mark("sparse variational dropout", 280, 0.75, "arXiv 1701.05369"),
+        Mark("GSM", 300, None, "arXiv 1909.12778, its repository"),
+        Mark("AutoPrune", 310, None, 'NeurIPS 2019, abstract: "without accuracy drop"'),
     ),
 }
 
@@ -90,7 +95,7 @@ def evaluate(path: Path | str, network: str, dataset: TensorDataset) -> Entry:
 
 def beaten(network: str, compression: float, error: float) -> list[Mark]:
     """Return the published marks that ``compression`` (x) and ``error`` (%) beat: at least as good in both,
-    better in one.
+    better in one. A mark whose error was not read is not beaten, whatever its size.
 
     Being better in one and worse in the other is a tie, whatever the sizes: nobody has said how many points a
     factor is worth.
@@ -104,7 +109,8 @@ def beaten(network: str, compression: float, error: float) -> list[Mark]:
     return [
         mark
         for mark in MARKS[network]
-        if compression >= mark.compression
+        if mark.error is not None
+        and compression >= mark.compression
         and error <= mark.error
         and (compression, error) != (mark.compression, mark.error)
     ]

@@ -1,5 +1,5 @@
-"""The course's scoreboard: one network, LeNet300, measured at the end of every chapter, a row for each
-chapter so far.
+"""The course's scoreboard: one network, LeNet300, measured where a part of the course ends and where bytes,
+MACs or time move, a row for each such chapter so far.
 """
 
 import json

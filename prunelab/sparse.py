@@ -1,5 +1,6 @@
 """Zeros that take no time: layers that compute with the compressed weights."""
 
+import copy
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,7 +39,23 @@ def to_csr(weight: torch.Tensor) -> torch.Tensor:
     )
 
 
-class SparseLinear(nn.Module):
+class _Fixed(nn.Module):
+    """A layer whose parameters do not train, some of them in a sparse layout."""
+
+    def __deepcopy__(self, memo: dict) -> "_Fixed":
+        for parameter in self.parameters(recurse=False):
+            if parameter.layout != torch.strided:  # torch copies no sparse parameter by itself
+                memo[id(parameter)] = _fixed(parameter.detach().clone())
+        memo[id(self)] = new = type(self).__new__(type(self))
+        new.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return new
+
+
+def _fixed(tensor: torch.Tensor) -> nn.Parameter:
+    return nn.Parameter(tensor, requires_grad=False)
+
+
+class SparseLinear(_Fixed):
     """A Linear layer that computes ``weight @ x + bias`` with the weight in CSR, for inference.
 
     Input ``(in_features, batch)``, output ``(out_features, batch)``: features first, because CSR times a
@@ -49,16 +66,13 @@ class SparseLinear(nn.Module):
     Raises TypeError if ``linear`` is no Linear layer, RuntimeError if this build of torch cannot multiply CSR
     matrices. Source: notebook 07.2."""
 
-    weight: torch.Tensor
-    bias: torch.Tensor
-
     def __init__(self, linear: nn.Linear):
         super().__init__()
         _check(linear)
         self.in_features, self.out_features = linear.in_features, linear.out_features
         bias = linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
-        self.register_buffer("weight", to_csr(linear.weight))
-        self.register_buffer("bias", bias.detach().clone()[:, None])
+        self.weight = _fixed(to_csr(linear.weight))
+        self.bias = _fixed(bias.detach().clone()[:, None])
         try:
             self(linear.weight.new_zeros(linear.in_features, 1))
         except RuntimeError as error:
@@ -72,22 +86,19 @@ class SparseLinear(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, nonzeros={nonzeros}"
 
 
-class DenseLinear(nn.Module):
+class DenseLinear(_Fixed):
     """A Linear layer in the same layout, ``(in_features, batch)`` to ``(out_features, batch)``, for weights
     too dense for CSR.
 
     Raises TypeError if ``linear`` is no Linear layer. Source: notebook 07.2.
     """
 
-    weight: torch.Tensor
-    bias: torch.Tensor
-
     def __init__(self, linear: nn.Linear):
         super().__init__()
         _check(linear)
         bias = linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
-        self.register_buffer("weight", linear.weight.detach().clone())
-        self.register_buffer("bias", bias.detach().clone()[:, None])
+        self.weight = _fixed(linear.weight.detach().clone())
+        self.bias = _fixed(bias.detach().clone()[:, None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.addmm(self.bias, self.weight, x)
@@ -138,7 +149,7 @@ class BlockLinear(DenseLinear):
             raise ValueError(
                 f"linear must have a weight whose dimensions {BLOCK} divides, got {tuple(self.weight.shape)}"
             )
-        self.weight = self.weight.to_sparse_bsr((BLOCK, BLOCK))
+        self.weight = _fixed(self.weight.detach().to_sparse_bsr((BLOCK, BLOCK)))
 
 
 class SparseNetwork(nn.Module):

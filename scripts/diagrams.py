@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from prunelab.plot import _style
-from scripts.drawing import CUT, GREY, INK, arrow, box, canvas, write
+from scripts.drawing import CUT, GREY, INK, arrow, box, canvas, grid, write
 from scripts.maps import map_frequency, map_granularity, map_ratio, map_scope, map_time, map_type
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
@@ -59,24 +59,49 @@ def lenet5() -> Figure:
     return figure
 
 
+def numbered(axis: plt.Axes, x: float, y: float, values: np.ndarray, kept: np.ndarray) -> None:
+    """Draw a small matrix of whole numbers; what is not kept is hatched and bears none."""
+    grid(axis, x, y, kept, 1.55, _style.SKY)
+    for (i, j), value in np.ndenumerate(values):
+        if kept[i, j]:
+            write(axis, x + 1.55 * (j + 0.5), y + 1.55 * (i + 0.55), str(value), 7)
+
+
 def pipeline() -> Figure:
-    figure, axis = canvas(9, 1.7)
-    steps = [
-        ("score", "chapter 3"),
-        ("group", "chapter 2"),
-        ("keep", "chapter 4"),
-        ("mask", "chapters 1, 5"),
-        ("fine-tune", "chapter 4"),
-        ("compact", "chapters 4, 6, 7"),
-        ("measure", "everywhere"),
-    ]
-    for i, (step, where) in enumerate(steps):
-        x = 1.2 + 12.7 * i
-        axis.add_patch(Rectangle((x, 4), 10.4, 6, facecolor="white", edgecolor=_style.BLUE, linewidth=1.6))
-        write(axis, x + 5.2, 7, step, 11, weight="bold")
-        write(axis, x + 5.2, 12.6, where, 8.5)
-        if i:
-            arrow(axis, (x - 2.5, 7), (x + 0.1, 7))
+    """One 4 x 6 matrix, carried through the seven steps."""
+    figure, axis = canvas(9.6, 2.0)
+    weight = np.random.default_rng(2).integers(-6, 7, (4, 6))
+    sizes = np.abs(weight)
+    rows = sizes.sum(axis=1, keepdims=True)
+    keep = rows >= np.sort(rows, axis=None)[2]
+    everywhere, mask = np.ones_like(sizes, dtype=bool), np.repeat(keep, 6, axis=1)
+    tuned = weight + np.random.default_rng(3).integers(-1, 2, (4, 6))
+    small = tuned[keep.ravel()]
+    steps = {
+        "score": ("chapter 3", "a size each", sizes, everywhere),
+        "group": ("chapter 2", "a sum per row", rows, np.ones_like(rows, dtype=bool)),
+        "keep": ("chapter 4", "the largest two", rows, keep),
+        "mask": ("chapters 1, 5", "the others: zero", weight, mask),
+        "fine-tune": ("chapter 4", "new values", tuned, mask),
+        "compact": ("chapters 4, 6, 7", "a 2 x 6 matrix", small, np.ones_like(small, dtype=bool)),
+    }
+    places = dict(zip([*steps, "measure"], (1.2, 15.5, 26, 36, 50.2, 64.4, 78.6), strict=True))
+    for step, (where, what, values, kept) in steps.items():
+        height, width = (1.55 * n for n in values.shape)
+        left = places[step] + (2.5 if width < 9 else 0)
+        numbered(axis, left, 11 - height / 2, values, kept)
+        middle = left + width / 2
+        write(axis, middle, 2, step, 11, weight="bold", color=_style.BLUE)
+        write(axis, middle, 4.6, where, 8)
+        write(axis, middle, 18, what, 8)
+        arrow(axis, (left + width + 0.7, 11), (left + width + 3.6 + (0.4 if width < 9 else 0), 11))
+    write(axis, 86.4, 2, "measure", 11, weight="bold", color=_style.BLUE)
+    write(axis, 86.4, 4.6, "everywhere", 8)
+    for line, (name, before, after) in enumerate(
+        [("weights", weight.size, small.size), ("bytes", 4 * weight.size, 4 * small.size), ("MACs", 24, 12)]
+    ):
+        write(axis, 86, 8.6 + 2.6 * line, f"{name}: {before} to {after}", 9)
+    write(axis, 86.4, 18, "what was saved?", 8)
     return figure
 
 

@@ -17,6 +17,8 @@ from matplotlib import pyplot as plt
 from matplotlib.animation import HTMLWriter
 from PIL import Image
 
+from prunelab.widgets._explorer import Explorer
+
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "explorers"
 MOST = 9  # frames of one explorer
 COLOURS = 64  # of one frame; figures have few, and the files stay small
@@ -47,7 +49,7 @@ def positions(control: w.Widget) -> list:
     return [values[round(i * (len(values) - 1) / (MOST - 1))] for i in range(MOST)]
 
 
-def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
+def record(box: Explorer) -> tuple[str, list[tuple[bytes, str]]]:
     """Move an explorer's first slider, or first menu, along; return its name and the picture (PNG) and text
     of each position.
     """
@@ -61,30 +63,25 @@ def record(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
         control.value = value
         label = getattr(control, "description", "") or name
         shown = f"{value:g}" if isinstance(value, float) else str(value)
-        shots.append((bytes(box.picture.value), f"{label} {shown}: {_said(box)}"))
+        shots.append((bytes(box.picture.value), f"{label} {shown}: {box.said()}"))
     control.value = start
     return getattr(control, "description", "") or name, shots
 
 
-def _pressed(box: w.VBox) -> tuple[str, list[tuple[bytes, str]]]:
+def _pressed(box: Explorer) -> tuple[str, list[tuple[bytes, str]]]:
     """Record an explorer with buttons (chapter 05): each method applied to a new layer, and the last of them
     removed.
     """
-    shots = [(bytes(box.picture.value), f"as made: {_said(box)}")]
+    shots = [(bytes(box.picture.value), f"as made: {box.said()}")]
     for method in positions(box.method):
         box.buttons["start anew"].click()
         box.method.value = method
         box.buttons["apply"].click()
-        shots.append((bytes(box.picture.value), f"{method} applied: {_said(box)}"))
+        shots.append((bytes(box.picture.value), f"{method} applied: {box.said()}"))
     box.buttons["remove"].click()
-    shots.append((bytes(box.picture.value), f"{box.method.value} removed: {_said(box)}"))
+    shots.append((bytes(box.picture.value), f"{box.method.value} removed: {box.said()}"))
     box.buttons["start anew"].click()
     return "method", shots
-
-
-def _said(box: w.VBox) -> str:
-    """Return the explorer's line of text without its marks."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", box.text.value)).split())
 
 
 def page(label: str, shots: list[tuple[bytes, str]]) -> str:
@@ -107,7 +104,7 @@ def page(label: str, shots: list[tuple[bytes, str]]) -> str:
                 writer.grab_frame()
         text = path.read_text(encoding="utf-8")
     plt.close(figure)
-    text = FRAME.sub(lambda found: f'data:image/png;base64,{_fewer_colours(found[1])}"', REMOTE.sub("", text))
+    text = FRAME.sub(lambda found: f'data:image/png;base64,{fewer_colours(found[1])}"', REMOTE.sub("", text))
     text = text.replace('type="range"', f'type="range" aria-label="{html.escape(label)}"', 1)
     text = text.replace(
         "<img id=", f'<img alt="The explorer at the position of its slider: {html.escape(label)}" id=', 1
@@ -115,7 +112,8 @@ def page(label: str, shots: list[tuple[bytes, str]]) -> str:
     return f"{text}{NARROW}</style>\n"
 
 
-def _fewer_colours(encoded: str) -> str:
+def fewer_colours(encoded: str) -> str:
+    """Return a base64 PNG with at most COLOURS colours."""
     picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"[\s\\]", "", encoded)))).convert("RGB")
     buffer = io.BytesIO()
     picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(buffer, format="png", optimize=True)
@@ -129,11 +127,7 @@ def store(values: dict, notebook: str, folder: Path = FOLDER) -> int:
     for old in folder.glob(f"{notebook}-*.html"):
         old.unlink()
     folder.mkdir(exist_ok=True)
-    explorers = [
-        value
-        for _, value in sorted(values.items())
-        if isinstance(value, w.VBox) and hasattr(value, "picture")
-    ]
+    explorers = [value for _, value in sorted(values.items()) if isinstance(value, Explorer)]
     for number, box in enumerate(explorers, 1):
         (folder / f"{notebook}-{number}.html").write_text(page(*record(box)), encoding="utf-8")
     return len(explorers)

@@ -68,22 +68,22 @@ def map_granularity() -> Figure:
     masks["channel"][:, 2] = False
     masks["layer"][:] = False
     for i, (name, mask) in enumerate(masks.items()):
-        left = 1.2 + 12.7 * i
-        write(axis, left + 5.5, 2, "pattern (2:4)" if name == "pattern" else name, 10, weight="bold")
+        left = 2.4 + 12.7 * i
+        write(axis, left + 4, 2, "pattern (2:4)" if name == "pattern" else name, 10, weight="bold")
         for o, c in np.ndindex(3, 4):
-            grid(axis, left + 2.85 * c, 4.5 + 3.6 * o, mask[o, c], 0.82)
+            grid(axis, left + 2.85 * o, 4.5 + 2.85 * c, mask[o, c], 0.82)
     write(
         axis,
         45,
-        18.5,
-        "each small square is one 3 x 3 kernel; a row of kernels is a filter (one output), "
-        "a column is an input channel",
+        18,
+        "each small square is one 3 x 3 kernel; a column of kernels is a filter (one output), "
+        "a row is an input channel",
         9,
     )
     write(
         axis,
         45,
-        21.8,
+        21.3,
         "fine: more freedom, less to gain   <--->   coarse: less freedom, easy to make small and fast",
         9,
         color=_style.BLUE,

@@ -21,6 +21,11 @@ from nbclient import NotebookClient
 from scripts.threads import sleep_while_waiting
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from scripts.frames import fewer_colours  # noqa: E402
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+EXPLORER = "explorer"  # in the metadata of an output: a frame of an explorer
 NOTEBOOKS = ROOT / "notebooks"
 TIME = re.compile(r"^\*\*Time:\*\* ([\d.]+) minutes? to run on 2 CPU cores, (\d+) minutes? to study", re.M)
 
@@ -60,6 +65,17 @@ from scripts.frames import store
 store(Out, {name!r});"""  # what a chapter's explorers show, for the website
 
 
+def freeze(output: nbformat.NotebookNode) -> None:
+    """Leave of an explorer's output its picture and its line: a stored widget cannot be shown, only run
+    again.
+    """
+    data = output.get("data", {})
+    if WIDGET in data and "image/png" in data:
+        del data[WIDGET]
+        data["image/png"] = fewer_colours(data["image/png"])
+        output.metadata[EXPLORER] = True
+
+
 def execute(path: Path) -> float:
     """Execute and store one notebook, in place; return the seconds it took. Nothing is stored if a cell
     fails.
@@ -82,6 +98,8 @@ def execute(path: Path) -> float:
         notebook.cells.pop()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps
+        for output in cell.get("outputs", []):
+            freeze(output)
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -17,7 +17,7 @@ from scripts.browser import ROOT, Notebook, chromium, errors, new_page, running_
 # outputs need none)
 SHOTS = {
     "chapter": ("notebooks/00-start-here.ipynb", "## 0.3 ", None),
-    "explorer": ("notebooks/01-concepts.ipynb", "## 1.14 ", "mnist = load_mnist()"),
+    "explorer": ("notebooks/01-concepts.ipynb", "## 1.12 ", "mnist = load_mnist()"),
 }
 COLORS = 128  # a palette keeps each file under 150 KB
 

@@ -18,7 +18,6 @@ import prunelab
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "docs" / "_build"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORERS = ROOT / "docs" / "explorers"
 WIDGET_NOTE = (
     "An explorer. Its controls need a running notebook: open this chapter with `make lab`. The figure beside"
@@ -63,7 +62,7 @@ def for_reading(path: Path) -> nbformat.NotebookNode:
             raise ValueError(
                 f"{path.name}: code cell {number} has not been executed; run `make notebooks NB={path}`"
             )
-        if any(WIDGET in output.get("data", {}) for output in cell.outputs):
+        if any("explorer" in output.get("metadata", {}) for output in cell.outputs):  # scripts/notebooks.py
             stored = next(frames, None)
             cell.outputs = [
                 (

@@ -16,18 +16,34 @@ from prunelab.criteria import (
     magnitudes,
     reconstruction,
     removal,
+    rowwise,
     search,
     second_order,
+    trainability,
 )
 from prunelab.criteria.activation import apoz, entropy, icc, intra_class_correlation, taylor
 from prunelab.criteria.batchnorm import bn_scale, fold_beta, keep_one, scale_penalty
-from prunelab.criteria.connections import activation_correlation, sample_connections, wanda
+from prunelab.criteria.connections import (
+    activation_correlation,
+    owl_sparsities,
+    ria,
+    sample_connections,
+    wanda,
+)
 from prunelab.criteria.energy import EnergyCosts, energy_aware, energy_order, layer_energies, restore_gains
-from prunelab.criteria.gradients import filter_gradient, gradient, weight_gradient
+from prunelab.criteria.expansions import Expansion, expansion
+from prunelab.criteria.gradients import (
+    filter_gradient,
+    filter_squared_gradient,
+    gradient,
+    squared_gradient,
+    weight_gradient,
+)
 from prunelab.criteria.layerwise import layer_hessians, layer_obs, refit, sparsegpt, sparsegpt_layer
 from prunelab.criteria.magnitudes import (
     filter_l1,
     filter_l2,
+    fpgm,
     group_norm,
     lamp,
     magnitude,
@@ -38,6 +54,7 @@ from prunelab.criteria.magnitudes import (
 from prunelab.criteria.reconstruction import output_error, reconstruction_error, refit_layer, refit_model
 from prunelab.criteria.registry import Criterion, unchanged
 from prunelab.criteria.removal import loss_changes, oracle, unit_masks
+from prunelab.criteria.rowwise import obc, obc_layer
 from prunelab.criteria.search import evolve, expected_best_of, masked_loss, random_search
 from prunelab.criteria.second_order import (
     curvature_diagonal,
@@ -48,6 +65,7 @@ from prunelab.criteria.second_order import (
     obs_saliency,
     obs_update,
 )
+from prunelab.criteria.trainability import grasp, movement, synflow
 
 MODULES = (
     magnitudes,
@@ -55,12 +73,14 @@ MODULES = (
     batchnorm,
     second_order,
     layerwise,
+    rowwise,
     activation,
     connections,
     reconstruction,
     energy,
     search,
     removal,
+    trainability,
 )
 CRITERIA = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
 
@@ -68,6 +88,7 @@ __all__ = [
     "CRITERIA",
     "Criterion",
     "EnergyCosts",
+    "Expansion",
     "activation_correlation",
     "apoz",
     "bn_scale",
@@ -77,12 +98,16 @@ __all__ = [
     "energy_order",
     "entropy",
     "evolve",
+    "expansion",
     "expected_best_of",
     "filter_gradient",
     "filter_l1",
     "filter_l2",
+    "filter_squared_gradient",
     "fold_beta",
+    "fpgm",
     "gradient",
+    "grasp",
     "group_norm",
     "icc",
     "intra_class_correlation",
@@ -95,12 +120,16 @@ __all__ = [
     "loss_changes",
     "magnitude",
     "masked_loss",
+    "movement",
+    "obc",
+    "obc_layer",
     "obd",
     "obs",
     "obs_saliency",
     "obs_update",
     "oracle",
     "output_error",
+    "owl_sparsities",
     "random_filters",
     "random_scores",
     "random_search",
@@ -110,10 +139,13 @@ __all__ = [
     "refit_model",
     "rescaled",
     "restore_gains",
+    "ria",
     "sample_connections",
     "scale_penalty",
     "sparsegpt",
     "sparsegpt_layer",
+    "squared_gradient",
+    "synflow",
     "taylor",
     "unchanged",
     "unit_masks",

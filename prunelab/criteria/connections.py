@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
-from prunelab.criteria.flow import forward
+from prunelab.criteria.flow import Flow, forward
 from prunelab.criteria.registry import BATCH, Criterion, batches, check_data, unchanged
 from prunelab.criteria.second_order import columns
 from prunelab.masks import prunable
@@ -50,37 +50,32 @@ def activation_correlation(
     sums: dict[str, dict] = {}
     with unchanged(model), torch.no_grad():
         for images, *_ in batches(dataset, batch_size):
-            _, flows = forward(model, images)
-            for name, flow in flows.items():
-                read = patches(flow.layer, flow.inputs)
-                out = flow.activation if flow.activation is not None else flow.layer(flow.inputs)
-                out = out.double().reshape(*out.shape[:2], -1)
-                # sums of differences from a typical value
-                shift = sums.setdefault(name, {"read": read[0], "out": out[0]})
-                read, out = read - shift["read"], out - shift["out"]
-                terms = (
-                    read.sum(0),
-                    (read**2).sum(0),
-                    out.sum(0),
-                    (out**2).sum(0),
-                    torch.einsum("nfp,nop->pof", read, out),
-                )
-                shift["terms"] = (
-                    [a + b for a, b in zip(shift["terms"], terms, strict=True)]
-                    if "terms" in shift
-                    else list(terms)
-                )
-        weights = prunable(model)
-        result = {}
-        for name, entry in sums.items():
-            r = _correlations(*entry["terms"], n=len(dataset))
-            if not torch.isfinite(r).all():
-                raise FloatingPointError(
-                    f"the activations around {name} are not finite; look for NaN or overflow in the weights"
-                )
-            score = r.abs().mean(0)
-            result[name] = (score * r.mean(0).sign() if signed else score).view(weights[name].shape)
+            for name, flow in forward(model, images)[1].items():
+                _add_pairs(sums.setdefault(name, {}), flow)
+    weights = prunable(model)
+    result = {}
+    for name, entry in sums.items():
+        r = _correlations(*entry["terms"], n=len(dataset))
+        if not torch.isfinite(r).all():
+            raise FloatingPointError(
+                f"the activations around {name} are not finite; look for NaN or overflow in the weights"
+            )
+        score = r.abs().mean(0)
+        result[name] = (score * r.mean(0).sign() if signed else score).view(weights[name].shape)
     return result
+
+
+def _add_pairs(entry: dict, flow: Flow) -> None:
+    """Add one batch to the sums of a layer: what it reads, what it sends, their squares and products."""
+    read = patches(flow.layer, flow.inputs)
+    out = flow.activation if flow.activation is not None else flow.layer(flow.inputs)
+    out = out.double().reshape(*out.shape[:2], -1)
+    # differences from a typical value: the variances would drown in the squares of large means
+    read, out = read - entry.setdefault("read", read[0]), out - entry.setdefault("out", out[0])
+    products = torch.einsum("nfp,nop->pof", read, out)
+    terms = [read.sum(0), (read**2).sum(0), out.sum(0), (out**2).sum(0), products]
+    before = entry.get("terms", [0] * len(terms))
+    entry["terms"] = [a + b for a, b in zip(before, terms, strict=True)]
 
 
 def _correlations(
@@ -143,21 +138,94 @@ def wanda(
     Raises TypeError or ValueError for bad data and for convolutions with groups, FloatingPointError for
     inputs that are not finite. Source: Sun et al., "A simple and effective pruning approach for large
     language models", arXiv 2306.11695; notebook 03.3."""
+    norms = _input_norms(model, dataset, batch_size)
+    return {
+        name: (weight.detach().double().flatten(1).abs() * norms[name]).view(weight.shape)
+        for name, weight in prunable(model).items()
+    }
+
+
+def ria(
+    model: nn.Module,
+    dataset: TensorDataset | None = None,
+    *,
+    power: float = 0.5,
+    batch_size: int = BATCH,
+) -> dict[str, torch.Tensor]:
+    """Return relative importance and activation: ``(|w| / sum of its row + |w| / sum of its column)`` times
+    the input's norm to the ``power``, for every weight; float64, of the weight's shape.
+
+    Rows and columns are those of ``weight.flatten(1)``, the sums those of ``|w|``, the norm that of
+    ``wanda``. A weight counts by its share of what its output unit reads and of what its input sends, so no
+    input loses all of its weights for being small. The paper takes a power of one half. Labels are not used.
+
+    Raises as ``wanda`` does, and TypeError or ValueError for a ``power`` that is no positive number. Source:
+    Zhang et al., "Plug-and-play: an efficient post-training pruning method for large language models" (ICLR
+    2024); notebook 03.5."""
+    arguments.positive("power", power)
+    scores = {}
+    norms = _input_norms(model, dataset, batch_size)
+    for name, weight in prunable(model).items():
+        size = weight.detach().double().flatten(1).abs()
+        tiny = torch.finfo(torch.float64).tiny
+        share = size / size.sum(1, keepdim=True).clamp_min(tiny) + size / size.sum(0).clamp_min(tiny)
+        scores[name] = (share * norms[name] ** power).view(weight.shape)
+    return scores
+
+
+def owl_sparsities(
+    model: nn.Module,
+    dataset: TensorDataset | None = None,
+    sparsity: float = 0.7,
+    *,
+    outlier: float = 5.0,
+    reach: float = 0.08,
+    batch_size: int = BATCH,
+) -> dict[str, float]:
+    """Return a sparsity for each layer (parameter name -> fraction), lower where more scores of ``wanda`` are
+    outliers.
+
+    A score is an outlier when it is more than ``outlier`` times the mean of its layer. The densities spread
+    over twice ``reach``, in proportion to the share of outliers, around the mean density ``1 - sparsity`` of
+    all weights (weighted with the layers' sizes, which the paper need not do: its layers are equal). Given to
+    ``mask_model`` with the scores of any criterion.
+
+    Raises as ``wanda`` does, and TypeError or ValueError for numbers out of range, or a ``reach`` that takes
+    a layer outside [0, 1]. Source: Yin et al., "Outlier weighed layerwise sparsity", arXiv 2310.05175;
+    notebook 03.5."""
+    sparsity, reach = arguments.fraction("sparsity", sparsity), arguments.fraction("reach", reach)
+    arguments.positive("outlier", outlier)
+    scores = wanda(model, dataset, batch_size=batch_size)
+    shares = torch.stack([(s > outlier * s.mean()).double().mean() for s in scores.values()])
+    sizes = torch.tensor([s.numel() for s in scores.values()], dtype=torch.float64)
+    spread = shares - shares.min()
+    if spread.max() > 0:
+        spread = spread / spread.max() * 2 * reach
+    ratios = sparsity + (spread * sizes).sum() / sizes.sum() - spread
+    if ratios.min() < -1e-12 or ratios.max() > 1 + 1e-12:
+        raise ValueError(
+            f"reach must leave every layer a sparsity in [0, 1], got {reach} around {sparsity}: from"
+            f" {float(ratios.min()):.3f} to {float(ratios.max()):.3f}"
+        )
+    return dict(zip(scores, ratios.clamp(0, 1).tolist(), strict=True))
+
+
+def _input_norms(model: nn.Module, dataset: TensorDataset | None, batch_size: int) -> dict[str, torch.Tensor]:
+    """Return the norm of every input of every layer, ``(features,)``, over the root of the number of
+    examples.
+    """
     dataset = check_data(dataset, labels=False)
     squares: dict[str, torch.Tensor] = {}
     with unchanged(model), torch.no_grad():
         for images, *_ in batches(dataset, batch_size):
             for name, flow in forward(model, images)[1].items():
                 squares[name] = squares.get(name, 0) + (patches(flow.layer, flow.inputs) ** 2).sum((0, 2))
-        scores = {}
-        for name, weight in prunable(model).items():
-            if not torch.isfinite(squares[name]).all():
-                raise FloatingPointError(
-                    f"the inputs of {name} are not finite; look for NaN or overflow in the weights"
-                )
-            norms = (squares[name] / len(dataset)).sqrt()
-            scores[name] = (weight.double().flatten(1).abs() * norms).view(weight.shape)
-    return scores
+    for name, total in squares.items():
+        if not torch.isfinite(total).all():
+            raise FloatingPointError(
+                f"the inputs of {name} are not finite; look for NaN or overflow in the weights"
+            )
+    return {name: (total / len(dataset)).sqrt() for name, total in squares.items()}
 
 
 ENTRIES = (
@@ -169,4 +237,5 @@ ENTRIES = (
         "Sun, Wang and Tang 2016, arXiv 1512.01891",
     ),
     Criterion("Wanda", wanda, ("weight",), ("data",), "Sun et al. 2024, arXiv 2306.11695"),
+    Criterion("RIA", ria, ("weight",), ("data",), "Zhang et al. 2024, ICLR"),
 )

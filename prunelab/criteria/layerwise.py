@@ -171,12 +171,7 @@ def sparsegpt_layer(
     columns = _check_sparsegpt(weight, hessian, sparsity, pattern, mask, block)
     block = min(block, columns)
     old = weight.detach().double().flatten(1).clone()
-    dead = hessian.diagonal() == 0
-    regular = damped(hessian.double(), damping) if hessian.any() else torch.eye(columns, dtype=torch.float64)
-    try:
-        factor = torch.linalg.cholesky(torch.linalg.inv(regular), upper=True)
-    except torch.linalg.LinAlgError as cause:
-        raise ValueError(f"hessian must be symmetric and positive semidefinite: {cause}") from cause
+    dead, factor = hessian.diagonal() == 0, _inverse_factor(hessian.double(), damping)
     diagonal = factor.diagonal()
     kept = torch.ones(old.shape, dtype=torch.bool) if mask is None else mask.flatten(1)
 
@@ -199,6 +194,15 @@ def sparsegpt_layer(
         # the columns of later blocks wait until the block is done
         old[:, end:] -= errors @ factor[start:end, end:]
     return (old * kept).view(weight.shape).to(weight.dtype)
+
+
+def _inverse_factor(hessian: torch.Tensor, damping: float) -> torch.Tensor:
+    """Return the upper Cholesky factor of the inverse of the damped ``hessian``; of I if it is 0."""
+    regular = damped(hessian, damping) if hessian.any() else torch.eye(len(hessian), dtype=torch.float64)
+    try:
+        return torch.linalg.cholesky(torch.linalg.inv(regular), upper=True)
+    except torch.linalg.LinAlgError as cause:
+        raise ValueError(f"hessian must be symmetric and positive semidefinite: {cause}") from cause
 
 
 def _check_sparsegpt(weight, hessian, sparsity, pattern, mask, block) -> int:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from prunelab import arguments
-from prunelab.criteria.registry import Criterion, unchanged, unit_layers
+from prunelab.criteria.registry import Criterion, per_unit, unchanged, unit_layers
 from prunelab.granularity import group_scores
 from prunelab.masks import prunable
 
@@ -83,6 +83,24 @@ def filter_l2(model: nn.Module, dataset: TensorDataset | None = None) -> dict[st
     notebook 03.1.
     """
     return group_norm(model, granularity="filter", norm=2)
+
+
+def fpgm(model: nn.Module, dataset: TensorDataset | None = None) -> dict[str, torch.Tensor]:
+    """Return the sum of the Euclidean distances from every filter (or neuron) to the others of its layer,
+    float64, ``(out, 1, 1, 1)`` or ``(out, 1)``.
+
+    The filter nearest to all others, the geometric median, scores lowest: the others can stand in for it. A
+    filter of zeros far from the rest scores high. The output layer has no scores. ``dataset`` is not used.
+
+    Raises TypeError or ValueError for a model without units to prune. Source: He et al., "Filter pruning via
+    geometric median", arXiv 1811.00250; notebook 03.5."""
+    scores = {}
+    for name, weight in unit_layers(model).items():
+        filters = weight.detach().double().flatten(1)
+        # distances from differences: through squared norms they would come out inexact for equal filters
+        apart = torch.cdist(filters, filters, compute_mode="donot_use_mm_for_euclid_dist")
+        scores[name] = per_unit(apart.sum(1), weight)
+    return scores
 
 
 def lamp(model: nn.Module, dataset: TensorDataset | None = None) -> dict[str, torch.Tensor]:
@@ -161,6 +179,7 @@ ENTRIES = (
     Criterion("magnitude", magnitude, ("weight",), (), "Han et al. 2015, arXiv 1506.02626"),
     Criterion("filter L1", filter_l1, ("filter", "neuron"), (), "Li et al. 2017, arXiv 1608.08710"),
     Criterion("filter L2", filter_l2, ("filter", "neuron"), (), "He et al. 2018, arXiv 1808.06866"),
+    Criterion("FPGM", fpgm, ("filter", "neuron"), (), "He et al. 2019, arXiv 1811.00250"),
     Criterion("LAMP", lamp, ("weight",), (), "Lee et al. 2021, arXiv 2010.07611"),
     Criterion("random", random_scores, ("weight",), (), "the control"),
     Criterion("random filters", random_filters, ("filter", "neuron"), (), "the control"),

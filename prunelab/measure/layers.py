@@ -3,12 +3,18 @@
 import html
 import statistics
 import time
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from prunelab import arguments, tables
+from prunelab.arguments import Example
+from prunelab.measure.arithmetic import macs
+from prunelab.weights import SPARSE, stored
 
 PASSES = 15
 OTHERS = "(outside the layers)"  # functions called in forward: sums, reshapes, and the calls themselves
@@ -16,12 +22,13 @@ OTHERS = "(outside the layers)"  # functions called in forward: sums, reshapes, 
 
 @dataclass(frozen=True)
 class Profile:
-    """The result of ``profile``: ``rows``, one dict per layer in the order of the first call; prints as a
-    table.
+    """The result of ``profile``: ``rows``, one dict per layer in the order of the first call, and
+    ``uncounted``, what is in no row's MACs; prints as a table. Source: notebook 09.2.
     """
 
     rows: list[dict]
     conditions: str
+    uncounted: tuple[str, ...] = ()
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         total = sum(row["seconds"] for row in self.rows)
@@ -49,73 +56,127 @@ class Profile:
         return f"{tables.web(*self._table())}<p>{html.escape(self.conditions)}</p>"
 
 
-def profile(model: nn.Module, example_input: torch.Tensor) -> Profile:
-    """Return what each layer of ``model`` costs in one pass of ``example_input`` ``(batch, ...)``, in eval
-    mode.
+def profile(model: nn.Module, example_input: Example) -> Profile:
+    """Return what each layer of ``model`` costs in one pass of ``example_input``, a batch, a tuple of
+    arguments or a dict of named ones, in eval mode.
 
-    A row holds ``layer``, ``kind``, ``weights`` (elements), ``macs`` (of Linear and Conv2d), ``seconds`` (the
-    median of 15 passes, hooks included, so that layers of a few microseconds look slower than they are) and
-    ``macs_per_byte`` (multiply-accumulates for each byte of input, weights and output: where it is small,
-    memory sets the pace and not arithmetic). The last row is the time outside the layers.
+    A row holds ``layer``, ``kind``, ``weights`` (elements), ``macs`` (as ``measure.macs`` counts them),
+    ``seconds`` (the median of 15 passes, hooks included, so that layers of a few microseconds look slower
+    than they are) and ``macs_per_byte`` (multiply-accumulates for each byte of input, weights and output:
+    where it is small, memory sets the pace and not arithmetic). A module that computes between its children,
+    attention for instance, has a row for what it does itself. The last row is the rest: the time outside the
+    layers. Hooks keep encoder layers from their fused form; a compiled module is run as it was written.
 
-    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` no tensor. Source: Williams,
-    Waterman and Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2."""
+    Raises TypeError or ValueError if ``model`` is no module or ``example_input`` does not fit it. Source:
+    Williams, Waterman and Patterson, "Roofline" (2009), for MACs per byte; notebook 09.2."""
     arguments.module("model", model)
-    arguments.fits("example_input", arguments.tensor("example_input", example_input), model)
-    rows: dict[str, dict] = {}
-    passes: list[dict[str, float]] = []
-    started: dict[str, float] = {}
-
-    def before(name: str) -> None:
-        started[name] = time.perf_counter()
-
-    def after(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        seconds = time.perf_counter() - started[name]
-        if len(passes) == 1 or name not in rows:
-            rows[name] = _row(name, layer, inputs, output, rows.get(name))
-        passes[-1][name] = passes[-1].get(name, 0.0) + seconds
-
-    leaves = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
-    hooks = [layer.register_forward_pre_hook(lambda _, __, name=name: before(name)) for name, layer in leaves]
-    hooks += [
-        layer.register_forward_hook(
-            lambda layer, inputs, output, name=name: after(name, layer, inputs, output)
-        )
-        for name, layer in leaves
-    ]
+    positional, named = arguments.example("example_input", example_input)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "MACs without")  # what is not counted is said below the table
+        count = macs(model, example_input)
+    watch = _Watch(model, count.layers)
     try:
-        with arguments.eval_mode(model), torch.inference_mode():
+        with arguments.eval_mode(model), torch.inference_mode(), torch.compiler.set_stance("force_eager"):
             for _ in range(PASSES + 2):
-                passes.append({})
+                watch.begin()
                 start = time.perf_counter()
-                model(example_input)
-                passes[-1][OTHERS] = max(0.0, time.perf_counter() - start - sum(passes[-1].values()))
+                model(*positional, **named)
+                watch.end(time.perf_counter() - start)
     finally:
-        for hook in hooks:
+        watch.close()
+    batch, threads = arguments.batch(example_input), torch.get_num_threads()
+    conditions = f"Batch {batch}; median of {PASSES} passes, ~{threads} threads"
+    if count.uncounted:
+        conditions += f". Not counted in the MACs: {'; '.join(count.uncounted)}"
+    return Profile(watch.rows(), conditions, count.uncounted)
+
+
+class _Watch:
+    """Times every module by hooks, without the time of the modules that it calls."""
+
+    def __init__(self, model: nn.Module, layers: Mapping[str, int]):
+        self.model, self.layers = model, dict(layers)
+        self.called: dict[str, nn.Module] = {}  # in the order of the first call
+        self.bytes: dict[str, int] = {}
+        self.passes: list[dict[str, float]] = []
+        self.stack: list[list[float]] = []  # of the modules that are running: start, and time of those inside
+        self.hooks = []
+        for name, module in model.named_modules():
+            if not isinstance(module, torch.jit.ScriptModule):
+                self.hooks += [
+                    module.register_forward_pre_hook(
+                        lambda module, _, name=name: self._enter(name, module), prepend=True
+                    ),
+                    module.register_forward_hook(
+                        lambda _, inputs, named, output, name=name: self._leave(
+                            name, (inputs, named, output)
+                        ),
+                        with_kwargs=True,
+                    ),
+                ]
+
+    def close(self) -> None:
+        for hook in self.hooks:
             hook.remove()
-    rows[OTHERS] = {"layer": OTHERS, "kind": "", "weights": 0, "macs": 0, "bytes": 0}
-    return Profile([_finished(row, passes[2:]) for row in rows.values()], _conditions(example_input))
+
+    def begin(self) -> None:
+        self.passes.append({})
+        self.stack.clear()
+
+    def end(self, seconds: float) -> None:
+        inside = sum(spent for name, spent in self.passes[-1].items() if self._has_row(name))
+        self.passes[-1][OTHERS] = max(0.0, seconds - inside)
+
+    def _enter(self, name: str, module: nn.Module) -> None:
+        self.called.setdefault(name, module)
+        self.stack.append([time.perf_counter(), 0.0])
+
+    def _leave(self, name: str, values: tuple) -> None:
+        start, inside = self.stack.pop()
+        seconds = time.perf_counter() - start
+        if self.stack:
+            self.stack[-1][1] += seconds
+        self.passes[-1][name] = self.passes[-1].get(name, 0.0) + seconds - inside
+        if len(self.passes) == 1:  # a layer that is called twice moves its bytes twice
+            tensors = [t for t in tree_leaves(values) if isinstance(t, torch.Tensor)] + self._weights(name)
+            self.bytes[name] = self.bytes.get(name, 0) + sum(_bytes(tensor) for tensor in tensors)
+
+    def _has_row(self, name: str) -> bool:
+        module = self.called[name]
+        leaf = not any(True for _ in module.children())
+        return leaf or (name != "" and (self.layers.get(name, 0) > 0 or bool(self._weights(name))))
+
+    def _weights(self, name: str) -> list[torch.Tensor]:
+        """Return the weights that a module reads itself, also out of children that it never calls."""
+        own = []
+        for path, module in self.called[name].named_modules(prefix=name):
+            if path == name or not any(_below(path, other) for other in self.called if other != name):
+                own += [p for key, p in module.named_parameters(recurse=False) if "bias" not in key]
+                own += [b for b in module.buffers(recurse=False) if b.layout in SPARSE]
+        return own
+
+    def rows(self) -> list[dict]:
+        """Return the finished rows; what is in no layer is in the last."""
+        names = [name for name in self.called if self._has_row(name)]
+        found = []
+        for name in names:
+            weights = sum(stored(weight).numel() for weight in self._weights(name))
+            found.append(self._row(name, type(self.called[name]).__name__, weights, self.layers.get(name, 0)))
+        rest = sum(count for name, count in self.layers.items() if name not in names)
+        return [*found, self._row(OTHERS, "", 0, rest)]
+
+    def _row(self, name: str, kind: str, weights: int, count: int) -> dict:
+        seconds = statistics.median(times.get(name, 0.0) for times in self.passes[2:])
+        moved = self.bytes.get(name, 0)
+        row = {"layer": name, "kind": kind, "weights": weights, "macs": count, "bytes": moved}
+        return row | {"seconds": seconds, "macs_per_byte": count / moved if moved else 0.0}
 
 
-def _row(name: str, layer: nn.Module, inputs: tuple, output: torch.Tensor, earlier: dict | None) -> dict:
-    weight = getattr(layer, "weight", None)
-    weights = weight.numel() if isinstance(weight, torch.Tensor) else 0
-    moved = sum(
-        t.numel() * t.element_size() for t in (*inputs, output, weight) if isinstance(t, torch.Tensor)
-    )
-    macs = 0
-    if isinstance(layer, nn.Conv2d | nn.Linear):
-        macs = weights * (output[:, 0] if isinstance(layer, nn.Conv2d) else output[..., 0]).numel()
-    row = {"layer": name, "kind": type(layer).__name__, "weights": weights, "macs": macs, "bytes": moved}
-    if earlier is not None:  # a layer that is called twice in one pass
-        row |= {"macs": macs + earlier["macs"], "bytes": row["bytes"] + earlier["bytes"]}
-    return row
+def _below(path: str, other: str) -> bool:
+    """Return whether ``path`` is the module ``other`` or inside it."""
+    return path == other or (other != "" and path.startswith(f"{other}."))
 
 
-def _finished(row: dict, passes: list[dict[str, float]]) -> dict:
-    seconds = statistics.median(times.get(row["layer"], 0.0) for times in passes)
-    return row | {"seconds": seconds, "macs_per_byte": row["macs"] / row["bytes"] if row["bytes"] else 0.0}
-
-
-def _conditions(example_input: torch.Tensor) -> str:
-    return f"Batch {len(example_input)}; median of {PASSES} passes, ~{torch.get_num_threads()} threads"
+def _bytes(tensor: torch.Tensor) -> int:
+    values = stored(tensor)
+    return values.numel() * values.element_size()

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,11 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from prunelab import arguments, tables
-from prunelab.measure.core import REAL, SAME, compare
+from prunelab.arguments import Example
+from prunelab.measure.clock import REAL, SAME
 from prunelab.measure.reasons import _weights, not_faster, not_smaller
+from prunelab.measure.side_by_side import compare, counted
+from prunelab.weights import count_nonzero
 
 QUANTITIES = {
     "parameters": "parameters",
@@ -50,7 +54,8 @@ class Report:
         dense, pruned = self.rows
         parts = [
             f"{dense['bytes'] / pruned['bytes']:.2f} x fewer bytes",
-            f"{dense['macs'] / max(1, pruned['macs']):.2f} x fewer MACs",
+            f"{dense['macs'] / max(1, pruned['macs']):.2f} x fewer MACs"
+            + (" of those counted" if dense["macs"].uncounted or pruned["macs"].uncounted else ""),
         ]
         speed = pruned["verdict"].removeprefix("~").strip()
         speed = SAME.replace("difference", "difference in time") if speed == SAME else speed
@@ -70,8 +75,8 @@ class Report:
         body = [
             [
                 label,
-                f"{dense[key]:,}",
-                f"{pruned[key]:,}",
+                counted(dense[key]),
+                counted(pruned[key]),
                 f"{dense[key] / max(1, pruned[key]):.2f} x",
                 self._said(label),
             ]
@@ -80,8 +85,9 @@ class Report:
         times = [f"~{1e3 * row['latency'].median:7.3f}" for row in self.rows]
         body.append(["milliseconds", *times, f"~{pruned['speedup']:.2f} x", "~" + self._said("milliseconds")])
         if pruned["accuracy"] is not None:
-            values = [f"~{row['accuracy']:6.2f}" for row in self.rows]
-            body.insert(0, ["quality", *values, f"~{pruned['accuracy'] - dense['accuracy']:+.2f}", ""])
+            values = [f"~{self._quality(row['accuracy']):>6}" for row in self.rows]
+            change = self._quality(pruned["accuracy"] - dense["accuracy"], "+")
+            body.insert(0, ["quality", *values, f"~{change}", ""])
         layers = [
             [row["name"], _shape(row["dense"]), _shape(row["pruned"]), f"{100 * row['density']:.1f} %"]
             for row in self.layers
@@ -90,6 +96,13 @@ class Report:
             ("What it is", ["", "dense", "pruned", "ratio", ""], body),
             ("Layers", ["weight", "dense", "pruned", "values left"], layers),
         ]
+
+    def _digits(self) -> int:
+        """Return how many decimals the quality has: two for percent, more for a number between -1 and 1."""
+        return 2 if max(abs(row["accuracy"]) for row in self.rows) > 1.5 else 4
+
+    def _quality(self, value: float, sign: str = "") -> str:
+        return format(value, f"{sign}.{self._digits()}f")
 
     def _said(self, label: str) -> str:
         return "" if self.moved[label] else "did not move"
@@ -152,15 +165,16 @@ class Report:
 def report(
     dense: nn.Module,
     pruned: nn.Module,
-    example_input: torch.Tensor,
+    example_input: Example,
     evaluate: Callable[[nn.Module], float] | None = None,
 ) -> Report:
     """Return a one-page report on ``pruned`` against ``dense``: a table, densities by layer, latency, what
     did not move and why.
 
-    MACs and latency are those of one pass of ``example_input`` ``(batch, ...)``. ``evaluate(model)`` returns
-    a number, larger = better, for the quality that pruning must not cost; percent reads best. ``plot.report``
-    draws it, ``save`` writes a file.
+    MACs and latency are those of one pass of ``example_input``: a batch, a tuple of arguments or a dict of
+    named ones. ``evaluate(model)`` returns a number, larger = better, for the quality that pruning must not
+    cost, of any range. What the MACs do not contain, and what is masked and not removed, is named.
+    ``plot.report`` draws the page, ``save`` writes a file.
 
     Raises TypeError or ValueError if one of the two is no module, ``example_input`` is no tensor, or
     ``evaluate`` is no function or returns no finite number. Source: notebook 09.2."""
@@ -172,23 +186,28 @@ def report(
     first, second = comparison.rows
     moved = {label: second[key] * (1 + REAL) < first[key] for key, label in QUANTITIES.items()}
     moved["milliseconds"] = second["speedup_low"] > 1 + REAL
-    why = not_smaller(dense, pruned) + not_faster(
-        dense, pruned, example_input, second["speedup_low"], second["speedup_high"]
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "MACs without")  # compare has named it
+        slow = not_faster(dense, pruned, example_input, second["speedup_low"], second["speedup_high"])
+    why = not_smaller(dense, pruned) + slow
     return Report(comparison.rows, _layers(dense, pruned), moved, why, comparison.conditions)
 
 
 def _layers(dense: nn.Module, pruned: nn.Module) -> list[dict]:
-    before, after = _weights(dense), _weights(pruned)
-    return [
-        {
-            "name": name,
-            "dense": tuple(weight.shape),
-            "pruned": tuple(after[name].shape) if name in after else None,
-            "density": int(after[name].count_nonzero()) / weight.numel() if name in after else 0.0,
-        }
-        for name, weight in before.items()
-    ]
+    after, found = _weights(pruned), []
+    for name, weight in _weights(dense).items():
+        # a wrapper around the pruned network puts its own name in front
+        known = [other for other in after if other == name or other.endswith(f".{name}")]
+        left = after[min(known, key=len)] if known else None
+        found.append(
+            {
+                "name": name,
+                "dense": tuple(weight.shape),
+                "pruned": None if left is None else tuple(left.shape),
+                "density": 0.0 if left is None else count_nonzero(left) / weight.numel(),
+            }
+        )
+    return found
 
 
 def _picture(figure: Figure) -> str:

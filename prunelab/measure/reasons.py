@@ -4,10 +4,13 @@ import torch
 from torch import nn
 
 from prunelab import arguments
+from prunelab.arguments import Example
 from prunelab.masks import prunable
-from prunelab.masks import sparsity as tensor_sparsity
-from prunelab.measure.core import REAL, bytes_on_disk, macs, parameters
+from prunelab.measure.arithmetic import macs
+from prunelab.measure.clock import REAL
 from prunelab.measure.layers import OTHERS, profile
+from prunelab.measure.sizes import bytes_on_disk, parameters
+from prunelab.weights import SPARSE, count_nonzero, held_masks
 
 # multiply-accumulates per byte; a processor core can do more of them in the time it takes to fetch a byte
 MEMORY_BOUND = 4.0
@@ -27,10 +30,11 @@ def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
     found = []
     if masked := left_behind(pruned):
         found.append(
-            "Masks left behind: the state dict holds a dense copy (_orig) and a mask (_mask) of"
-            f" {_some(masked)}, which torch.nn.utils.prune keeps until prune.remove is called. The file is"
-            " larger, not smaller."
+            f"Masks left behind: the state dict holds the dense values and a mask of {_some(masked)}, until"
+            " prune.remove (of torch.nn.utils.prune), nncf.strip with StripFormat.IN_PLACE, or"
+            " parametrize.remove_parametrizations is called. The file is larger, not smaller."
         )
+    found += _unused_hooks(pruned)
     before, after = bytes_on_disk(dense), bytes_on_disk(pruned)
     if after * (1 + REAL) < before:
         return found
@@ -52,7 +56,7 @@ def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
 
 
 def not_faster(
-    dense: nn.Module, pruned: nn.Module, example_input: torch.Tensor, low: float, high: float
+    dense: nn.Module, pruned: nn.Module, example_input: Example, low: float, high: float
 ) -> list[str]:
     """Return why ``pruned`` is not faster than ``dense`` on ``example_input``, or less than its MACs promise;
     [] if it is.
@@ -72,9 +76,7 @@ def not_faster(
         return []
     found = []
     if masked := left_behind(pruned):
-        found.append(
-            f"Masks at work: torch.nn.utils.prune multiplies {_some(masked)} by a mask before every pass."
-        )
+        found.append(f"Masks at work: a mask multiplies {_some(masked)} before every pass.")
     if saving < 1 + REAL:
         return found + _nothing_removed(pruned, saving)
     found += _memory_bound(pruned, example_input) + _odd_channels(dense, pruned)
@@ -88,25 +90,30 @@ def not_faster(
 
 
 def left_behind(model: nn.Module) -> list[str]:
-    """Return the names of parameters that ``torch.nn.utils.prune`` still holds as ``_orig`` and ``_mask``.
+    """Return the names of parameters that something still multiplies by a mask at every pass: those that
+    ``torch.nn.utils.prune`` holds as ``_orig`` and ``_mask``, parametrizations with a ``mask``, NNCF's hooks.
 
     Raises TypeError if ``model`` is no module. Source: notebooks 05 and 09.2.
     """
-    arguments.module("model", model)
-    state = model.state_dict()
+    return list(held_masks(model))
+
+
+def _unused_hooks(model: nn.Module) -> list[str]:
+    """Return what attention reads without calling the layer, so that prune's hook never runs."""
     return [
-        name.removesuffix("_mask")
-        for name in state
-        if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state
+        f"Masks never applied: {path}.out_proj is read, not called, so the hook of torch.nn.utils.prune on it"
+        " never runs. What computes is the weight as it was at the last call of prune; what is trained or"
+        " loaded since is not used. Call prune.remove on it."
+        for path, module in model.named_modules()
+        if isinstance(module, nn.MultiheadAttention) and hasattr(module.out_proj, "weight_orig")
     ]
 
 
 def _nothing_removed(pruned: nn.Module, saving: float) -> list[str]:
     zeros, elements = _zeros(pruned)
-    row_sizes = {name: weight[0].numel() for name, weight in _weights(pruned).items()}
-    empty = {
-        name: int((weight.detach().flatten(1) == 0).all(1).sum()) for name, weight in _weights(pruned).items()
-    }
+    dense_ones = {name: weight for name, weight in _weights(pruned).items() if weight.layout not in SPARSE}
+    row_sizes = {name: weight[0].numel() for name, weight in dense_ones.items()}
+    empty = {name: int((weight.detach().flatten(1) == 0).all(1).sum()) for name, weight in dense_ones.items()}
     empty = {name: count for name, count in empty.items() if count}
     if zeros <= REAL * elements:
         return [f"The same work: MACs fell {saving:.2f} times, and hardly a weight is zero."]
@@ -123,7 +130,7 @@ def _nothing_removed(pruned: nn.Module, saving: float) -> list[str]:
     ]
 
 
-def _memory_bound(pruned: nn.Module, example_input: torch.Tensor) -> list[str]:
+def _memory_bound(pruned: nn.Module, example_input: Example) -> list[str]:
     rows = [row for row in profile(pruned, example_input).rows if row["layer"] != OTHERS]
     total = sum(row["seconds"] for row in rows)
     slow = [
@@ -170,9 +177,10 @@ def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _zeros(model: nn.Module) -> tuple[int, int]:
-    weights = _weights(model)
-    elements = sum(weight.numel() for weight in weights.values())
-    return (round(tensor_sparsity(weights) * elements) if weights else 0), elements
+    """Return zeros and elements of the weights that are stored densely."""
+    weights = [weight for weight in _weights(model).values() if weight.layout not in SPARSE]
+    elements = sum(weight.numel() for weight in weights)
+    return elements - sum(map(count_nonzero, weights)), elements
 
 
 def _some(names: list[str]) -> str:

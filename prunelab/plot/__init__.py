@@ -17,8 +17,9 @@ from prunelab.plot.activations import (
 from prunelab.plot.after_training import staircase
 from prunelab.plot.basics import density_bars, heatmap, weight_histograms
 from prunelab.plot.board import scoreboard
-from prunelab.plot.concepts import cut, feature_maps, shares
-from prunelab.plot.criteria_compared import dot_board, forest
+from prunelab.plot.capstone import group_costs, joint_cuts
+from prunelab.plot.concepts import cut, feature_maps, pulls, shares
+from prunelab.plot.criteria_compared import dot_board, family_map, forest
 from prunelab.plot.csr_storage import csr_arrays, gap_tape, shared_weights, storage_bars, storage_curves
 from prunelab.plot.curves import pruning_curves, tradeoff
 from prunelab.plot.during_training import comings_and_goings, curve_panels
@@ -31,7 +32,7 @@ from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
 from prunelab.plot.paper_tables import compression_curves, race
 from prunelab.plot.real_networks import group_members
-from prunelab.plot.second_order import surgery, weights_left
+from prunelab.plot.second_order import signed_shares, surgery, weights_left
 from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
 from prunelab.plot.your_own_network import costs, dots, report, waves
@@ -54,13 +55,16 @@ __all__ = [
     "dots",
     "draw_tensor",
     "dropped_board",
+    "family_map",
     "feature_maps",
     "feeding",
     "forest",
     "gap_tape",
+    "group_costs",
     "group_members",
     "heatmap",
     "histograms",
+    "joint_cuts",
     "kept_by_layer",
     "kept_share",
     "kernel_grid",
@@ -71,6 +75,7 @@ __all__ = [
     "pixel_map",
     "predicted_and_true",
     "pruning_curves",
+    "pulls",
     "race",
     "report",
     "responses",
@@ -83,6 +88,7 @@ __all__ = [
     "shared_weights",
     "shares",
     "signed_changes",
+    "signed_shares",
     "sparse_core",
     "stacked_bars",
     "staircase",

@@ -82,8 +82,8 @@ def against_oracle(
     """Draw, for each criterion, the rank of every unit's score against the rank of its true loss change.
 
     ``truth`` and each entry of ``scores`` hold one number per unit; ``rhos`` the Spearman correlation for the
-    title. On the diagonal both agree; equal values share their mean rank. Raises ValueError if the lengths
-    differ. Source: notebook 03.3."""
+    title. On the diagonal both agree; equal values share their mean rank, and units that share both ranks are
+    one dot with their number. Raises ValueError if the lengths differ. Source: notebook 03.3."""
     arguments.tensor("truth", truth)
     for name, score in arguments.mapping("scores", scores).items():
         if arguments.tensor(f"scores[{name!r}]", score).numel() != truth.numel():
@@ -102,7 +102,13 @@ def against_oracle(
         axis.axis("off")
     for axis, (name, score) in zip(axes.flat, scores.items(), strict=False):
         axis.plot([1, truth.numel()], [1, truth.numel()], color="#9E9E9E", linewidth=0.8, marker="")
-        axis.plot(true_rank, rankdata(score.flatten().numpy()), "o", color=_style.BLUE)
+        places, counts = np.unique(
+            np.stack([true_rank, rankdata(score.flatten().numpy())]), axis=1, return_counts=True
+        )
+        axis.plot(*places, "o", color=_style.BLUE)
+        for x, y, count in zip(*places, counts, strict=True):
+            if count > 1:  # units that share both ranks would look like one
+                axis.annotate(f"x {count}", (x, y), (4, 4), textcoords="offset points", fontsize=_style.SMALL)
         title = textwrap.fill(str(name), max(8, round(90 / columns)))
         axis.set_title(f"{title}\n{float(rhos[name]):+.2f}", fontsize=9)
     for axis in axes[:, 0]:

@@ -193,3 +193,33 @@ def shares(counts: Mapping[str, Mapping[str, float]], title: str = "") -> Figure
     axis.grid(False)
     _style.legend_beside(axis)
     return figure
+
+
+def pulls(weights: torch.Tensor, steps: Mapping[str, torch.Tensor]) -> Figure:
+    """Draw one step of each of ``steps`` (name -> ``(n,)``) as an arrow from every weight of ``weights``
+    ``(n,)``.
+
+    A row for each name; the arrows' lengths are the steps themselves. Raises ValueError or TypeError for
+    tensors of another shape or none at all. Source: notebook 01."""
+    if arguments.tensor("weights", weights).ndim != 1 or not len(weights):
+        raise ValueError(f"weights must be (n,) with at least one weight, got shape {tuple(weights.shape)}")
+    for name, step in arguments.mapping("steps", steps).items():
+        if arguments.tensor(f"steps[{name!r}]", step).shape != weights.shape:
+            raise ValueError(
+                f"steps[{name!r}] must have shape {tuple(weights.shape)}, got {tuple(step.shape)}"
+            )
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 0.8 + 0.7 * len(steps)))
+    starts = weights.detach().double().numpy()
+    for row, step in enumerate(steps.values()):
+        ends = starts + step.detach().double().numpy()
+        heights = row + np.linspace(-0.2, 0.2, len(starts))  # arrows that cross zero do not hide one another
+        for start, end, height in zip(starts, ends, heights, strict=True):
+            style = {"arrowstyle": "-|>", "color": _style.VERMILLION, "shrinkA": 0, "shrinkB": 0}
+            axis.annotate("", (end, height), (start, height), arrowprops=style)
+        axis.plot(starts, heights, linestyle="", color=_style.BLUE, marker="o", markersize=5)
+    axis.axvline(0, color="#404040", linewidth=1, marker="")
+    axis.set(
+        ylim=(len(steps) - 0.5, -0.5), xlabel="weight: where it is (dot) and where one step takes it (arrow)"
+    )
+    axis.set_yticks(range(len(steps)), list(steps))
+    return figure

@@ -1,9 +1,12 @@
-"""Figures of chapter 03.5: every criterion on one board, and differences with their intervals."""
+"""Figures of chapter 03.5: every criterion on one board, differences with their intervals, the family."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from prunelab import arguments
@@ -83,3 +86,57 @@ def forest(differences: Mapping[str, tuple[Sequence[float], float, float]], xlab
     axis.set_yticks(range(len(rows)), list(differences))
     _style.legend_below(figure)
     return figure
+
+
+def family_map(
+    rows: Mapping[str, Mapping[str, tuple[torch.Tensor, str, Sequence[float] | None]]], unit: str
+) -> Figure:
+    """Draw criteria as a family, one line per row, each a step from its left neighbour: ``rows`` maps a title
+    to {criterion: (matrix, words, values)}.
+
+    ``matrix`` ``(n, n)`` is the part of a Hessian that the criterion keeps, drawn by the size of its entries,
+    every one on its own scale; ``words`` say it; ``values`` are what networks measured, or None. ``unit`` is
+    that of the values. Raises TypeError or ValueError if a criterion is no such triple. Source: notebook
+    03.5."""
+    columns = max(
+        len(arguments.mapping(f"rows[{t!r}]", row)) for t, row in arguments.mapping("rows", rows).items()
+    )
+    arguments.text("unit", unit)
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(_style.WIDTH, 0.2 + 2.55 * len(rows)), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for line, (title, row) in zip(axes, rows.items(), strict=True):
+        for i, (axis, (name, entry)) in enumerate(zip(line, row.items(), strict=False)):
+            if not isinstance(entry, tuple) or len(entry) != 3:
+                raise TypeError(
+                    f"rows[{title!r}][{name!r}] must be (matrix, words, values), got {entry!r:.80}"
+                )
+            _member(axis, name, *entry, unit)
+            if i:
+                axis.annotate(
+                    "", (-0.06, 0.5), (-0.3, 0.5), xycoords="axes fraction", arrowprops={"arrowstyle": "->"}
+                )
+        line[0].text(0, 1.3, title, transform=line[0].transAxes, fontsize=10, fontweight="bold")
+    return figure
+
+
+def _member(
+    axis: Axes, name: str, matrix: torch.Tensor, words: str, values: Sequence[float] | None, unit: str
+) -> None:
+    """Draw one criterion: its name, the part of the Hessian, and below it words and numbers."""
+    size = arguments.tensor(f"the matrix of {name!r}", matrix).detach().abs().double()
+    if size.ndim != 2 or size.shape[0] != size.shape[1]:
+        raise ValueError(f"the matrix of {name!r} must be square, got shape {tuple(size.shape)}")
+    measured = "not run at this size"
+    if values is not None:
+        found = arguments.numbers(f"the values of {name!r}", values)
+        measured = f"{found.mean():.1f} {unit}\n({found.min():.1f} to {found.max():.1f})"
+    axis.axis("on")
+    axis.imshow(size.sqrt().numpy(), cmap="Blues", vmin=0, vmax=float(size.max()) ** 0.5 or 1.0)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.grid(False)
+    axis.set_title(textwrap.fill(name, 22), fontsize=9)
+    axis.set_xlabel(f"{textwrap.fill(arguments.text('words', words), 22)}\n{measured}", fontsize=_style.SMALL)

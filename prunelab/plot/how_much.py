@@ -101,15 +101,22 @@ def layer_densities(ratios: Mapping[str, Mapping[str, float]]) -> Figure:
     return figure
 
 
-def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, error: bool = False) -> Figure:
+def paired(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    ylabel: str,
+    error: bool = False,
+    joined: bool = True,
+) -> Figure:
     """Draw the same networks under several treatments: ``panels`` maps a title to {treatment: one value per
     network}.
 
     A thin line joins the values of one network, so that a difference which every network shows is seen as
-    such; a bar marks the mean. All panels have one range. With ``error`` the values are accuracies in
-    percent, drawn as errors on a logarithmic axis. Raises ValueError if the treatments of a panel differ in
+    such; a bar marks the mean. ``joined=False`` draws no lines, for treatments without an order. All panels
+    have one range. With ``error`` the values are accuracies in percent, drawn as errors on a logarithmic
+    axis. Raises TypeError for a flag that is no bool, and ValueError if the treatments of a panel differ in
     their number of networks. Source: notebook 04.1."""
     arguments.flag("error", error)
+    arguments.flag("joined", joined)
     tables = {
         title: _networks(f"panels[{title!r}]", panel, error)
         for title, panel in arguments.mapping("panels", panels).items()
@@ -125,7 +132,7 @@ def paired(panels: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, err
         width_ratios=[len(t) for t in tables.values()],
     )
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
-        for network in zip(*table.values(), strict=True):
+        for network in zip(*table.values(), strict=True) if joined else ():
             axis.plot(network, color="#9E9E9E", linewidth=0.8, marker="", label="one network")
         for i, row in enumerate(table.values()):
             axis.plot([i] * len(row), row, linestyle="", **_style.look(i))

@@ -12,8 +12,8 @@ from prunelab.plot import _axes, _style
 
 
 def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
-    """Draw the share of weights that each case keeps in each layer: ``cases`` maps a label to masks by
-    parameter name.
+    """Draw the share of weights that each case keeps in each layer, "emptied" where it keeps none: ``cases``
+    maps a label to masks by parameter name.
 
     Raises ValueError if there is no case or two of them have other names. Source: notebook 03.1.
     """
@@ -34,10 +34,10 @@ def kept_by_layer(cases: Mapping[str, Mapping[str, torch.Tensor]]) -> Figure:
         shares = [100 * masks[name].double().mean().item() for name in names]
         at = np.arange(len(names)) + (i - (len(cases) - 1) / 2) * width
         bars = axis.bar(at, shares, width, label=label, color=_style.COLOURS[i % 7], edgecolor="white")
-        upright = len(names) * len(cases) > 16
+        upright = len(names) * len(cases) > 12 or 0 in shares
         axis.bar_label(
             bars,
-            [f"{share:.1f}" for share in shares],
+            [f"{share:.1f}" if share else "emptied" for share in shares],
             fontsize=_style.SMALL,
             rotation=90 if upright else 0,
             padding=2,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments
 from prunelab.plot import _axes, _style
-from prunelab.records import MARKS
+from prunelab.records import MARKS, Mark
 
 OURS = (_style.VERMILLION, _style.GREEN, _style.ORANGE, _style.PURPLE)
 
@@ -41,40 +41,71 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
     """Draw test error against compression, both logarithmic: the published marks in blue, ``ours`` on top.
 
     ``ours`` maps a label to (compressions, errors in percent), one point per network. Right and down is
-    better. Errors above ``highest`` percent are left out of the picture. Raises ValueError for an unknown
-    network. Source: notebook 08."""
+    better; a line joins the marks that no other mark beats (the Pareto front). Errors above ``highest``
+    percent are left out of the picture; a mark whose error was not read stands as a triangle at its upper
+    edge. Raises ValueError for an unknown network. Source: notebook 08."""
     arguments.one_of("network", network, MARKS)
     highest = arguments.positive("highest", highest)
     points = _axes.series("ours", ours, (1e-9, np.inf), (0, 100))
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 4.2))
-    shown = [mark for mark in MARKS[network] if mark.error <= highest]
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 4.6))
+    shown = [mark for mark in MARKS[network] if mark.error is not None and mark.error <= highest]
+    front = [mark for mark in shown if not any(_beats(other, mark) for other in shown)]
+    axis.plot(
+        *zip(*[mark[1:3] for mark in front], strict=True),
+        color=_style.BLUE,
+        linewidth=1,
+        alpha=0.5,
+        marker="",
+    )
     for number, mark in enumerate(shown, 1):
         label = f"{number}  {mark.name}, {mark.compression:g}x"
         axis.plot(mark.compression, mark.error, "o", color=_style.BLUE, markersize=5, label=label)
-        near = sum(
-            abs(np.log(mark.compression / m.compression)) < 0.25 and abs(np.log(mark.error / m.error)) < 0.06
-            for m in shown[: number - 1]
-        )
-        aside = ((3, 4), (3, -12), (-10, 4), (-10, -12))[near % 4]
-        axis.annotate(
-            str(number), (mark.compression, mark.error), xytext=aside, textcoords="offset points", fontsize=9
+        aside = _aside(mark, shown)
+        axis.annotate(str(number), mark[1:3], xytext=aside, textcoords="offset points", fontsize=9)
+    for mark in (mark for mark in MARKS[network] if mark.error is None):
+        axis.plot(
+            mark.compression,
+            0.97,
+            "v",
+            transform=axis.get_xaxis_transform(),
+            color=_style.BLUE,
+            markerfacecolor="none",
+            label=f"{mark.name}, {mark.compression:g}x: error not read",
         )
     for i, (label, (compressions, errors)) in enumerate(points.items()):
-        axis.plot(
-            compressions,
-            errors[0],
-            label=label,
-            linestyle="",
-            marker=_style.MARKERS[i + 1],
-            color=OURS[i % 4],
-            markersize=7,
-        )
-    errors = [
-        *(mark.error for mark in shown),
-        *(e for _, y in points.values() for e in y.ravel() if e <= highest),
-    ]
+        look = {"marker": _style.MARKERS[i + 1], "color": OURS[i % 4], "markersize": 7}
+        axis.plot(compressions, errors[0], label=label, linestyle="", **look)
+    found = [e for _, y in points.values() for e in y.ravel() if e <= highest]
     axis.set(xscale="log", xlabel="weights / nonzero weights", ylabel="test error (%)")
     axis.xaxis.set_major_formatter("{x:g}x")
-    _axes.logarithmic(axis.yaxis, np.array(errors))
+    _axes.logarithmic(axis.yaxis, np.array([*(mark.error for mark in shown), *found]))
     _style.legend_below(figure, columns=3)
     return figure
+
+
+def _beats(one: Mark, other: Mark) -> bool:
+    """Return whether ``one`` is at least as good in both numbers and better in one."""
+    better = one.compression >= other.compression and one.error <= other.error
+    return better and one[1:3] != other[1:3]
+
+
+def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
+    """Return where the number of a mark stands, in points from it: below the lowest of a crowd, above the
+    others, and to the left where the mark to the right has its number on the same side.
+    """
+
+    def below(one: Mark) -> bool:
+        crowd = [m for m in shown if _near(one, m)]
+        return bool(crowd) and rank(one) < min(map(rank, crowd))
+
+    def rank(one: Mark) -> tuple[float, int]:
+        return one.error, -shown.index(one)  # of two marks at one place the later has its number below
+
+    crowd = [m for m in shown if _near(mark, m)]
+    same = any(m.compression > mark.compression and below(m) == below(mark) for m in crowd)
+    return (-10 if same else 3, -12 if below(mark) else 4)
+
+
+def _near(one: Mark, other: Mark) -> bool:
+    apart = abs(np.log(one.compression / other.compression)), abs(np.log(one.error / other.error))
+    return one is not other and apart[0] < 0.25 and apart[1] < 0.06

@@ -1,4 +1,4 @@
-"""Figures of chapter 03.2: the surgeon's step, and the weights it leaves."""
+"""Figures of chapter 03.2: what an expansion leaves out, the surgeon's step, and the weights it leaves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -40,6 +40,41 @@ def surgery(weights: torch.Tensor, hessian: torch.Tensor) -> Figure:
     axis.plot(*w, "o", color=_style.BLACK, markersize=7, label="trained weights")
     axis.set(xlabel="weight 1 (to be removed)", ylabel="weight 2", xlim=(-0.4, 1.8), ylim=(-0.6, 2.2))
     _style.legend_beside(axis)
+    return figure
+
+
+def signed_shares(panels: Mapping[str, Sequence[Mapping[str, float]]], ylabel: str) -> Figure:
+    """Draw one panel per title and one stacked bar per network: {part: amount}, as shares of their sum, which
+    is 100 %.
+
+    A part may be negative; it hangs below zero, and the rest of the bar is so much longer. Every bar has the
+    same parts. Raises ValueError if one has others, or a sum that is not positive. Source: notebook 03.2."""
+    parts: list[str] = []
+    for title, bars in arguments.mapping("panels", panels).items():
+        if not isinstance(bars, Sequence) or isinstance(bars, str) or not bars:
+            raise TypeError(f"panels[{title!r}] must be a list of dicts, one per network, got {bars!r:.80}")
+        for i, bar in enumerate(bars):
+            name = f"panels[{title!r}][{i}]"
+            parts = parts or list(arguments.mapping(name, bar))
+            if list(arguments.mapping(name, bar)) != parts:
+                raise ValueError(f"{name} must have the parts {', '.join(map(str, parts))}, got {list(bar)}")
+            if arguments.numbers(name, list(bar.values()), length=len(parts)).sum() <= 0:
+                raise ValueError(f"{name} must have a positive sum, got {sum(bar.values()):g}")
+    arguments.text("ylabel", ylabel)
+    figure, axes = plt.subplots(1, len(panels), figsize=(_style.WIDTH, 3.4), squeeze=False, sharey=True)
+    for axis, (title, bars) in zip(axes[0], panels.items(), strict=True):
+        at, tops, floors = np.arange(1, len(bars) + 1), np.zeros(len(bars)), np.zeros(len(bars))
+        for i, part in enumerate(parts):
+            shares = np.array([100 * bar[part] / sum(bar.values()) for bar in bars])
+            # what is positive stands on the bar so far, what is negative hangs from it
+            bottom = np.where(shares > 0, tops, floors)
+            axis.bar(at, shares, 0.8, bottom, color=_style.COLOURS[i % 7], edgecolor="white", label=part)
+            tops, floors = tops + shares.clip(min=0), floors + shares.clip(max=0)
+        axis.axhline(0, color=_style.BLACK, linewidth=0.8)
+        axis.set(title=title, xlabel="network")
+        axis.set_xticks(at, [str(i) for i in range(len(bars))])
+    axes[0, 0].set_ylabel(ylabel)
+    _style.legend_below(figure)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Figures of chapter 09.2: where a network's costs are, and the page about a pruned one."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -14,18 +15,28 @@ from prunelab.measure import Profile, Report
 from prunelab.plot import _style
 
 WEAK = "#BDBDBD"
+ROWS = 24  # of layers in a figure; the others are drawn together
 
 
 def costs(profile: Profile) -> Figure:
     """Draw each layer's share of the weights, of the MACs and of the time, in percent, one panel each; layers
     from top to bottom.
 
-    Layers without weights that take less than 3 % of the time are drawn together. Source: notebook 09.2.
+    Layers without weights that take less than 3 % of the time are drawn together, and so are those with the
+    smallest shares if there are more than 24. Source: notebook 09.2.
     """
     if not isinstance(profile, Profile):
         raise TypeError(f"profile must be a Profile of prunelab.measure, got {type(profile).__name__}")
     small = 0.03 * sum(row["seconds"] for row in profile.rows)
     shown = [row for row in profile.rows if row["weights"] or row["seconds"] >= small]
+    if len(shown) > ROWS:
+        totals = {key: sum(row[key] for row in profile.rows) for key in ("weights", "macs", "seconds")}
+        size = {
+            row["layer"]: max(row[key] / total for key, total in totals.items() if total)
+            for row in profile.rows
+        }
+        least = sorted(size.values())[-ROWS]
+        shown = [row for row in shown if size[row["layer"]] >= least]
     rest = {
         key: sum(row[key] for row in profile.rows if row not in shown)
         for key in ("weights", "macs", "seconds")
@@ -53,15 +64,11 @@ def report(report: Report) -> Figure:
         raise TypeError(f"report must be a Report of prunelab.measure, got {type(report).__name__}")
     dense, pruned = report.rows
     panels = 3 if pruned["accuracy"] is not None else 2
-    height = 1.1 + 0.24 * max(6, len(report.layers))
+    layers = _largest(report.layers)
+    height = 1.1 + 0.24 * max(6, len(layers))
     figure, axes = plt.subplots(1, panels, figsize=(3.2 * panels, height))
     _left(axes[0], report)
-    names = [row["name"].removesuffix(".weight") for row in report.layers]
-    axes[1].barh(range(len(names)), [100 * row["density"] for row in report.layers], color=_style.KEPT)
-    axes[1].set_yticks(range(len(names)), names)
-    axes[1].invert_yaxis()
-    axes[1].set(title="weights left, by layer", xlabel="% of the dense layer", xlim=(0, 105))
-    axes[1].grid(axis="y", visible=False)
+    _left_by_layer(axes[1], layers, len(report.layers) - len(layers))
     if panels == 3:
         for row, colour, marker, place in (
             (dense, _style.BLACK, "s", (6, -12)),
@@ -77,6 +84,22 @@ def report(report: Report) -> Figure:
         axes[2].set_xlim(0, 1300 * max(row["latency"].high for row in report.rows))
         axes[2].margins(y=0.4)
     return figure
+
+
+def _largest(layers: list[dict]) -> list[dict]:
+    """Return the layers with the most weights, as many as a figure holds, in their order."""
+    least = sorted(math.prod(row["dense"]) for row in layers)[-ROWS:] or [0]
+    return [row for row in layers if math.prod(row["dense"]) >= least[0]]
+
+
+def _left_by_layer(axis: Axes, layers: list[dict], others: int) -> None:
+    names = [row["name"].removesuffix(".weight") for row in layers]
+    axis.barh(range(len(names)), [100 * row["density"] for row in layers], color=_style.KEPT)
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    title = "weights left, by layer" + (f" ({others} small ones not drawn)" if others else "")
+    axis.set(title=title, xlabel="% of the dense layer", xlim=(0, 105))
+    axis.grid(axis="y", visible=False)
 
 
 def _left(axis: Axes, report: Report) -> None:

@@ -1,11 +1,12 @@
-"""Physically removes masked filters and neurons, and what is coupled to them, so that zeros become fewer
-bytes and operations.
+"""Physically removes masked filters, neurons, heads and hidden units, and what is coupled to them, so that
+zeros become fewer bytes and operations.
 """
 
 from prunelab.surgery.batchnorm import reestimate_batchnorm
 from prunelab.surgery.groups import coupled_groups, coupled_masks, coupled_scores
 from prunelab.surgery.heads import block_influence, remove_blocks, remove_heads, remove_neurons
-from prunelab.surgery.removal import remove_filters, resize
+from prunelab.surgery.removal import remove_filters
+from prunelab.surgery.resizing import resize
 
 __all__ = [
     "block_influence",

@@ -2,69 +2,42 @@
 whole.
 """
 
-import copy
-from collections import defaultdict
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from prunelab import arguments
-from prunelab.surgery.removal import follow
+from prunelab.surgery.examples import Example, unwrapped
+from prunelab.surgery.followed import Group, follow
 
 REDUCTIONS = ("sum", "mean")
-Group = dict[tuple[str, int], torch.Tensor]
 
 
-def coupled_groups(model: nn.Module, example_input: torch.Tensor) -> dict[str, Group]:
+def coupled_groups(model: nn.Module, example_input: Example) -> dict[str, Group]:
     """Return the coupled groups of ``model`` that ``remove_filters`` can remove channels from, by the name of
     their first weight.
 
     A group has the same members for each of its channels: ``{(parameter name, dimension): indices}``, where
     row c of ``indices`` (channels, entries) holds the entries of that dimension that belong to channel c.
-    Dimension 0 makes the channel: filters, biases, BatchNorm's scale and shift; dimension 1 reads it: the
-    next layers' inputs, several in a row behind a flatten. A sum, a multiplication by gates and a depthwise
-    convolution couple what they connect; the filters of one group of a grouped convolution count as one
-    channel. Channels that cannot be removed are left out: the model's inputs and outputs, and those that
-    reach an operation which mixes channels or is not understood, such as LayerNorm, attention or a channel
-    shuffle.
+    ``group.reads`` are the members that read the channel: the next layers' inputs, several in a row behind a
+    flatten. The others make it: filters, biases, a norm's scale and shift. A sum, a multiplication by gates
+    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution,
+    and all that one attention head consists of, count as one channel. Channels that cannot be removed are
+    left out; ``explain`` says why.
 
-    ``example_input`` (N, ...) shows the shape of the input. Raises TypeError or ValueError if the model does
-    not run on it or if ``torch.fx`` cannot trace it. Source: Fang et al., "DepGraph: Towards Any Structural
-    Pruning" (arXiv 2301.12900); notebook 09.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict of
+    named ones. Raises TypeError or ValueError if the model does not run on it, and ValueError with the
+    reasons if nothing can be removed. Source: Fang et al., "DepGraph: Towards Any Structural Pruning" (arXiv
+    2301.12900); notebook 09.1."""
+    inner, prefix = unwrapped(model)
     if example_input is None:
-        raise TypeError("example_input must be a tensor (N, ...), got None")
-    coupling, _ = follow(copy.deepcopy(model).cpu().double().eval(), example_input)
-    units = coupling.groups()
-    fixed = {int(units[number]) for number in (0, *coupling.fixed)}
-    members: dict[int, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
-    parameters = dict(model.named_parameters())
-    for name, layer in coupling.layers.items():
-        tensors = (
-            (f"{name}.weight", 0, layer.rows),
-            (f"{name}.bias", 0, layer.rows),
-            (f"{name}.weight", 1, layer.columns),
-        )
-        for parameter, dim, numbers in tensors:
-            if numbers is not None and parameter.lstrip(".") in parameters:
-                for index, unit in enumerate(units[numbers].tolist()):
-                    members[unit][parameter.lstrip("."), dim].append(index)
-    alike = defaultdict(list)  # channels with the same members
-    for unit, entries in members.items():
-        if unit not in fixed:
-            alike[tuple((member, len(indices)) for member, indices in entries.items())].append(entries)
-    groups: dict[str, Group] = {}
-    for key, channels in alike.items():
-        name = next(parameter for (parameter, dim), _ in key if dim == 0)
-        name = (
-            name if name not in groups else f"{name} ({sum(other.startswith(name) for other in groups) + 1})"
-        )
-        groups[name] = {member: torch.tensor([entries[member] for entries in channels]) for member, _ in key}
-    return {
-        name: group for name, group in groups.items() if all(len(indices) > 1 for indices in group.values())
-    }
+        raise TypeError("example_input must be a tensor (N, ...), a tuple or a dict, got None")
+    followed = follow(inner, example_input)
+    groups = followed.removable()
+    if not groups:
+        raise ValueError(f"model must have channels that can be removed, but: {followed.summary()}")
+    return {prefix + name: group.renamed(prefix) for name, group in groups.items()} if prefix else groups
 
 
 def coupled_scores(
@@ -96,7 +69,9 @@ def coupled_scores(
                         f"scores[{parameter!r}] must hold one score per weight, got shape"
                         f" {tuple(values.shape)}"
                     )
-                parts.append(values.double().movedim(dim, 0).flatten(1).sum(1)[indices].sum(1))
+                parts.append(
+                    values.double().movedim(dim, 0).reshape(values.shape[dim], -1).sum(1)[indices].sum(1)
+                )
         if not parts:
             raise ValueError(f"scores must name a member of group {name!r}, such as {next(iter(group))[0]!r}")
         total = torch.stack(parts).sum(0)
@@ -129,15 +104,22 @@ def coupled_masks(
         channels = len(next(iter(groups[name].values())))
         if not isinstance(keep, torch.Tensor) or keep.dtype != torch.bool or keep.shape != (channels,):
             raise ValueError(f"kept[{name!r}] must be a bool tensor of shape ({channels},), got {keep!r:.80}")
+        reads = _reads(groups[name])
         for (parameter, dim), indices in groups[name].items():
             arguments.one_of(f"a parameter of group {name!r}", parameter, parameters)
             weight = parameters[parameter]
-            if dim == 0 and (silent or weight.ndim > 1):
-                mask = masks.setdefault(
-                    parameter, torch.ones(len(weight), *[1] * (weight.ndim - 1), dtype=torch.bool)
+            if (parameter, dim) not in reads and (silent or weight.ndim > 1):
+                shape = [size if d == dim else 1 for d, size in enumerate(weight.shape)]
+                mask = torch.ones(shape, dtype=torch.bool).index_fill(
+                    dim, indices[~keep.cpu()].flatten(), False
                 )
-                mask[indices[~keep.cpu()].flatten()] = False
+                masks[parameter] = masks[parameter] & mask if parameter in masks else mask
     return masks
+
+
+def _reads(group: Mapping) -> set[tuple[str, int]]:
+    """Return the members that read the channel; of a plain dict, those of dimension 1."""
+    return getattr(group, "reads", {member for member in group if member[1] == 1})
 
 
 def _check_groups(groups: object) -> None:

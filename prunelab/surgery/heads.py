@@ -11,28 +11,28 @@ from torch import nn
 
 from prunelab import arguments
 from prunelab.language import Decoder
+from prunelab.surgery.removal import remove_filters
 
 
 def remove_heads(model: Decoder, masks: Mapping[int, torch.Tensor]) -> Decoder:
     """Return a copy of ``model`` without the heads that ``masks`` drops: number of a block -> bool
     ``(heads,)``, ``True`` = kept.
 
-    A head is its rows of ``query``, ``key`` and ``value`` and its columns of ``out``. The copy computes what
+    A head is its rows of ``query``, ``key`` and ``value`` and its columns of ``out``: one channel of the
+    coupled group that ``coupled_groups`` finds, and ``remove_filters`` takes it out. The copy computes what
     ``model`` would with those columns of ``out`` at zero.
 
     Raises TypeError or ValueError for a model that is no Decoder, an unknown block, or a mask that is not
     bool, has another length or keeps nothing. Source: Michel et al., "Are sixteen heads really better than
     one?", arXiv 1905.10650; notebook 10.2."""
     _check(model, masks, lambda block: block.attention.heads)
-    smaller = copy.deepcopy(model)
+    rows = {}
     for number, kept in masks.items():
-        attention = smaller.blocks[number].attention
-        rows = kept.repeat_interleave(attention.query.out_features // attention.heads)
+        attention = model.blocks[number].attention
         for name in ("query", "key", "value"):
-            setattr(attention, name, _smaller(getattr(attention, name), rows=rows))
-        attention.out = _smaller(attention.out, columns=rows)
-        attention.heads = int(kept.sum())
-    return smaller
+            width = attention.query.out_features // attention.heads
+            rows[f"blocks.{number}.attention.{name}"] = kept.repeat_interleave(width)
+    return _without(model, rows)
 
 
 def remove_neurons(model: Decoder, masks: Mapping[int, torch.Tensor]) -> Decoder:
@@ -42,11 +42,14 @@ def remove_neurons(model: Decoder, masks: Mapping[int, torch.Tensor]) -> Decoder
     A neuron is a row of ``up`` (with its bias) and a column of ``down``. The copy computes what ``model``
     would with those columns of ``down`` at zero. Raises as ``remove_heads``. Source: notebook 10.2."""
     _check(model, masks, lambda block: block.up.out_features)
-    smaller = copy.deepcopy(model)
-    for number, kept in masks.items():
-        block = smaller.blocks[number]
-        block.up, block.down = _smaller(block.up, rows=kept), _smaller(block.down, columns=kept)
-    return smaller
+    return _without(model, {f"blocks.{number}.up": kept for number, kept in masks.items()})
+
+
+def _without(model: Decoder, rows: Mapping[str, torch.Tensor]) -> Decoder:
+    """Return the model without the rows of these layers that are not kept, their biases included."""
+    masks = {f"{layer}.weight": kept.view(-1, 1) for layer, kept in rows.items()}
+    masks |= {f"{layer}.bias": kept for layer, kept in rows.items()}
+    return remove_filters(model, masks, torch.zeros(1, 2, dtype=torch.long))
 
 
 def remove_blocks(model: Decoder, numbers: Sequence[int]) -> Decoder:
@@ -96,17 +99,6 @@ def block_influence(model: Decoder, windows: torch.Tensor) -> torch.Tensor:
         for handle in handles:
             handle.remove()
     return torch.stack(found)
-
-
-def _smaller(
-    linear: nn.Linear, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None
-) -> nn.Linear:
-    """Return a Linear with the kept rows or columns of ``linear``; the bias goes with the rows."""
-    weight, bias = linear.weight.detach(), linear.bias.detach()
-    weight, bias = (weight[rows], bias[rows]) if columns is None else (weight[:, columns], bias)
-    result = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
-    result.load_state_dict({"weight": weight, "bias": bias})
-    return result.train(linear.training)
 
 
 def _check(model: Decoder, masks: Mapping[int, torch.Tensor], size) -> None:

@@ -1,7 +1,9 @@
 """What all explorers share: controls above, a picture below, and one line of text that gives the numbers."""
 
+import base64
 import html
 import io
+import re
 from collections.abc import Callable
 
 import ipywidgets as w
@@ -9,7 +11,27 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 
-def explorer(draw: Callable[..., tuple[Figure, str]], **controls: w.ValueWidget) -> w.VBox:
+class Explorer(w.VBox):
+    """A box whose output carries its picture as well: where no kernel can move it, the picture is what is
+    left.
+    """
+
+    controls: dict[str, w.ValueWidget]
+    picture: w.Image
+    text: w.HTML
+
+    def said(self) -> str:
+        """Return the line of text without its marks."""
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", "", self.text.value)).split())
+
+    def _repr_mimebundle_(self, **options) -> dict:
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["image/png"] = base64.b64encode(self.picture.value).decode()
+        bundle["text/plain"] = f"An explorer: run this cell to move it. {self.said()}"
+        return bundle
+
+
+def explorer(draw: Callable[..., tuple[Figure, str]], **controls: w.ValueWidget) -> Explorer:
     """Return a box of ``controls``, the picture and the text that ``draw(**values)`` gives for their values.
 
     The box's ``.controls`` (name -> widget), ``.picture`` (an ``Image``, PNG) and ``.text`` (an ``HTML``) are
@@ -39,6 +61,6 @@ def explorer(draw: Callable[..., tuple[Figure, str]], **controls: w.ValueWidget)
             control.continuous_update = False
         control.observe(update, names="value")
     update()
-    box = w.VBox([w.HBox(list(controls.values()), layout=w.Layout(flex_flow="row wrap")), text, picture])
+    box = Explorer([w.HBox(list(controls.values()), layout=w.Layout(flex_flow="row wrap")), text, picture])
     box.controls, box.picture, box.text = controls, picture, text
     return box

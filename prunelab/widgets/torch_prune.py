@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from prunelab import plot
+from prunelab.widgets._explorer import Explorer
 
 METHODS = {
     "l1_unstructured, amount=0.5": lambda m: prune.l1_unstructured(m, "weight", amount=0.5),
@@ -81,6 +82,8 @@ def torch_prune_explorer() -> w.VBox:
     for button, act in zip(buttons.values(), (apply, remove, start), strict=True):
         button.on_click(act)
     start()
-    box = w.VBox([w.HBox([method, *buttons.values()], layout=w.Layout(flex_flow="row wrap")), text, picture])
+    box = Explorer(
+        [w.HBox([method, *buttons.values()], layout=w.Layout(flex_flow="row wrap")), text, picture]
+    )
     box.method, box.buttons, box.picture, box.text = method, buttons, picture, text
     return box

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import form
+import form_cells
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -29,7 +30,7 @@ def test_form(path):
     problems = [
         f"{rule.__name__}: {problem}"
         for rule in form.RULES
-        if form.chapter_number(path) not in form.NOT_YET.get(rule.__name__, ())
+        if form_cells.chapter_number(path) not in form.NOT_YET.get(rule.__name__, ())
         for problem in rule(notebook, path)
     ]
     assert not problems, f"{name(path)}\n" + "\n".join(problems)
@@ -87,7 +88,7 @@ def good() -> nbformat.NotebookNode:
     for count, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], 1):
         cell.execution_count = count
     for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "skip" if "check" in form.tags(cell) else "slide"}
+        cell.metadata["slideshow"] = {"slide_type": "skip" if "check" in form_cells.tags(cell) else "slide"}
     notebook = new_notebook(cells=cells)
     notebook.metadata["prunelab"] = {"cells": digest(notebook)}
     return notebook
@@ -173,6 +174,7 @@ BROKEN = {
     "check on a slide": ("checks", put(5, "slideshow", {"slide_type": "slide"})),
     "check with a result": ("checks", show(5, "stream", name="stdout", text="3")),
     "scoreboard in which nothing moves": ("boards", edit(2, "print(1)", "scoreboard.add('03.1', '', x, y)")),
+    "another Chinese term": ("terms", edit(1, "## 3.1.1 First", "## 3.1.1 First\n\n**Masks** (掩膜) hide.")),
     "claim without a check": (
         "claims",
         edit(1, "## 3.1.1 First", "## 3.1.1 First\n\nThe reason is its size."),
@@ -242,7 +244,7 @@ def test_every_rule_has_a_broken_notebook():
 
 
 def test_the_capstone_is_no_numbered_chapter():
-    assert form.is_chapter(CHAPTER) and not form.is_chapter(NOTEBOOKS / "capstone.ipynb")
+    assert form_cells.is_chapter(CHAPTER) and not form_cells.is_chapter(NOTEBOOKS / "capstone.ipynb")
     notebook = new_notebook(cells=[new_markdown_cell("# Capstone: smaller?")])
     assert not list(form.title(notebook, NOTEBOOKS / "capstone.ipynb")) and list(
         form.opening(notebook, NOTEBOOKS / "capstone.ipynb")

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from prunelab.widgets._explorer import explorer
-from scripts import frames, site
+from scripts import frames
 from scripts.notebooks import NOTEBOOKS
 
 CHAPTERS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -66,7 +66,7 @@ def test_an_older_file_goes_when_a_chapter_has_fewer_explorers(box, tmp_path):
 def test_every_explorer_of_a_chapter_has_its_frames(path):
     cells = nbformat.read(path, as_version=4).cells
     shown = sum(
-        any(site.WIDGET in output.get("data", {}) for output in cell.get("outputs", [])) for cell in cells
+        any("explorer" in output.get("metadata", {}) for output in cell.get("outputs", [])) for cell in cells
     )
     stored = sorted(frames.FOLDER.glob(f"{path.stem}-*.html"))
     assert len(stored) == shown, f"make notebooks NB={path.name}"

@@ -68,11 +68,12 @@ def test_api_lists_public_functions_once(html: Path):
     )
 
 
-def test_a_live_widget_becomes_a_note_and_a_folded_output_stays_folded(tmp_path: Path):
+def test_an_explorer_without_frames_becomes_a_note_and_a_folded_output_stays_folded(tmp_path: Path):
     cell = nbformat.v4.new_code_cell(
         "explorer()", execution_count=1, metadata={"jupyter": {"outputs_hidden": True}}
     )
-    cell.outputs = [nbformat.v4.new_output("display_data", data={site.WIDGET: {}, "text/plain": "VBox()"})]
+    frame = {"image/png": "", "text/plain": "An explorer"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=frame, metadata={"explorer": True})]
     path = tmp_path / "00-widget.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
     shown = site.for_reading(path).cells[0]

@@ -133,7 +133,7 @@ def transformer_block():
 
 
 def shuffle():
-    """The inner channels are free, those that are shuffled are not."""
+    """Halves that are parted, put together and shuffled: the same place of each goes."""
 
     def forward(m, x):
         x = m.a(x)
@@ -206,7 +206,10 @@ NETWORKS = {
         "b.weight": {"b.weight 0", "b.bias 0", "head.weight 1"},
     },
     transformer_block: {"up.weight": {"up.weight 0", "up.bias 0", "down.weight 1"}},
-    shuffle: {"b.weight": {"b.weight 0", "b.bias 0", "c.weight 1"}},
+    shuffle: {
+        "a.weight": {"a.weight 0", "a.bias 0", "b.weight 1", "c.weight 0", "c.bias 0", "head.weight 1"},
+        "b.weight": {"b.weight 0", "b.bias 0", "c.weight 1"},
+    },
 }
 BEHIND_PADDING = {
     (residual, "stem.weight"),
@@ -217,6 +220,7 @@ BEHIND_PADDING = {
     (grouped, "a.weight"),
     (squeeze_excite, "a.weight"),
     (attention_over_places, "a.weight"),
+    (shuffle, "a.weight"),
     (shuffle, "b.weight"),
 }
 EXAMPLE = torch.zeros(2, 3, 8, 8)

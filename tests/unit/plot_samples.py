@@ -7,6 +7,7 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
+from prunelab.capstone import Choice, Task
 from prunelab.masks import keep_top
 from prunelab.measure import Latency, profile, report
 from prunelab.models import LeNet5, LeNet300
@@ -62,6 +63,23 @@ board_rows = [
 coupled = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3)).eval()
 pair = [nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, n)) for n in (3, 3)]
 page, layers = report(*pair, torch.randn(1, 6), evaluate=lambda _: 97.0), profile(pair[0], torch.randn(1, 6))
+task = Task(
+    model=pair[0],
+    example=torch.randn(1, 6),
+    validate=lambda model: 97.0,
+    test=lambda model: 96.5,
+    train=lambda model, passes: None,
+    better="larger",
+    faster=1.5,
+    smaller=2.0,
+    price=2.0,
+)
+one_by_one = {f"blocks.{i}.conv": {0.0: 97.0, 0.25: 96.0 - i, 0.5: 90.0 - 2 * i} for i in range(6)}
+steps = [
+    {"shares": {"a": share}, "damaged": 97 - 80 * share, "repaired": 97 - 6 * share, "cost": 6 * share}
+    for share in (0.3, 0.5, 0.25)
+]
+choice = Choice(pair[0], pair[0], {}, {"a": 0.25}, 77.0, 95.5, steps, {})
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
     "dots": (({"pruned": [96.0, 95.8, 94.4], "scratch": [4.6, 6.3, 5.0]}, 97.0, "accuracy (%)"), {}),
@@ -102,6 +120,8 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {"at": 0.05},
     ),
     "costs": ((layers,), {}),
+    "group_costs": ((task, one_by_one, one_by_one), {}),
+    "joint_cuts": ((task, choice), {}),
     "crossover": (
         (
             {
@@ -134,6 +154,23 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
     ),
     "draw_tensor": ((plt.figure().subplots(), torch.rand(4, 3, 3, 3) > 0.5), {}),
     "dropped_board": (({c: torch.rand(16) > 0.5 for c in CRITERIA}, "filter of conv2"), {}),
+    "family_map": (
+        (
+            {
+                "the layer's own output": {
+                    "magnitude": (torch.eye(6), "all inputs alike", networks()),
+                    "Wanda": (torch.diag(torch.rand(6)), "the diagonal of H", networks()),
+                    "layer-wise OBS": (torch.rand(6, 6), "one removal, others move", networks()),
+                },
+                "the loss": {
+                    "OBD": (torch.eye(6), "the diagonal", networks()),
+                    "OBS": (torch.rand(6, 6), "all", None),
+                },
+            },
+            "%",
+        ),
+        {},
+    ),
     "feature_maps": (
         ({"dense": lenet5, "50 % pruned": lenet5, "90 % pruned": lenet5}, torch.randn(1, 28, 28)),
         {},
@@ -215,6 +252,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         ),
         {},
     ),
+    "pulls": ((torch.tensor([-1.0, 0.2, 0.6]), {"L1": torch.ones(3), "L2": torch.zeros(3)}), {}),
     "race": (
         (
             "lenet300",
@@ -267,6 +305,13 @@ SAMPLES: dict[str, tuple[tuple, dict]] = {
         {},
     ),
     "signed_changes": ((torch.randn(100, 6), [f"filter {k}" for k in range(6)]), {}),
+    "signed_shares": (
+        (
+            {f"{s} %": [{"promised": 1.0, "slope": -0.4, "off": 2.0, "rest": 5.0}] * 5 for s in (30, 50, 70)},
+            "share of the true rise (%)",
+        ),
+        {},
+    ),
     "sparse_core": ((row24,), {}),
     "stacked_bars": (
         (

@@ -127,7 +127,7 @@ SPECIAL = {
         "metadata": torch.tensor([[0b11100100], [0b11100100]]),
     },
     "models.load_pretrained": {"name": "lenet300"},
-    "surgery.removal.resize": {"state": MODEL.state_dict()},
+    "surgery.resizing.resize": {"state": MODEL.state_dict()},
 }
 BAD = [
     None,

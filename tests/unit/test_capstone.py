@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from prunelab import capstone, measure
+from prunelab.capstone import standin
 from prunelab.data import MEAN, STD
 from prunelab.training import accuracy
 
@@ -41,7 +42,7 @@ def test_harder_images_keep_labels_and_depend_on_the_seed():
 
 def test_clutter_are_pieces_of_other_images():
     ink = IMAGES.tensors[0]
-    canvas = capstone._clutter(ink, torch.Generator().manual_seed(0))
+    canvas = standin._clutter(ink, torch.Generator().manual_seed(0))
     covered = (canvas != 0).float().mean(dim=(1, 2, 3))
     assert (covered > 0.1).all() and (covered < 6 * 49 / 784 + 0.01).all()
     values = set(ink.flatten().tolist()) | {0.0}

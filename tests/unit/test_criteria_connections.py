@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab.criteria import activation_correlation, sample_connections, wanda
+from prunelab.criteria import activation_correlation, owl_sparsities, ria, sample_connections, wanda
 
 
 def small(padding=1, stride=2):
@@ -121,3 +121,63 @@ def test_bad_input_is_refused():
     for criterion in (wanda, activation_correlation):
         with pytest.raises(FloatingPointError, match="not finite"):
             criterion(bad, data())
+
+
+def test_ria_against_a_loop_over_the_weights():
+    model, ds = small(), data()
+    hidden = F.relu(model[0](ds.tensors[0])).flatten(1).detach().double().numpy()
+    w = np.abs(model[3].weight.detach().double().numpy())
+    scores = ria(model, ds, power=0.5)["3.weight"]
+    for o, i in [(0, 0), (1, 5), (3, 26)]:
+        share = w[o, i] / sum(w[o, k] for k in range(27)) + w[o, i] / sum(w[k, i] for k in range(4))
+        norm = math.sqrt(sum(value**2 for value in hidden[:, i]) / len(hidden))
+        assert float(scores[o, i]) == pytest.approx(share * norm**0.5, rel=1e-6)
+    x = F.pad(ds.tensors[0], (1, 1, 1, 1)).double()
+    kernel = model[0].weight.detach().double().abs()
+    norm = math.sqrt(float((x[:, 1, 2:8:2, 1:7:2] ** 2).sum()) / 30)
+    share = kernel[2, 1, 2, 1] / kernel[2].sum() + kernel[2, 1, 2, 1] / kernel[:, 1, 2, 1].sum()
+    assert float(ria(model, ds)["0.weight"][2, 1, 2, 1]) == pytest.approx(float(share) * norm**0.5, rel=1e-6)
+
+
+def test_ria_of_a_layer_without_weights_is_zero():
+    model = small()
+    with torch.no_grad():
+        model[3].weight.zero_()
+    assert not ria(model, data())["3.weight"].any()
+
+
+def test_owl_gives_the_layer_with_more_outliers_more_weights_and_keeps_the_total():
+    model, ds = small(), data()
+    with torch.no_grad():
+        model[3].weight.mul_(0.01)
+        model[3].weight[:, :2] = 3.0  # a few large scores among small ones
+    ratios = owl_sparsities(model, ds, 0.6, outlier=3.0, reach=0.1)
+    scores = {name: score.numpy() for name, score in wanda(model, ds).items()}
+    shares = {name: (s > 3.0 * s.mean()).mean() for name, s in scores.items()}
+    assert shares["3.weight"] > shares["0.weight"] and ratios["3.weight"] < ratios["0.weight"]
+    sizes = {name: s.size for name, s in scores.items()}
+    assert sum(ratios[n] * sizes[n] for n in sizes) / sum(sizes.values()) == pytest.approx(0.6)
+    assert ratios["0.weight"] - ratios["3.weight"] == pytest.approx(0.2)
+
+
+def test_owl_with_equal_shares_is_uniform():
+    assert owl_sparsities(small(), data(), 0.6, outlier=1e6) == pytest.approx(
+        {"0.weight": 0.6, "3.weight": 0.6}
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ria(small(), data(), power=0.0), ValueError, "power"),
+        (lambda: ria(small(), data(), power="1"), TypeError, "power"),
+        (lambda: ria(small()), TypeError, "dataset"),
+        (lambda: owl_sparsities(small(), data(), 1.2), ValueError, "sparsity"),
+        (lambda: owl_sparsities(small(), data(), 0.5, outlier=-1.0), ValueError, "outlier"),
+        (lambda: owl_sparsities(small(), data(), 0.98, reach=0.3, outlier=2.0), ValueError, "reach"),
+        (lambda: owl_sparsities(small(), data(), 0.5, reach=True), TypeError, "reach"),
+    ],
+)
+def test_ria_and_owl_refuse_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

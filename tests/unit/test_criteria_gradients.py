@@ -9,7 +9,13 @@ import torch_pruning as tp
 from criteria_models import data, tiny
 from test_criteria_magnitudes import by_torch_pruning
 
-from prunelab.criteria import filter_gradient, gradient, weight_gradient
+from prunelab.criteria import (
+    filter_gradient,
+    filter_squared_gradient,
+    gradient,
+    squared_gradient,
+    weight_gradient,
+)
 from prunelab.masks import prunable
 
 
@@ -66,7 +72,45 @@ def test_filters_sum_before_the_absolute_value_as_torch_pruning_does():
     assert "fc2.weight" not in scores and scores["fc1.weight"].shape == (6, 1)
 
 
+def one_by_one(model):
+    """The gradient of every example alone, by backward(): {name: (examples, *weight.shape)}."""
+    images, labels = data().tensors
+    weights = prunable(model)
+    found = [
+        torch.autograd.grad(F.cross_entropy(model(x[None]), y[None]), list(weights.values()))
+        for x, y in zip(images, labels, strict=True)
+    ]
+    return {
+        name: torch.stack(each).double() for name, each in zip(weights, zip(*found, strict=True), strict=True)
+    }
+
+
+def test_squares_are_taken_for_each_example_before_the_mean():
+    model = tiny().eval()
+    found, filters = squared_gradient(model, data(), batch_size=15), filter_squared_gradient(model, data())
+    for name, each in one_by_one(model).items():
+        products = each * prunable(model)[name].detach().double()
+        assert torch.allclose(found[name], products.square().mean(0), rtol=1e-4, atol=1e-12)
+        if name in filters:
+            sums = products.flatten(2).sum(2).square().mean(0)
+            assert torch.allclose(filters[name].flatten(), sums, rtol=1e-3, atol=1e-12)
+            assert filters[name].shape == (len(sums), *[1] * (each.ndim - 2))
+    assert "fc2.weight" not in filters
+
+
+def test_opposite_examples_cancel_in_the_mean_and_not_in_the_squares():
+    model = torch.nn.Sequential(torch.nn.Linear(1, 2, bias=False)).eval()
+    ds = torch.utils.data.TensorDataset(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 0]))
+    torch.nn.init.constant_(model[0].weight, 0.3)  # both logits equal: the two gradients are opposite
+    assert weight_gradient(model, ds)["0.weight"].abs().max() < 1e-9
+    assert squared_gradient(model, ds)["0.weight"].min() > 0.01
+
+
 def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="granularity"):
+        squared_gradient(tiny(), data(), granularity="kernel")
+    with pytest.raises(ValueError, match="labels"):
+        filter_squared_gradient(tiny(), torch.utils.data.TensorDataset(data().tensors[0]))
     with pytest.raises(ValueError, match="granularity"):
         weight_gradient(tiny(), data(), granularity="kernel")
     with pytest.raises(ValueError, match="batch_size"):

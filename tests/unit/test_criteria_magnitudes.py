@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch_pruning as tp
 from criteria_models import data, tiny
+from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -11,6 +12,7 @@ from torch.utils.data import TensorDataset
 from prunelab.criteria import (
     filter_l1,
     filter_l2,
+    fpgm,
     group_norm,
     lamp,
     magnitude,
@@ -139,3 +141,29 @@ def test_bad_arguments_are_refused():
         random_scores(tiny(), granularity="kernel")
     with pytest.raises(TypeError, match="seed"):
         random_scores(tiny(), seed="0")
+
+
+def test_fpgm_agrees_with_torch_pruning_and_scipy():
+    model = tiny().eval()
+    with torch.no_grad():
+        for weight in prunable(model).values():
+            weight.abs_()  # torch_pruning measures between |w|**p: with p=1 and positive weights, the paper's
+    reference = tp.importance.FPGMImportance(p=1, group_reduction="first", normalizer=None)
+    scores = fpgm(model)
+    for layer, name in ((model.conv1, "conv1.weight"), (model.conv2, "conv2.weight")):
+        assert torch.allclose(
+            scores[name].flatten().float(), by_torch_pruning(reference, model, layer), rtol=1e-4
+        )
+    rows = model.fc1.weight.detach().double().numpy()
+    assert scores["fc1.weight"].flatten().tolist() == pytest.approx(cdist(rows, rows).sum(1).tolist())
+    assert list(scores) == ["conv1.weight", "conv2.weight", "fc1.weight"]
+
+
+def test_fpgm_drops_the_filter_that_the_others_surround_though_its_norm_is_the_largest():
+    model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[3.0, 3.0], [3.1, 2.9], [0.0, 0.1], [2.9, 3.1]]))
+    assert fpgm(model)["0.weight"].argmin() == 0 and filter_l2(model)["0.weight"].argmin() == 2
+    with torch.no_grad():
+        model[0].weight.copy_(torch.ones(4, 2))
+    assert not fpgm(model)["0.weight"].any()

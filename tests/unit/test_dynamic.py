@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from prunelab.dynamic import gradual, regrow
+from prunelab.dynamic import alternating, gradual, regrow
 from prunelab.masks import sparsity
 from prunelab.training import steps_per_epoch, train
 
@@ -101,3 +101,39 @@ def test_gradual_refuses_bad_arguments():
         gradual(0.5, every=3)
     with pytest.raises(ValueError, match="every"):
         gradual(lambda step: 0.5, every=0)
+
+
+def test_alternating_is_sparse_in_its_intervals_dense_between_and_sparse_at_the_end():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+    data = TensorDataset(torch.randn(640, 6), torch.randint(0, 2, (640,)))  # 5 steps an epoch
+    masks, on_step = alternating(0.75, [(3, 6), (9, 100)])
+    seen = {}
+
+    def look(model, step):
+        on_step(model, step)
+        seen[step] = (bool(masks), {n: w.detach().clone() for n, w in model.named_parameters()})
+
+    train(model, data, epochs=3, lr=0.1, masks=masks, on_step=look)
+    assert [step for step, (held, _) in seen.items() if held] == [3, 4, 5, 9, 10, 11, 12, 13, 14, 15]
+    assert sparsity(model) == 0.75
+    gone = seen[6][1]["0.weight"] == 0
+    assert gone.any(), "what was pruned starts at zero ..."
+    assert (seen[8][1]["0.weight"][gone] != 0).all(), "... and learns again"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ((1.5, [(1, 2)]), ValueError, "sparsity"),
+        ((0.5, []), TypeError, "compressed must be a non-empty list"),
+        ((0.5, "12"), TypeError, "compressed must be a non-empty list"),
+        ((0.5, [3]), TypeError, "pairs"),
+        ((0.5, [(2, 2)]), ValueError, "a stop in compressed"),
+        ((0.5, [(1, 5), (5, 9)]), ValueError, "a start in compressed"),
+        ((0.5, [(1, 2.5)]), TypeError, "a stop in compressed"),
+    ],
+)
+def test_alternating_refuses(arguments, error, says):
+    with pytest.raises(error, match=says):
+        alternating(*arguments)

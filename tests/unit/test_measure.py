@@ -5,7 +5,6 @@ measured is refused.
 import copy
 from collections import OrderedDict
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -17,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab import measure
 from prunelab.masks import apply_masks, keep_top, prunable
-from prunelab.measure import core
 from prunelab.models import MODELS
 from prunelab.sparse import to_sparse
 from prunelab.training import accuracy
@@ -167,73 +165,6 @@ def test_a_sparse_tensor_counts_with_its_indices():
     assert (
         4 * (500 + 500 + 51 + 50) < counted < measure.bytes_on_disk(layer) / 3
     )  # values, columns, row starts, biases
-
-
-# --- time ------------------------------------------------------------------------------------------
-class Waiting(nn.Module):
-    """A layer that takes as long as it is told, whatever else the machine does."""
-
-    def __init__(self, work: int):
-        super().__init__()
-        self.layer, self.work = nn.Linear(64, 64), work
-
-    def forward(self, x):
-        for _ in range(self.work):
-            y = self.layer(x)
-        return y
-
-
-def test_latency_states_its_conditions():
-    time = measure.latency(Waiting(1), torch.zeros(3, 64))
-    assert 0 < time.low <= time.median <= time.high < 1
-    assert (time.batch, time.threads) == (3, 1)
-    assert "batch 3" in str(time) and "ms" in str(time) and str(time).startswith("~")
-
-
-def test_latency_is_of_one_call_in_eval_and_inference_mode():
-    seen = []
-
-    class Spy(nn.Linear):
-        def forward(self, x):
-            seen.append((self.training, torch.is_inference_mode_enabled()))
-            return super().forward(x)
-
-    layer = Spy(64, 64)
-    layer.train()
-    measure.latency(layer, torch.zeros(1, 64))
-    assert set(seen) == {(False, True)} and layer.training
-
-
-def test_compare_finds_more_work_slower_and_the_same_work_equal():
-    table = measure.compare(
-        {"once": Waiting(10), "again": Waiting(10), "ten times": Waiting(100)}, torch.zeros(2, 64)
-    )
-    once, again, ten = table.rows
-    assert once["speedup"] == 1 and once["verdict"] == "-"
-    assert 0.5 < again["speedup"] < 2, "the same work, on however busy a machine"
-    assert ten["verdict"].endswith("x slower") and ten["speedup_high"] < 0.5
-    assert ten["speedup_low"] <= ten["speedup"] <= ten["speedup_high"]
-
-
-@pytest.mark.parametrize(
-    ("low", "middle", "high", "expected"),
-    [
-        (0.95, 1.02, 1.09, "no measurable difference"),
-        (1.05, 1.3, 1.6, "no measurable difference"),  # the interval reaches into the band
-        (1.2, 1.3, 1.4, "~ 1.30 x faster"),
-        (0.4, 0.5, 0.6, "~ 2.00 x slower"),
-        (0.8, 0.92, 0.95, "no measurable difference"),
-    ],
-)
-def test_verdict_needs_the_whole_interval_beyond_ten_percent(low, middle, high, expected):
-    assert measure.verdict(low, middle, high) == expected
-
-
-def test_the_interval_is_narrow_for_steady_ratios_and_wide_for_noisy_ones():
-    steady = core._ratio_interval(np.full(31, 1.5))
-    noisy = core._ratio_interval(np.random.default_rng(1).lognormal(0, 0.5, 31))
-    assert steady == (1.5, 1.5, 1.5)
-    assert noisy[0] < noisy[1] < noisy[2] and noisy[2] - noisy[0] > 0.1
 
 
 # --- the table -------------------------------------------------------------------------------------

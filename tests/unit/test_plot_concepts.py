@@ -117,3 +117,17 @@ def test_weight_histograms_lay_models_over_one_another_on_equal_bins():
     assert len({axis.get_xlim() for axis in axes}) == len({axis.get_ylim() for axis in axes}) == 1
     heights = [polygon.get_xy()[:, 1].sum() for polygon in axes[0].patches]
     assert heights[0] > heights[1], "the zeros are left out"
+
+
+def test_pulls_draw_every_step_from_its_weight():
+    weights = torch.tensor([-1.0, 0.1, 0.5])
+    steps = {"L1": -0.15 * weights.sign(), "L2": -0.3 * weights}
+    axis = plot.pulls(weights, steps).axes[0]
+    arrows = [(text.xyann[0], text.xy[0]) for text in axis.texts]
+    expected = [
+        (w, w + s) for step in steps.values() for w, s in zip(weights.tolist(), step.tolist(), strict=True)
+    ]
+    assert torch.allclose(torch.tensor(arrows, dtype=torch.float32), torch.tensor(expected))
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["L1", "L2"]
+    with pytest.raises(ValueError, match=r"steps\['L2'\] must have shape \(3,\)"):
+        plot.pulls(weights, steps | {"L2": torch.ones(2)})

@@ -12,6 +12,7 @@ from prunelab.records import HAN, HAN_RECORD, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
 ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
+AT_300 = json.loads((DATA / "results" / "record_300x.json").read_text())
 FURTHER = [
     row
     for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"]
@@ -46,8 +47,16 @@ def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
     assert entry.error == pytest.approx(row["test"], abs=0.021)
 
 
+@pytest.mark.parametrize("row", AT_300["networks"], ids=lambda row: row["file"])
+def test_a_record_at_300x_is_what_its_file_holds(row, mnist):
+    entry = evaluate(RECORDS / row["file"], "lenet5_caffe", mnist.test)
+    assert entry.nonzeros == sum(row["kept"].values()) and entry.compression >= row["compression"] == 300
+    (read,) = [test for test in AT_300["tests"] if test["seed"] == row["seed"]]
+    assert entry.error == pytest.approx(read["test"], abs=0.021) and entry.bytes == row["bytes"]
+
+
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS + FURTHER} | {HAN_RECORD}
+    files = {row["file"] for row in ROWS + FURTHER + AT_300["networks"]} | {HAN_RECORD}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:
@@ -80,7 +89,15 @@ def test_beaten_asks_for_both():
     assert mark in beaten("lenet300", 69, 1.92) and mark in beaten("lenet300", 68, 1.9)
     assert mark not in beaten("lenet300", 68, 1.92), "as good is not better"
     assert mark not in beaten("lenet300", 1000, 1.93) and mark not in beaten("lenet300", 67, 0.5)
-    assert beaten("lenet300", 11, 0.1) == [] and len(beaten("lenet300", 101, 1.5)) == len(MARKS["lenet300"])
+    read = [mark for mark in MARKS["lenet300"] if mark.error is not None]
+    assert beaten("lenet300", 11, 0.1) == [] and beaten("lenet300", 101, 1.5) == read
+
+
+def test_a_mark_whose_error_was_not_read_is_beaten_by_nothing_and_says_where_it_is_from():
+    unread = [mark for marks in MARKS.values() for mark in marks if mark.error is None]
+    assert {mark.name for mark in unread} == {"GSM", "Progressive ADMM", "AutoPrune"}
+    assert all(mark.source for mark in unread)
+    assert not set(unread) & {mark for network in MARKS for mark in beaten(network, 1e6, 0.0)}
 
 
 @pytest.mark.parametrize(

@@ -155,11 +155,18 @@ def test_bad_arguments_are_refused():
             ValueError,
             "a parameter of group",
         ),
-        (lambda: group_members(model, {}, 0), TypeError, "group"),
-        (lambda: group_members(model, groups["stem.weight"], 8), ValueError, "channel"),
     ):
         with pytest.raises(kind, match=words):
             bad()
+
+
+def test_a_figure_of_no_group_is_refused():
+    model = build(residual)
+    group = coupled_groups(model, EXAMPLE)["stem.weight"]
+    with pytest.raises(TypeError, match="group"):
+        group_members(model, {}, 0)
+    with pytest.raises(ValueError, match="channel"):
+        group_members(model, group, 8)
 
 
 def test_the_figure_colours_what_makes_and_what_reads():

@@ -1,10 +1,14 @@
 """The explorers of chapters 00 and 01: what it shows is what the package computes."""
 
+import base64
 import copy
+import io
 import re
 
 import pytest
 import torch
+from nbformat.v4 import new_output
+from PIL import Image
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -12,6 +16,7 @@ from prunelab import widgets
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import load_pretrained
 from prunelab.training import accuracy
+from scripts.notebooks import EXPLORER, WIDGET, freeze
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +108,22 @@ def test_the_filmstrip_says_what_the_pruned_network_reads(images):
 
 def test_the_filmstrip_says_that_it_wants_convolutions(network, images):
     assert "Conv2d" in widgets.filmstrip(network, images).text.value
+
+
+def test_the_output_holds_the_picture_and_the_line_for_readers_without_a_kernel(network, images):
+    box = widgets.prune_by_size(network, images)
+    bundle = box._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == box.picture.value
+    assert "threshold" in bundle["text/plain"] and "<" not in bundle["text/plain"]
+    assert WIDGET in bundle, "with a kernel it moves"
+    output = new_output("display_data", data=bundle)
+    freeze(output)
+    assert set(output.data) == {"image/png", "text/plain"} and output.metadata == {EXPLORER: True}
+    picture, stored = (
+        Image.open(io.BytesIO(p)) for p in (box.picture.value, base64.b64decode(output.data["image/png"]))
+    )
+    assert picture.size == stored.size
+
+    plain = new_output("display_data", data={"image/png": "figure"})
+    freeze(plain)
+    assert plain.data == {"image/png": "figure"} and not plain.metadata

@@ -1,0 +1,90 @@
+"""Figures of the capstone: what each group of channels costs, and what the joint cuts cost."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from prunelab import arguments
+from prunelab.capstone import Choice, Task
+from prunelab.plot import _style
+
+ROW = 0.27  # inches for a group
+
+
+def group_costs(
+    task: Task,
+    curves: Mapping[str, Mapping[float, float]],
+    control: Mapping[str, Mapping[float, float]],
+    price: float | None = None,
+) -> Figure:
+    """Draw what a cut of each group alone costs, as ``capstone.scan`` measured it: a row per group, on the
+    left chosen by score, on the right by chance; the place is the share that really went, the colour the
+    cost.
+
+    The scale ends at four times the price of ``task`` (or ``price``): beyond it a cut is out of the question.
+
+    Raises TypeError or ValueError unless both scans hold the same groups. Source: notebook capstone."""
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a capstone.Task, got {type(task).__name__}")
+    arguments.mapping("curves", curves)
+    if list(arguments.mapping("control", control)) != list(curves):
+        raise ValueError(f"control must hold the groups of curves, got {list(control)!r:.80}")
+    limit = 4 * arguments.positive("price", task.price if price is None else price)
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, 1.3 + ROW * len(curves)), sharey=True, sharex=True, layout="constrained"
+    )
+    for axis, scan, title in zip(axes, (curves, control), ("by score", "by chance"), strict=True):
+        x, y, cost = _points(task, scan)
+        drawn = axis.scatter(
+            100 * x,
+            y,
+            c=cost,
+            cmap="viridis_r",
+            vmin=0,
+            vmax=limit,
+            s=70,
+            edgecolors=_style.BLACK,
+            linewidths=0.4,
+        )
+        axis.set(title=title, xlabel="% of the group's channels that went", xlim=(0, 100))
+        axis.set_yticks(range(len(curves)), [name.removesuffix(".weight") for name in curves])
+        axis.grid(axis="x", visible=False)
+    axes[0].set_ylim(len(curves) - 0.5, -0.5)
+    figure.colorbar(
+        drawn, ax=axes, label="cost before any repair", extend="max", shrink=min(1, 6 / (2 + len(curves)))
+    )
+    return figure
+
+
+def _points(task: Task, scan: Mapping[str, Mapping[float, float]]) -> np.ndarray:
+    """Return share, row and cost ``(3, points)`` of every cut that removed something."""
+    places = [
+        (share, row, task.lost(curve[0.0], quality))
+        for row, curve in enumerate(scan.values())
+        for share, quality in curve.items()
+        if share
+    ]
+    return np.array(places).reshape(-1, 3).T
+
+
+def joint_cuts(task: Task, choice: Choice) -> Figure:
+    """Draw the joint cuts that ``capstone.choose`` tried, in that order: what each costs before and after its
+    repair, and the price. Raises TypeError for what is none of these. Source: notebook capstone.
+    """
+    if not isinstance(task, Task) or not isinstance(choice, Choice):
+        raise TypeError(f"task and choice must be a Task and a Choice, got {task!r:.40} and {choice!r:.40}")
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.0))
+    numbers = np.arange(1, len(choice.tried) + 1)
+    after = [step["cost"] for step in choice.tried]
+    before = [step["cost"] + task.lost(step["repaired"], step["damaged"]) for step in choice.tried]
+    axis.plot(numbers, before, linestyle="", label="before the repair", **_style.look(0))
+    axis.plot(numbers, after, linestyle="", label="after it", **_style.look(1))
+    axis.axhline(task.price, color=_style.BLACK, linestyle="--", linewidth=1, label="the price", marker="")
+    gone = [np.mean(list(step["shares"].values()) or [0.0]) for step in choice.tried]
+    axis.set_xticks(numbers, [f"{n}\n{100 * share:.0f} %" for n, share in zip(numbers, gone, strict=True)])
+    axis.set(xlabel="try, and the share of channels that went, mean of the groups cut", ylabel="cost")
+    axis.set_yscale("symlog", linthresh=max(task.price, 1e-9))
+    axis.legend()
+    return figure

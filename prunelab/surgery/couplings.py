@@ -1,0 +1,167 @@
+"""What must stay or go together: numbers of channels, what couples them, and the groups that follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from prunelab.surgery.sizes import Equation, Trial
+from prunelab.surgery.tracks import NOTHING, along, compact, varying
+
+
+@dataclass
+class Grid:
+    """A channel dimension that a reshape laid out in several: channels go by whole rows along one of them."""
+
+    track: torch.Tensor  # compact, without the dimensions along which it repeats itself
+    equations: list[Equation]  # the sizes that the reshape names
+    where: str
+
+
+@dataclass
+class Couplings:
+    """Every entry of every dimension of every parameter and buffer has a number; 0 is what cannot be
+    removed.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    first: dict[tuple[str, int], int] = field(default_factory=dict)
+    count: int = NOTHING + 1
+    pairs: list[torch.Tensor] = field(default_factory=list)
+    fixed: list[tuple[torch.Tensor, str]] = field(default_factory=list)
+    hints: list[tuple[torch.Tensor, str]] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
+    wholes: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+    equations: list[Equation] = field(default_factory=list)
+    reads: set[tuple[str, int]] = field(default_factory=set)  # dimensions that read channels
+    makes: set[tuple[str, int]] = field(default_factory=set)  # and those that make or scale them
+
+    def __post_init__(self) -> None:
+        for name, tensor in self.tensors.items():
+            for dim, size in enumerate(tensor.shape):
+                self.first[name, dim] = self.count
+                self.count += size
+        self.own = self.count  # numbers from here on belong to no parameter
+
+    def numbers(self, name: str, dim: int) -> torch.Tensor:
+        """Return the numbers of the entries along one dimension of a parameter or buffer."""
+        first = self.first[name, dim]
+        return torch.arange(first, first + self.tensors[name].shape[dim])
+
+    def tracks(self, name: str) -> list[torch.Tensor]:
+        """Return a parameter's own tracks, one for each dimension longer than 1."""
+        shape = self.tensors[name].shape
+        return [along(self.numbers(name, d), d, shape) for d in range(len(shape)) if shape[d] > 1]
+
+    def places_of(self, track: torch.Tensor) -> set[tuple[str, int]]:
+        """Return the (parameter, dimension) whose entries these numbers are."""
+        starts = torch.tensor(list(self.first.values()))
+        names = list(self.first)
+        numbers = compact(track).flatten()
+        numbers = numbers[(numbers != NOTHING) & (numbers < self.own)]
+        return {names[i] for i in (torch.searchsorted(starts, numbers, right=True) - 1).unique().tolist()}
+
+    def new(self, count: int) -> torch.Tensor:
+        """Return numbers that nobody has."""
+        self.count += count
+        return torch.arange(self.count - count, self.count)
+
+    def couple(self, a: torch.Tensor, b: torch.Tensor, why: str, hint: str = "") -> None:
+        """Put ``a[i]`` and ``b[i]`` into one group; what is coupled to nothing stays, and ``why`` says so."""
+        a, b = (t.flatten() for t in torch.broadcast_tensors(a, b))
+        self.fix(torch.cat([a[b == NOTHING], b[a == NOTHING]]), why)
+        both = (a != NOTHING) & (b != NOTHING) & (a != b)
+        if both.any():
+            self.pairs.append(torch.stack([a[both], b[both]]))
+            if hint:
+                self.hints.append((a[both], hint))
+
+    def mix(self, track: torch.Tensor, dims: list[int], why: str, strict: bool = True) -> torch.Tensor:
+        """Couple all numbers along ``dims`` and return one of each, of size 1 there."""
+        small = compact(track)
+        one = small.amax(dims, keepdim=True) if dims else small
+        if one.shape != small.shape:
+            both = torch.broadcast_tensors(small, one)
+            known = both[0] != NOTHING
+            if strict:
+                self.couple(*both, why, why)
+            else:
+                self.couple(both[0][known], both[1][known], why, why)
+        return one
+
+    def fix(self, numbers: torch.Tensor, why: str) -> None:
+        """Say why these numbers cannot be removed."""
+        numbers = compact(numbers).flatten()
+        numbers = numbers[numbers != NOTHING]
+        if len(numbers):
+            self.fixed.append((numbers, why))
+
+    def grid(self, track: torch.Tensor, equations: list[Equation], where: str) -> None:
+        """Note that ``track`` runs along several dimensions at once."""
+        self.grids.append(Grid(compact(track), equations, where))
+
+
+class Groups:
+    """The outcome: ``labels[number]`` is the group of a number, ``reasons`` says why a group stays."""
+
+    def __init__(self, couplings: Couplings):
+        self.couplings = couplings
+        self.labels = torch.arange(couplings.count)
+        self.merge(torch.cat([torch.zeros(2, 0, dtype=torch.long), *couplings.pairs], 1))
+        self.fixed = torch.cat([torch.tensor([NOTHING]), *(numbers for numbers, _ in couplings.fixed)])
+        for grid in couplings.grids:
+            self._settle(grid)
+        self._settle_wholes()
+
+    def merge(self, pairs: torch.Tensor) -> None:
+        """Make one group of every two labels in ``pairs`` (2, n)."""
+        left, right = pairs.numpy()
+        size = len(self.labels)
+        links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
+        self.labels = torch.from_numpy(connected_components(links, directed=False)[1]).long()[self.labels]
+
+    def stays(self) -> torch.Tensor:
+        """Return for each label whether it holds a number that cannot be removed, ``(labels,)`` bool."""
+        stays = torch.zeros(len(self.labels), dtype=torch.bool)
+        stays[self.labels[self.fixed]] = True
+        return stays
+
+    def _settle(self, grid: Grid) -> None:
+        """Choose the dimension along which a grid gets shorter, and couple whole rows."""
+        axes = [d for d in varying(grid.track)]
+        if len(axes) < 2:
+            return
+        for attributes in (False, True):
+            for axis in axes:
+                if self._fits(grid, axis, attributes):
+                    rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
+                    self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
+                    return
+        self.couplings.fix(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        self.fixed = torch.cat([self.fixed, grid.track.flatten()])
+
+    def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:
+        """Tell whether one row along ``axis`` can go while the others stay."""
+        rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
+        stays = self.stays()
+        for row in rows:
+            gone = torch.isin(rows, row).any(1)
+            if gone.all() or stays[row].any():
+                continue
+            kept = ~torch.isin(self.labels, self.labels.new_tensor(rows[gone].unique().tolist()))
+            trial = Trial(kept)
+            return all(e.holds(trial) for e in grid.equations) and (attributes or not trial.attributes)
+        return False
+
+    def _settle_wholes(self) -> None:
+        """What was broadcast goes with all that it met, if that is one group; if it is several, it stays."""
+        for parts, whole in self.couplings.wholes:
+            labels = self.labels[parts]
+            one = (labels == labels[:, :1]).all(1) & (parts[:, 0] != NOTHING)
+            self.merge(torch.stack([labels[one, 0], self.labels[whole[one]]]))
+            if not one.all():
+                self.couplings.fix(whole[~one], "it is shared by channels that do not go together")
+                self.fixed = torch.cat([self.fixed, whole[~one]])

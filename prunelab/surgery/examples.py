@@ -1,0 +1,90 @@
+"""What a model is run on, and which model that is: examples of any kind, wrappers taken off."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+Example = torch.Tensor | tuple | list | Mapping | None
+
+
+def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
+    """Return the model inside a DataParallel or torch.compile wrapper, and the prefix of its parameters'
+    names.
+
+    Raises TypeError for what is no module, ValueError for compiled code that cannot be changed."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    prefix = ""
+    while True:
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model, prefix = model.module, prefix + "module."
+        elif isinstance(model, torch._dynamo.eval_frame.OptimizedModule):
+            model, prefix = model._orig_mod, prefix + "_orig_mod."
+        else:
+            break
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"model must be Python, but {name or 'it'} is a ScriptModule (traced, scripted or"
+                " loaded): its code is"
+                " fixed; remove channels from the model it was made of, and script the result"
+            )
+    return model, prefix
+
+
+def arguments_of(example: Example) -> tuple[tuple, dict]:
+    """Return positional and named arguments for a call; a tensor is one argument.
+
+    Raises TypeError for anything but a tensor (N, ...), a tuple or list of arguments, or a dict of named
+    ones."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    if isinstance(example, tuple | list):
+        return tuple(example), {}
+    if not isinstance(example, torch.Tensor) or example.ndim == 0:
+        raise TypeError(
+            "example_input must be a tensor (N, ...), a tuple of arguments or a dict of named ones, got"
+            f" {type(example).__name__}"
+        )
+    return (example[:2],), {}
+
+
+def working_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of the model's structure in eval mode that shares every tensor with it.
+
+    Raises ValueError if the model cannot be copied."""
+    shared: dict[int, Any] = {}
+    for module in model.modules():
+        for tensor in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
+            if isinstance(tensor, torch.Tensor):
+                shared[id(tensor)] = tensor
+    try:
+        return copy.deepcopy(model, shared).eval()
+    except Exception as error:  # the user's code runs
+        raise ValueError(f"model must be one that copy.deepcopy copies, but: {error}") from error
+
+
+def guesses(model: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield inputs that the first layer could take: vectors, or square images of the usual sizes first,
+    then any.
+    """
+    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
+    if isinstance(first, nn.Linear):
+        yield torch.randn(2, first.in_features)
+    if isinstance(first, nn.Conv2d):
+        for size in (28, 32, 64, 96, 224, *range(1, 100)):
+            yield torch.randn(2, first.in_channels, size, size)
+
+
+def fitting(model: nn.Module, arguments: Any) -> Any:
+    """Return arguments with the device and the floating type of the model's parameters."""
+    like = next(model.parameters(), torch.zeros(1))
+    return tree_map(lambda t: _like(t, like) if isinstance(t, torch.Tensor) else t, arguments)
+
+
+def _like(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return tensor.to(like.device, like.dtype) if tensor.is_floating_point() else tensor.to(like.device)

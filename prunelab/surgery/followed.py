@@ -1,0 +1,178 @@
+"""What a followed run has shown: which channels go together, which can go, and why the others stay."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from prunelab.surgery.couplings import Groups
+from prunelab.surgery.examples import Example, arguments_of, fitting, guesses, working_copy
+from prunelab.surgery.following import Following, count_attributes, running
+from prunelab.surgery.lock import Output, recording, taken
+from prunelab.surgery.sizes import Trial
+
+
+class Group(dict[tuple[str, int], torch.Tensor]):
+    """``{(parameter name, dimension): indices (channels, entries)}``, and which of these members read."""
+
+    def __init__(self, members: Mapping[tuple[str, int], torch.Tensor], reads: set[tuple[str, int]]):
+        super().__init__(members)
+        self.reads = {member for member in members if member in reads}
+
+    def renamed(self, prefix: str) -> "Group":
+        """Return the group with ``prefix`` before every parameter's name."""
+        return Group(
+            {(prefix + n, d): i for (n, d), i in self.items()}, {(prefix + n, d) for n, d in self.reads}
+        )
+
+
+@dataclass
+class Followed:
+    """One run: the couplings found, the groups they make, and what it ran on."""
+
+    following: Following
+    groups: Groups
+    args: tuple
+    kwargs: dict[str, Any]
+    model: nn.Module  # the copy that ran
+    outputs: list[Output]
+
+    def __post_init__(self) -> None:
+        self.couplings = self.following.couplings
+        self.stays = self.groups.stays()
+        self.refused: dict[int, str] = {}  # label -> the equation that its removal breaks
+        self._touched: dict[int, list[int]] = defaultdict(list)
+        for number, equation in enumerate(self.couplings.equations):
+            for label in self.groups.labels[equation.track].unique().tolist():
+                self._touched[label].append(number)
+        self._verdicts: dict[tuple, str] = {}
+
+    @property
+    def reads(self) -> set[tuple[str, int]]:
+        """The dimensions that only read channels."""
+        return self.couplings.reads - self.couplings.makes
+
+    def labels(self, name: str, dim: int) -> torch.Tensor:
+        """Return the group's label of each entry along one dimension of a parameter or buffer."""
+        return self.groups.labels[self.couplings.numbers(name, dim)]
+
+    def broken(self, label: int) -> str:
+        """Return why a group of channels cannot go by itself, or nothing."""
+        touched = tuple(self._touched[label])
+        if touched and touched not in self._verdicts:
+            trial = Trial(self.groups.labels != label)
+            bad = [e for e in (self.couplings.equations[i] for i in touched) if not e.holds(trial)]
+            self._verdicts[touched] = (
+                f"{bad[0].where} names the size {int(bad[0].size)} for it" if bad else ""
+            )
+        return self._verdicts.get(touched, "")
+
+    def owners(self, label: int) -> str:
+        """Return the modules that make the channels of a group."""
+        found = []
+        for name, dim in self.couplings.first:
+            if name in self.following.parameters and (name, dim) not in self.reads:
+                layer = name.rpartition(".")[0] or name
+                if layer not in found and (self.labels(name, dim) == label).any():
+                    found.append(layer)
+        return ", ".join(found)
+
+    def members(self) -> dict[int, dict[tuple[str, int], list[int]]]:
+        """Return for each label of a group that can go its entries in the parameters."""
+        found: dict[int, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
+        stays = self.stays.tolist()
+        for (name, dim), _ in self.couplings.first.items():
+            if name in self.following.parameters:
+                for index, label in enumerate(self.labels(name, dim).tolist()):
+                    if not stays[label]:
+                        found[label][name, dim].append(index)
+        return {label: m for label, m in found.items() if m.keys() & self.couplings.makes}
+
+    def removable(self) -> dict[str, Group]:
+        """Return the groups of at least two channels with the same members, by their first weight's name."""
+        alike = defaultdict(list)
+        for label, entries in self.members().items():
+            if not self.broken(label):
+                alike[tuple((member, len(indices)) for member, indices in entries.items())].append(entries)
+        groups: dict[str, Group] = {}
+        for key, channels in alike.items():
+            if len(channels) > 1:
+                name = next(p for (p, d), _ in key if (p, d) in self.couplings.makes)
+                same = sum(other.split(" (")[0] == name for other in groups)
+                indices = {m: torch.tensor([entries[m] for entries in channels]) for m, _ in key}
+                groups[f"{name} ({same + 1})" if same else name] = Group(indices, self.reads)
+        return groups
+
+    def reason(self, numbers: torch.Tensor) -> str:
+        """Return why the groups of these numbers stay, or what couples them, or nothing."""
+        labels = self.groups.labels[numbers].unique()
+        for found, why in self.couplings.fixed:
+            if torch.isin(self.groups.labels[found], labels).any():
+                return why
+        broken = next((b for b in map(self.broken, labels.tolist()) if b), "")
+        return broken or self.coupled_by(numbers)
+
+    def coupled_by(self, numbers: torch.Tensor) -> str:
+        """Return what couples the groups of these numbers, or nothing."""
+        labels = self.groups.labels[numbers].unique()
+        texts = [
+            w for found, w in self.couplings.hints if torch.isin(self.groups.labels[found], labels).any()
+        ]
+        best = [w for w in texts if " joins " in w or "mixes" in w or "grouped" in w or "divides" in w]
+        return next(iter(best or texts), "")
+
+    def summary(self) -> str:
+        """Return the reasons of the layers that make channels, each once."""
+        reasons = []
+        for name, dim in sorted(self.couplings.makes, key=lambda place: self.couplings.first[place]):
+            why = self.reason(self.couplings.numbers(name, dim))
+            if why and why not in reasons:
+                reasons.append(why)
+        return "; ".join(reasons[:4]) or "it has no layer that makes channels"
+
+
+def follow(
+    model: nn.Module,
+    example: Example,
+    masks: Mapping[str, torch.Tensor] | None = None,
+    double: bool = False,
+) -> Followed:
+    """Run a copy of ``model`` (its tensors are shared, its own attributes untouched) and follow its channels.
+
+    Raises TypeError or ValueError if there is no example that the model runs on."""
+    error: Exception = ValueError("it has no Conv2d or Linear layer")
+    for candidate in guesses(model) if example is None else (example,):
+        args, kwargs = fitting(model, arguments_of(candidate))
+        copied = working_copy(model)
+        following = Following(copied, masks, double)
+        count_attributes(copied)
+        outputs: list[Output] = []
+        try:
+            with ExitStack() as stack:
+                if double:
+                    stack.enter_context(
+                        recording(copied, lambda _, leaf, f=following: f.carried(leaf).tracks, outputs)
+                    )
+                stack.enter_context(running(following, copied))
+                result = copied(*tree_map(clone, args), **tree_map(clone, kwargs))
+        except Exception as problem:  # the user's code runs
+            error = problem
+            continue
+        for leaf in (leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)):
+            carried = following.carried(leaf)
+            for track in carried.tracks:
+                why = f"{carried.by} makes the model's output, so its outputs cannot be removed"
+                following.couplings.fix(track, why)
+            outputs.append(taken("the model's output", leaf, []))
+        return Followed(following, Groups(following.couplings), args, kwargs, copied, outputs)
+    raise ValueError(f"example_input must be an input that the model runs on, but: {error}") from error
+
+
+def clone(value: Any) -> Any:
+    """Return a copy of a tensor, because a forward pass may write; anything else as it is."""
+    return value.clone() if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,86 @@
+"""Runs a model under masks and in float64, while its own tensors stay as they are."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_map
+
+PRODUCTS = frozenset("convolution mm bmm addmm baddbmm mv addmv dot".split())
+
+
+class Replay(TorchDispatchMode):
+    """Runs a model under masks and in float64, without touching its tensors."""
+
+    def __init__(
+        self, tensors: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], double: bool = True
+    ):
+        super().__init__()
+        self.names = {id(tensor): name for name, tensor in tensors.items()}
+        self.masks, self.double = masks, double
+        self.order = -1  # of the last product
+        self.decisions: list[Any] = []  # numbers that the forward pass took out of tensors
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        with _disable_current_modes(), torch.no_grad():
+            base = func._schema.name.split("::")[1]
+            self.order += base in PRODUCTS
+            ready = (
+                tree_map(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
+            )
+            result = self.ran(func, base, ready, func(*ready[0], **ready[1]))
+            if base == "_local_scalar_dense":
+                self.decisions.append(result)
+            if self.double and not func._schema.is_mutable:
+                result = tree_map(_double, result)
+            self.seen(func, args, kwargs, result)
+            return result
+
+    def ran(self, func, base: str, ready: tuple, result: Any) -> Any:
+        """What becomes of the result of an operation."""
+        return result
+
+    def seen(self, func, args: tuple, kwargs: dict, result: Any) -> None:
+        """Look at an operation that has run."""
+
+    def _prepared(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        mask = self.masks.get(self.names.get(id(value), ""))
+        if mask is not None:
+            value = value.detach().masked_fill(~mask, 0)
+        return _double(value) if self.double else value
+
+
+def _double(value: Any) -> Any:
+    floating = isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float64
+    return value.double() if floating else value
+
+
+class Doubled(TorchFunctionMode):
+    """Hands float64 tensors to every torch function, because some check their arguments' types first."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
+
+    def doubled(self, func, arguments: Any) -> Any:
+        name = getattr(func, "__name__", "")
+        writes = name.startswith("__") or (name.endswith("_") and not name.endswith("__"))
+        return arguments if writes else tree_map(_double, arguments)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within it, attention runs as the products that it consists of, and no gradient is kept."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
