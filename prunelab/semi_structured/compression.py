@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from prunelab import arguments
-from prunelab.storage.positions import as_integers, nonzero
+from prunelab.storage._positions import as_integers, nonzero
 
 
 def _tables() -> tuple[bytes, bytes, bytes]:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from prunelab import arguments
-from prunelab.storage.positions import nonzero
+from prunelab.storage._positions import nonzero
 
 BLOCK = 1 << 16  # elements at a time: a block and its ranks stay in the cache
 MOST_RANKED = 8  # members of a group; in larger groups a partial sort is faster than comparing all pairs
@@ -121,14 +121,16 @@ def _rank(values: np.ndarray, kept: np.ndarray, n: int, m: int, apart: int) -> N
 
 
 def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:
-    """Return whether every group of ``m`` input neighbours of ``weight`` has at most ``n`` nonzeros. Source:
-    arXiv 2104.08378.
+    """Return whether every group of ``m`` input neighbours of ``weight`` has at most ``n`` nonzeros
+    (NaN is one). Source: arXiv 2104.08378.
 
     Raises ValueError if ``m`` does not divide the number of inputs.
     """
     arguments.count("n", n, at_least=0)
-    if arguments.tensor("weight", weight).ndim < 2:
-        raise ValueError(f"weight must be at least 2-D, got shape {tuple(weight.shape)}")
+    if not isinstance(weight, torch.Tensor) or weight.is_complex():
+        raise TypeError(f"weight must be a tensor of real numbers, got {type(weight).__name__}")
+    if weight.ndim < 2 or weight.numel() == 0:
+        raise ValueError(f"weight must be at least 2-D and not empty, got shape {tuple(weight.shape)}")
     if weight.shape[1] % arguments.count("m", m):
         raise ValueError(f"weight must have a number of inputs that m = {m} divides, got {weight.shape[1]}")
     flat = weight.detach().cpu().contiguous().view(-1)

@@ -1,8 +1,8 @@
 """Zeros that take no bytes: sparse formats, what they cost, and a pruned model on disk. Notebook 07.1 derives
 all of it.
 
-``formats`` encodes and decodes, ``coding`` counts (bytes, entropy bound, Huffman, weight sharing), ``files``
-saves and loads."""
+``formats`` encodes and decodes, ``coding`` counts (bytes, entropy bound, Huffman, weight sharing), ``planes``
+codes the values byte by byte, ``smallest`` chooses, ``files`` saves and loads."""
 
 from prunelab.storage.coding import (
     binary_entropy,
@@ -13,7 +13,7 @@ from prunelab.storage.coding import (
     huffman_lengths,
     share_weights,
 )
-from prunelab.storage.files import encode_smallest, load_sparse, save_sparse
+from prunelab.storage.files import load_sparse, save_sparse
 from prunelab.storage.formats import (
     FORMATS,
     Encoded,
@@ -27,6 +27,8 @@ from prunelab.storage.formats import (
     pack,
     unpack,
 )
+from prunelab.storage.planes import code_planes, decode_planes
+from prunelab.storage.smallest import encode_smallest
 
 __all__ = [
     "FORMATS",
@@ -34,7 +36,9 @@ __all__ = [
     "binary_entropy",
     "bits_per_weight",
     "check_csr",
+    "code_planes",
     "decode",
+    "decode_planes",
     "deflate",
     "encode",
     "encode_smallest",

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from prunelab import arguments
+from prunelab.storage._positions import gap_bytes, gap_positions, nonzero, put, take
 from prunelab.storage.packing import NATIVE, deflate, inflate, pack, unpack
-from prunelab.storage.positions import gap_bytes, gap_positions, nonzero, put, take
 
 FORMATS = ("dense", "coo", "csr", "csc", "bitmap", "gap", "huffman")
 POINTER_BITS = 32

@@ -9,7 +9,8 @@ import zlib
 import numpy as np
 import torch
 
-from prunelab.storage.positions import as_integers
+from prunelab import arguments
+from prunelab.storage._positions import as_integers
 
 _SAMPLE = 1 << 16  # bytes from which a plane is judged
 _NOISE = 0.97  # of 8 bits of entropy: coding would save less than its time is worth
@@ -20,7 +21,15 @@ def code_planes(values: torch.Tensor) -> tuple[torch.Tensor, list[int]] | None:
     """Return ``(bytes, lengths)``: the byte planes of ``values`` ``(n,)`` one after the other, first the
     lowest bytes, and the bytes that each takes; 0 for a plane that stands there as it is.
 
-    None if no plane gets smaller. Source: notebook 07.1."""
+    None if no plane gets smaller. Raises TypeError or ValueError unless ``values`` is a dense vector of real
+    numbers. Source: notebook 07.1.
+
+    >>> values = 1 + torch.arange(1000) / 1000  # one exponent: the first bytes are all the same
+    >>> coded, lengths = code_planes(values)
+    >>> lengths[3] < 100 and torch.equal(decode_planes(coded, lengths, 1000, torch.float32), values)
+    True
+    """
+    arguments.vector("values", values)
     table = as_integers(values).view(np.uint8).reshape(len(values), values.element_size())
     parts, lengths = [], []
     for column in range(table.shape[1]):
@@ -36,6 +45,15 @@ def decode_planes(coded: torch.Tensor, lengths: list[int], count: int, dtype: to
     """Return the ``count`` values that ``code_planes`` wrote.
 
     Raises ValueError if the bytes are damaged or not as many as ``lengths`` says. Source: notebook 07.1."""
+    if arguments.vector("coded", coded).dtype != torch.uint8:
+        raise TypeError(f"coded must be uint8, got {coded.dtype}")
+    if not isinstance(lengths, list):
+        raise TypeError(f"lengths must be a list of whole numbers, got {lengths!r:.80}")
+    for length in lengths:
+        arguments.count("a length in lengths", length, at_least=0)
+    arguments.count("count", count, at_least=0, at_most=2**40)
+    if not isinstance(dtype, torch.dtype) or dtype.is_complex:
+        raise TypeError(f"dtype must be a torch.dtype of real numbers, got {dtype!r:.80}")
     size = torch.empty(0, dtype=dtype).element_size()
     if len(lengths) != size or sum(length or count for length in lengths) != coded.numel():
         raise ValueError(

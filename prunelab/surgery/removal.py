@@ -72,7 +72,9 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
                 asked[followed.labels(name, dim)[empty.cpu()]] = True
         if name not in followed.following.used and not mask.all():
             layer = name.rpartition(".")[0] or name
-            raise ValueError(f"{layer} makes no channels in the model's forward, so what it feeds is not known")
+            raise ValueError(
+                f"{layer} makes no channels in the model's forward, so what it feeds is not known"
+            )
     for name, dim in couplings.makes:
         own = followed.labels(name, dim)
         if asked[own].all() and len(own) > 1 and (own == own[0]).all():

@@ -37,7 +37,12 @@ def resnet() -> nn.Module:
 
 
 def wav2vec2() -> nn.Module:
-    layers = {"conv_dim": (16, 16), "conv_kernel": (5, 3), "conv_stride": (4, 2), "num_conv_pos_embeddings": 4}
+    layers = {
+        "conv_dim": (16, 16),
+        "conv_kernel": (5, 3),
+        "conv_stride": (4, 2),
+        "num_conv_pos_embeddings": 4,
+    }
     more = {"num_conv_pos_embedding_groups": 2, "intermediate_size": 48, "vocab_size": 16}
     return hf.Wav2Vec2ForCTC(hf.Wav2Vec2Config(**SMALL, **layers, **more))
 

@@ -139,12 +139,12 @@ def test_files_of_version_1_are_read_and_of_version_3_refused(tmp_path):
 def test_byte_planes_come_back_and_are_smaller_where_the_first_bytes_are_few(dtype, scale):
     values = (torch.randn(5000, generator=torch.Generator().manual_seed(0)).abs() * 1000 + 500) * scale
     values = values.to(dtype)
-    coded, lengths = files.code_planes(values)
+    coded, lengths = storage.code_planes(values)
     assert coded.numel() < 0.9 * values.nbytes
-    assert torch.equal(files.decode_planes(coded, lengths, 5000, dtype), values)
-    assert files.code_planes(torch.randint(-(2**63), 2**63 - 1, (5000,))) is None, "noise stays as it is"
+    assert torch.equal(storage.decode_planes(coded, lengths, 5000, dtype), values)
+    assert storage.code_planes(torch.randint(-(2**63), 2**63 - 1, (5000,))) is None, "noise stays as it is"
     with pytest.raises(ValueError, match="planes must be"):
-        files.decode_planes(coded[:-1], lengths, 5000, dtype)
+        storage.decode_planes(coded[:-1], lengths, 5000, dtype)
 
 
 def test_the_pruned_network_is_smaller_than_xz_makes_it(tmp_path):
