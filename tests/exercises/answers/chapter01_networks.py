@@ -21,8 +21,11 @@ def ratio_of_layers(model):
 
 
 @right("1.4")
-def ratio_by_package(model):
-    sparsity = masks.sparsity(model)
+def ratio_by_names(model):
+    kinds = [name for name, part in model.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    state = dict(model.named_parameters())
+    flat = torch.cat([state[f"{name}.weight".lstrip(".")].flatten().double() for name in kinds])
+    sparsity = float((flat == 0).double().mean())
     return (sparsity, 1 / (1 - sparsity)) if sparsity < 1 else (1.0, float("inf"))
 
 

@@ -15,13 +15,17 @@ from prunelab.masks import mask_model, prunable
 
 @right("4.9")
 def snip_by_package(model, images, labels, sparsity):
-    return mask_model(
-        weight_gradient(model, torch.utils.data.TensorDataset(images, labels)), sparsity, scope="global"
-    )
+    scores = weight_gradient(model, torch.utils.data.TensorDataset(images, labels))
+    return mask_model({name: scores[name] for name in _weights(model)}, sparsity, scope="global")
+
+
+def _weights(model):
+    kinds = nn.Linear | nn.Conv2d
+    return {f"{name}.weight": m.weight for name, m in model.named_modules() if isinstance(m, kinds)}
 
 
 def _gradients(model, images, labels):
-    weights = prunable(model)
+    weights = _weights(model)
     found = torch.autograd.grad(F.cross_entropy(model(images), labels), list(weights.values()))
     return {name: (weight.detach(), g) for (name, weight), g in zip(weights.items(), found, strict=True)}
 
