@@ -5,17 +5,16 @@ that is fastest here?
 
 Batch of 64. The pruned networks are records of 150x (``data/records``): their dead neurons are removed, the
 rest is dense, CSR, blocks, or one of the first two over the used inputs only, as the clock says
-(``sparse.fastest``). Beside them: everything in CSR, and the same zeros multiplied densely. Checked: at least
-4 times as fast as the dense network on one thread, 3 times on two, with at most 0.3 points less accuracy on
-the test split than the dense network it came from.
+(``sparse.fastest``). Beside them: everything in CSR, and the same zeros multiplied densely. The opponent is
+the better of the dense network in float32 and in bfloat16, which some processors compute faster and others
+much slower. Checked: at least 4.5 times as fast on one thread, 2.5 times on two, with at most 0.3 points less
+accuracy on the test split than the dense network it came from.
 
 The limit is what no form avoids: the images have to be read and turned (features first) and every product
 needs its call; an empty network, which reads the inputs and writes ten constants, is timed for it.
+"""
 
-On two quiet cores: 4.5 times on one thread, 2.3 times on two. The dense products share their work between two
-threads (597 us fall to 444); those of a thousand nonzeros are too short to share (137 us become 157), and
-cost more for the attempt."""
-
+import copy
 import statistics
 import sys
 
@@ -30,9 +29,20 @@ from prunelab.sparse import fastest, to_sparse
 from prunelab.storage import load_sparse
 from prunelab.training import accuracy
 
-AIMS = {1: 4.0, 2: 3.0}  # threads: times as fast
+AIMS = {1: 4.5, 2: 2.5}  # threads: times as fast
 POINTS = 0.3
 EXAMPLE = torch.randn(64, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+class Half(nn.Module):
+    """``model`` in bfloat16, for inputs and outputs in float32."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = copy.deepcopy(model).bfloat16()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x.bfloat16()).float()
 
 
 class Empty(nn.Module):
@@ -63,6 +73,7 @@ def main() -> int:
             times = latencies(
                 {
                     "dense": dense,
+                    "bfloat16": Half(dense),
                     "zeros": pruned,
                     "CSR": to_sparse(pruned, 1.0),
                     "fastest": fast,
@@ -70,7 +81,8 @@ def main() -> int:
                 },
                 EXAMPLE,
             )
-            ratios[threads].append(times["dense"].median / times["fastest"].median)
+            opponent = min(times["dense"].median, times["bfloat16"].median)
+            ratios[threads].append(opponent / times["fastest"].median)
             print(
                 f"network {seed}, {threads} threads: test {before:.2f} % dense, {before - lost:.2f} %"
                 " pruned; " + ", ".join(f"{name} {1e6 * time.median:.0f} us" for name, time in times.items())
@@ -80,7 +92,7 @@ def main() -> int:
         reached = statistics.median(ratios[threads])
         missed += reached < aim
         print(
-            f"{threads} threads: {reached:.1f} times as fast as dense, aim {aim}:"
+            f"{threads} threads: {reached:.1f} times as fast as the better dense network, aim {aim}:"
             f" {'NO' if reached < aim else 'yes'}"
         )
     return missed

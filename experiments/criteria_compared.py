@@ -1,18 +1,19 @@
-"""Which criterion wins, by how much, and is the difference real? (notebook 03.5; about twenty minutes on one
-core)
+"""Which criterion wins, by how much, and is the difference real? (notebook 03.5; about half an hour on
+one core)
 
 Five trained LeNet5. Scores are computed on 1,000 training images; the same fraction of every layer goes; one
 epoch of fine-tuning on 10,000 training images follows. Accuracy is that on the validation split: the run
 compares hundreds of configurations.
 
-- ``agreement``: Spearman correlation of every unit criterion with the oracle, layer by layer, and the seconds
-  it took to score
-- ``weights``: the same for single weights, on 40 random weights of each layer and 500 images
-- ``filters``, ``pruned_weights``: accuracy before and after the fine-tune, by sparsity
-- ``batchnorm``: filters of the convolutions of LeNet5BN
+- ``agreement``: Spearman correlation of every unit criterion with the oracle, layer by layer: "rho" with the
+  oracle on 1,000 other training images, "rho_seen" with that on the images scored on; and the seconds it took
+- ``weights``: the same for single weights, on 40 random weights of each layer and twice 500 images
+- ``filters``, ``pruned_weights``: accuracy before and after the fine-tune, by sparsity; "in rounds": scored
+  anew after each of 20 rounds (to a half), 30 rounds (to three quarters)
+- ``batchnorm``: filters of the convolutions of LeNet5BN, as trained, and after two epochs of the pull that
+  makes the scale a criterion
 - ``scratch``: a network of the size that is left, trained anew as the five networks were: 15 epochs of all
   55,000 images
-- ``digits``: the filter criteria on a small residual network and scikit-learn's 8 x 8 digits
 """
 
 import functools
@@ -21,7 +22,6 @@ import time
 import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -36,11 +36,13 @@ SCORED, TUNED, SAMPLED = 1_000, 10_000, 40
 LR = 0.02
 FILTER_SPARSITIES, FILTER_TUNED = (0.25, 0.5, 0.75), (0.5, 0.75)
 WEIGHT_SPARSITIES, WEIGHT_TUNED = (0.5, 0.8, 0.9), (0.9,)
-DIGITS = (
+UNITS = (
     "random filters",
     "filter L1",
     "filter L2",
+    "FPGM",
     "filter weight x gradient",
+    "filter squared weight x gradient",
     "APoZ",
     "entropy",
     "Taylor",
@@ -48,21 +50,27 @@ DIGITS = (
     "reconstruction",
     "oracle",
 )
-FILTERS = (*DIGITS, "random-mask search", "evolutionary search")
+IN_ROUNDS = ("Taylor in rounds", "reconstruction in rounds", "oracle in rounds")
+FILTERS = (*UNITS, *IN_ROUNDS, "random-mask search", "evolutionary search")
 WEIGHTS = (
     "random",
     "magnitude",
     "gradient",
     "weight x gradient",
+    "squared weight x gradient",
     "OBD",
     "layer-wise OBS",
     "activation correlation",
     "Wanda",
+    "Wanda per row",
     "magnitude + refit",
     "layer-wise OBS + refit",
+    "OBC",
     "energy-aware",
 )
 BATCHNORM = ("random filters", "filter L1", "BatchNorm scale")
+PULL, DECAY = 0.1, 1e-3  # of |gamma|, and of the squares of the weights, as in notebook 03.1
+STEP = 0.025  # of every layer in a round
 RANDOM = {"random": "weight", "random filters": "filter"}
 SEARCHES = {
     "random-mask search": functools.partial(criteria.random_search, draws=20),
@@ -74,51 +82,65 @@ def scores_of(name: str, model: nn.Module, dataset: TensorDataset, seed: int) ->
     """Return a criterion's scores; the random control draws anew for every network."""
     if name in RANDOM:
         return criteria.random_scores(model, granularity=RANDOM[name], seed=seed)
-    return criteria.CRITERIA[name.removesuffix(" + refit")].function(model, dataset)
+    return criteria.CRITERIA[name.removesuffix(" + refit").removesuffix(" per row")].function(model, dataset)
 
 
-def against(
-    truth: dict, name: str, model: nn.Module, dataset: TensorDataset, seed: int, chosen: dict | None = None
-) -> dict:
-    """Return a row: rank correlation of a criterion's scores with ``truth`` by layer, at the positions
-    ``chosen``, and seconds.
-    """
-    began = time.process_time()
-    scores = scores_of(name, model, dataset, seed)
-    seconds = time.process_time() - began
+def against(truth: dict, scores: dict[str, torch.Tensor], chosen: dict | None = None) -> dict[str, float]:
+    """Return the rank correlation of scores with ``truth`` by layer, at the positions ``chosen``."""
     at = {layer: scores[layer].flatten()[... if chosen is None else chosen[layer]] for layer in truth}
-    rho = {layer: float(spearmanr(at[layer], truth[layer].abs().flatten())[0]) for layer in truth}
-    return {"criterion": name, "rho": rho, "seconds": round(seconds, 4)}
+    return {layer: float(spearmanr(at[layer], truth[layer].abs().flatten())[0]) for layer in truth}
+
+
+def timed(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> tuple[dict, float]:
+    began = time.process_time()
+    return scores_of(name, model, dataset, seed), round(time.process_time() - began, 4)
 
 
 def agreement(seed: int) -> list[dict]:
-    model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    truth = criteria.loss_changes(model, dataset)
-    rows = [against(truth, name, model, dataset, seed) for name in DIGITS]
-    rows[DIGITS.index("oracle")]["helpful"] = {
+    model, images = load_pretrained("lenet5", seed), mnist().train
+    dataset, other = first(images, SCORED), TensorDataset(*images[SCORED : 2 * SCORED])
+    seen, truth = criteria.loss_changes(model, dataset), criteria.loss_changes(model, other)
+    rows = []
+    for name in UNITS:
+        scores, seconds = timed(name, model, dataset, seed)
+        row = {"criterion": name, "rho": against(truth, scores), "rho_seen": against(seen, scores)}
+        rows.append(row | {"seconds": seconds})
+    rows[UNITS.index("oracle")]["helpful"] = {
         layer: float((t < 0).double().mean()) for layer, t in truth.items()
     }
     return rows
 
 
 def weights(seed: int) -> list[dict]:
-    model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    images, labels = first(dataset, 500).tensors
-    generator = torch.Generator().manual_seed(seed)
-    chosen, truth = {}, {}
-    with torch.no_grad():
-        before = F.cross_entropy(model(images), labels, reduction="sum").double()
-        for name, weight in prunable(model).items():
-            flat = weight.view(-1)
-            chosen[name] = torch.randperm(flat.numel(), generator=generator)[:SAMPLED]
-            changes = []
-            for index in chosen[name]:
-                value = flat[index].clone()
-                flat[index] = 0
-                changes.append(F.cross_entropy(model(images), labels, reduction="sum").double() - before)
-                flat[index] = value
-            truth[name] = torch.stack(changes)
-    return [against(truth, name, model, dataset, seed, chosen) for name in WEIGHTS[:8]]
+    model, images = load_pretrained("lenet5", seed), mnist().train
+    dataset, generator = first(images, SCORED), torch.Generator().manual_seed(seed)
+    chosen = {
+        name: torch.randperm(weight.numel(), generator=generator)[:SAMPLED]
+        for name, weight in prunable(model).items()
+    }
+    truth, seen = (each_alone(model, *images[i : i + 500], chosen) for i in (SCORED, 0))
+    rows = []
+    for name in WEIGHTS[: WEIGHTS.index("Wanda") + 1]:
+        scores, seconds = timed(name, model, dataset, seed)
+        row = {"criterion": name, "rho": against(truth, scores, chosen)}
+        rows.append(row | {"rho_seen": against(seen, scores, chosen), "seconds": seconds})
+    return rows
+
+
+@torch.no_grad()
+def each_alone(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, chosen: dict) -> dict:
+    """Return the change of the summed loss for each chosen weight, set to zero alone."""
+    before = F.cross_entropy(model(images), labels, reduction="sum").double()
+    changes = {}
+    for name, weight in prunable(model).items():
+        flat, found = weight.view(-1), []
+        for index in chosen[name]:
+            value = flat[index].clone()
+            flat[index] = 0
+            found.append(F.cross_entropy(model(images), labels, reduction="sum").double() - before)
+            flat[index] = value
+        changes[name] = torch.stack(found)
+    return changes
 
 
 def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> dict:
@@ -131,13 +153,29 @@ def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> di
     return result
 
 
+def in_rounds(criterion: str, seed: int, sparsity: float) -> dict[str, torch.Tensor]:
+    """Return unit masks; after each round the scores are computed anew, without the units that are gone."""
+    model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
+    masks: dict[str, torch.Tensor] = {}
+    for step in range(1, round(sparsity / STEP) + 1):
+        scores = scores_of(criterion.removesuffix(" in rounds"), model, dataset, seed)
+        # no score is negative, so what is gone stays gone
+        scores = {name: s.masked_fill(~masks[name], -1) if masks else s for name, s in scores.items()}
+        masks = mask_model(scores, step * STEP)
+        apply_masks(model, criteria.unit_masks(model, masks))
+    return masks
+
+
 def filters(seed: int, criterion: str) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    scores = None if criterion in SEARCHES else scores_of(criterion, model, dataset, seed)
+    single = criterion in UNITS
+    scores = scores_of(criterion, model, dataset, seed) if single else {}
     rows = []
     for sparsity in FILTER_SPARSITIES:
         if criterion in SEARCHES:
             masks = SEARCHES[criterion](model, first(dataset, 500), sparsity, seed=seed).masks
+        elif criterion in IN_ROUNDS:
+            masks = in_rounds(criterion, seed, sparsity)
         else:
             masks = mask_model(scores, sparsity)
         full = criteria.unit_masks(model, masks)
@@ -148,29 +186,41 @@ def filters(seed: int, criterion: str) -> list[dict]:
 
 def pruned_weights(seed: int, criterion: str) -> list[dict]:
     model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    scores = None if criterion == "energy-aware" else scores_of(criterion, model, dataset, seed)
+    scored = criterion not in ("energy-aware", "OBC")
+    scores = scores_of(criterion, model, dataset, seed) if scored else {}
     rows = []
     for sparsity in WEIGHT_SPARSITIES:
+        pruned = load_pretrained("lenet5", seed)
         if criterion == "energy-aware":
             done = criteria.energy_aware(model, dataset, sparsity)
             pruned, masks = done.model, done.masks
+        elif criterion == "OBC":
+            found = criteria.obc(model, dataset, sparsity)
+            pruned.load_state_dict(found, strict=False)
+            masks = {name: weight != 0 for name, weight in found.items()}
         else:
-            masks = mask_model(scores, sparsity)
-            fitted = criterion.endswith("+ refit")
-            pruned = (
-                criteria.refit_model(model, masks, dataset) if fitted else load_pretrained("lenet5", seed)
-            )
+            masks = mask_model(scores, sparsity, "output" if criterion.endswith("per row") else "layer")
+            if criterion.endswith("+ refit"):
+                pruned = criteria.refit_model(model, masks, dataset)
         rows.append({"sparsity": sparsity} | pruned_and_tuned(pruned, masks, sparsity in WEIGHT_TUNED, seed))
     return rows
 
 
-def batchnorm(seed: int, criterion: str) -> dict:
+def batchnorm(seed: int, criterion: str, pull: bool) -> dict:
     model, dataset = load_pretrained("lenet5_bn", seed), first(mnist().train, SCORED)
+    if pull:
+        scales = criteria.scale_penalty(PULL)
+
+        def penalty(model: nn.Module) -> torch.Tensor:
+            return scales(model) + DECAY * sum((weight**2).sum() for weight in prunable(model).values())
+
+        train(model, first(mnist().train, TUNED), epochs=2, penalty=penalty, seed=seed)
+    dense = accuracy(model, mnist().valid)
     scores = {
         name: s for name, s in scores_of(criterion, model, dataset, seed).items() if name.startswith("conv")
     }
     full = criteria.unit_masks(model, mask_model(scores, 0.5))
-    return {"sparsity": 0.5} | pruned_and_tuned(model, full, True, seed)
+    return {"sparsity": 0.5, "dense": dense} | pruned_and_tuned(model, full, True, seed)
 
 
 def scratch(seed: int, sparsity: float) -> dict:
@@ -184,99 +234,38 @@ def scratch(seed: int, sparsity: float) -> dict:
     return {"parameters": sum(p.numel() for p in small.parameters()), "after": accuracy(small, mnist().valid)}
 
 
-class Block(nn.Module):
-    def __init__(self, width: int):
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
-        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.relu2(x + self.conv2(self.relu1(self.conv1(x))))
-
-
-def residual_network() -> nn.Sequential:
-    """Two residual blocks of 16 channels; only conv1 of each block can lose filters without touching the
-    shortcut.
-    """
-    blocks = [Block(16), nn.MaxPool2d(2), Block(16)]
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        *blocks,
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(16, 10),
-    )
-
-
-def digits(seed: int) -> list[dict]:
-    data = load_digits()
-    images, labels = (
-        torch.tensor(data.images, dtype=torch.float32).unsqueeze(1) / 8 - 1,
-        torch.tensor(data.target),
-    )
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(20_000))
-    known, test = (TensorDataset(images[part], labels[part]) for part in (order[:1_200], order[1_200:]))
-    torch.manual_seed(seed)
-    model = residual_network()
-    train(model, known, epochs=60, seed=seed)
-    truth = {
-        name: t for name, t in criteria.loss_changes(model, known).items() if name.endswith("conv1.weight")
-    }
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    dense, rows = accuracy(model, test), []
-    for criterion in DIGITS:
-        scores = {name: s for name, s in scores_of(criterion, model, known, seed).items() if name in truth}
-        rho = {
-            layer: float(spearmanr(s.flatten(), truth[layer].abs().flatten())[0])
-            for layer, s in scores.items()
-        }
-        for sparsity in (0.5, 0.75):
-            masks = criteria.unit_masks(model, mask_model(scores, sparsity))
-            apply_masks(model, masks)
-            row = {
-                "criterion": criterion,
-                "sparsity": sparsity,
-                "rho": rho,
-                "dense": dense,
-                "before": accuracy(model, test),
-            }
-            train(model, known, epochs=3, lr=LR, masks=masks, seed=seed)
-            rows.append(row | {"after": accuracy(model, test)})
-            model.load_state_dict(state)
-    return rows
-
-
 def configurations() -> list[dict]:
     return [
         *({"part": "agreement", "seed": seed} for seed in SEEDS),
-        *({"part": "digits", "seed": seed} for seed in SEEDS[:3]),
         *({"part": "filters", "seed": seed, "criterion": name} for seed in SEEDS for name in FILTERS),
         *({"part": "pruned_weights", "seed": seed, "criterion": name} for seed in SEEDS for name in WEIGHTS),
         *({"part": "scratch", "seed": seed, "sparsity": 0.5} for seed in SEEDS),
-        *({"part": "batchnorm", "seed": seed, "criterion": name} for seed in SEEDS for name in BATCHNORM),
+        *(
+            {"part": "batchnorm", "seed": seed, "criterion": name, "pull": pull}
+            for pull in (False, True)
+            for seed in SEEDS
+            for name in BATCHNORM
+        ),
         *({"part": "weights", "seed": seed} for seed in SEEDS),
     ]
 
 
 def measure(part: str, **configuration) -> dict | list[dict]:
-    functions = (agreement, weights, filters, pruned_weights, batchnorm, scratch, digits)
+    functions = (agreement, weights, filters, pruned_weights, batchnorm, scratch)
     return {function.__name__: function for function in functions}[part](**configuration)
 
 
 def provenance() -> dict:
     return {
-        "networks": "lenet5 seeds 0 to 4 (lenet5_bn for batchnorm); digits: a residual network, seeds 0 to 2",
+        "networks": "lenet5 seeds 0 to 4 (lenet5_bn for batchnorm)",
         "scores": (
             f"on the first {SCORED} training images; sparsity layer by layer; the output layer keeps its"
-            " units"
+            " units; agreement with the oracle on other training images"
         ),
+        "pull": f"2 epochs on {TUNED} training images, {PULL} |gamma| + {DECAY} w**2, rate from 0.05",
         "fine-tune": (
             f"1 epoch on {TUNED} training images, SGD momentum 0.9, batch 128, cosine rate from {LR}; last"
             " epoch"
         ),
-        "accuracy": (
-            "percent, on the validation split (digits: on the 597 images not trained on); before and after"
-            " the fine-tune"
-        ),
+        "accuracy": ("percent, on the validation split; before and after the fine-tune"),
     }

@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import nn
@@ -59,8 +60,8 @@ class SparseLinear(_Fixed):
 
     Input ``(in_features, batch)``, output ``(out_features, batch)``: features first, because CSR times a
     dense matrix is the product that the sparse libraries are made for. ``linear`` may hold a weight in any
-    state; its zeros are what is skipped. The layer does not train. Fast where torch has MKL
-    (``torch.backends.mkl.is_available()``); other builds are correct, but slow.
+    state; its zeros are what is skipped. The layer does not train. Fast where torch has a sparse library for
+    this processor (MKL on Linux with an Intel or AMD processor); other builds are slow, or cannot do it.
 
     Raises TypeError if ``linear`` is no Linear layer, RuntimeError if this build of torch cannot multiply CSR
     matrices. Source: notebook 07.2."""
@@ -129,7 +130,10 @@ class GatherLinear(nn.Module):
         self.layer = form(small)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x.index_select(0, self.inputs))
+        if x.is_contiguous():
+            return self.layer(x.index_select(0, self.inputs))
+        # images as they came, a row for each: what is fetched first need not be turned
+        return self.layer(x.t().index_select(1, self.inputs).t().contiguous())
 
 
 class BlockLinear(DenseLinear):
@@ -186,6 +190,25 @@ def to_sparse(model: nn.Sequential, max_density: float = 0.2) -> SparseNetwork:
     return _chain(model, by_density)
 
 
+@cache
+def multiplies(form: type) -> bool:
+    """Return whether this build of torch multiplies a weight in ``form`` (``SparseLinear`` or
+    ``BlockLinear``), by trying it once.
+
+    Builds differ: torch for Windows has MKL and leaves out its sparse products. Raises ValueError for another
+    form. Source: notebook 07.2.
+
+    >>> multiplies(DenseLinear)
+    True
+    """
+    arguments.one_of("form", form, (DenseLinear, SparseLinear, BlockLinear))
+    try:
+        form(nn.Linear(BLOCK, BLOCK))(torch.zeros(BLOCK, 1))
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
 def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
     """Return a network that computes the same as ``model``, each layer in the form that is fastest here;
     ``model`` stays as it is.
@@ -210,11 +233,11 @@ def fastest(model: nn.Sequential, example_input: torch.Tensor) -> SparseNetwork:
     first = next(layer for layer in small.modules() if isinstance(layer, nn.Linear))
 
     def by_time(linear: nn.Linear) -> nn.Module:
-        forms = [DenseLinear] + [SparseLinear] * torch.backends.mkl.is_available()
+        forms = [DenseLinear] + [SparseLinear] * multiplies(SparseLinear)
         ways: dict[str, nn.Module] = {form.__name__: form(linear) for form in forms}
         if not linear.weight.any(dim=0).all():
             ways |= {f"{form.__name__} of used inputs": GatherLinear(linear, form) for form in forms}
-        if torch.backends.mkl.is_available() and all(size % BLOCK == 0 for size in linear.weight.shape):
+        if multiplies(BlockLinear) and all(size % BLOCK == 0 for size in linear.weight.shape):
             ways["BlockLinear"] = BlockLinear(linear)
         # the first layer gets its input in this layout,
         x = linear.weight.new_zeros(len(example_input), linear.in_features).t()

@@ -4,8 +4,9 @@ change nothing.
     python -m scripts.mutants [EXERCISE OR CHAPTER ...]    for example 2.1, or 02-granularity; all if none is
     named
 
-Cosmic Ray's operators (other operators, comparisons and numbers, ``not`` added, loops cut short) are applied
-one at a time to the functions in ``notebooks/solutions``, and each mutant is handed to its checker. One that
+Cosmic Ray's operators (other operators, comparisons and numbers, ``not`` added, loops cut short) and those of
+``scripts.operators`` (another axis, floor for round, a term dropped, an argument ignored) are applied one at
+a time to the functions in ``notebooks/solutions``, and each mutant is handed to its checker. One that
 is accepted is a survivor. Either a case is missing in ``prunelab/check``, or the mutant is a right answer
 too: then it is noted with the reason in ``tests/exercises/survivors.toml``. The command fails on a survivor
 that is not noted there, and on a note that is no longer needed."""
@@ -31,6 +32,7 @@ from joblib import Parallel, delayed
 
 from prunelab import check
 from scripts.exercises import CHECK, SOLUTIONS
+from scripts.operators import wrong_answers
 
 JUDGED = Path(__file__).resolve().parent.parent / "tests" / "exercises" / "survivors.toml"
 LIMIT = 20  # seconds for one mutant, an endless loop among them
@@ -112,8 +114,10 @@ def survivors(number: str, source: str, names: dict) -> tuple[str, int, list[str
         raise SystemExit(
             f"exercise {number}: the solution itself is refused, or needs more than {LIMIT} seconds"
         )
-    made = list(mutants(source))
-    return number, len(made), [change(source, mutant) for mutant in made if accepted(number, mutant, names)]
+    made = [(source, mutant) for mutant in mutants(source)]
+    made += [(ast.unparse(ast.parse(source)), mutant) for mutant in wrong_answers(source)]
+    left = [change(*pair) for pair in made if accepted(number, pair[1], names)]
+    return number, len(made), list(dict.fromkeys(left))
 
 
 def chapter(path: Path, wanted: list[str]) -> list[tuple[str, int, list[str]]]:

@@ -78,10 +78,11 @@ def _last_in_the_list(model, mnist, sparsities, bound):
 
 def _cases_1_5():
     for about, seed, sparsities, bound in _TABLES_1_5:
-        model, mnist = _toy(seed)
+        model, mnist = _toy(seed, 400 if about.startswith("400") else 32)
         accuracies = [_pruned_accuracy(model, mnist.valid, sparsity) for sparsity in sparsities]
         limit = {
             "reached exactly": sorted(accuracies)[len(accuracies) // 2],
+            "just missed": sorted(accuracies)[len(accuracies) // 2] + 0.125,
             "out of reach": 101.0,
             "met by all": 0.0,
         }.get(bound, bound)
@@ -99,10 +100,13 @@ _TABLES_1_5 = [
     ("a bound that nothing meets: 0.0", 4, _LADDER, "out of reach"),
     ("a bound that everything meets", 5, _LADDER, "met by all"),
     *((f"network {seed}", seed, _LADDER, 60.0) for seed in range(6, 12)),
+    *(("a bound missed by a fraction of a point", seed, _LADDER, "just missed") for seed in range(3, 9)),
+    ("one candidate", 13, [0.5], 60.0),
+    *((f"400 images, network {seed}", seed, _LADDER, "reached exactly") for seed in range(100, 103)),
 ]
 
 
-def _toy(seed):
+def _toy(seed, count):
     """Return a random network and splits labelled by itself, with no, some and many labels replaced: it fits
     train best.
     """
@@ -110,8 +114,8 @@ def _toy(seed):
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
         splits = []
-        for replaced in (0, 4, 16):
-            images = torch.randn(32, 1, 3, 4)
+        for replaced in (0, count // 8, count // 2):
+            images = torch.randn(count, 1, 3, 4)
             labels = model(images).argmax(1)
             labels[:replaced] = torch.randint(0, 4, (replaced,))
             splits.append(TensorDataset(images, labels))

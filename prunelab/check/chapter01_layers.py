@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from prunelab.check.core import Case
+from prunelab.check.draws import OwnConv2d
 from prunelab.check.exercise import Exercise
 
 # 1.6 penalised(weight, gradient, lr, strength)
@@ -23,6 +24,15 @@ def penalised(weight, gradient, lr, strength, shrink=None, decay=None):
 
 def _sign(value):
     return (value > 0) - (value < 0)
+
+
+def _edges_1_6():
+    for about, weight, gradient, lr, strength in [
+        ("very small weights", 1e-8 * torch.randn(2, 3), 1e-8 * torch.randn(2, 3), 0.5, 1e-8),
+        ("very large weights", 1e8 * torch.randn(3, 2), 1e8 * torch.randn(3, 2), 0.5, 1e7),
+        ("a single weight", torch.tensor([[-0.5]]), torch.tensor([[0.25]]), 0.5, 0.5),
+    ]:
+        yield Case(about, (weight, gradient, lr, strength))
 
 
 def _cases_1_6():
@@ -45,6 +55,7 @@ def _cases_1_6():
         ("float64", torch.randn(6, dtype=torch.float64), torch.randn(6, dtype=torch.float64), 0.3, 0.7),
     ]:
         yield Case(about, (weight, gradient, lr, strength))
+    yield from _edges_1_6()
 
 
 ex_1_6 = Exercise(
@@ -157,6 +168,30 @@ def _without_groups(model, image):
     return weights_and_macs(whole, image)
 
 
+def _edges_1_7():
+    relu, flat = nn.ReLU, nn.Flatten
+    for about, model, shape in [
+        (
+            "a kernel with gaps",
+            nn.Sequential(nn.Conv2d(1, 2, 3, dilation=2), flat(), nn.Linear(24, 2)),
+            (1, 1, 6, 10),
+        ),
+        (
+            "one filter per channel, steps in one direction",
+            nn.Sequential(nn.Conv2d(3, 6, (3, 1), stride=(2, 1), groups=3), relu(), nn.Conv2d(6, 2, (2, 4))),
+            (1, 3, 9, 7),
+        ),
+        (
+            "layers of a class of their own",
+            nn.Sequential(OwnConv2d(1, 3, 2), relu(), nn.Sequential(flat(), nn.Sequential(nn.Linear(6, 5)))),
+            (1, 1, 2, 3),
+        ),
+    ]:
+        yield Case(about, (model, torch.randn(shape)))
+    model = nn.Sequential(nn.Conv2d(1, 1, (1, 3), bias=False), flat(), nn.Linear(4, 2)).double()
+    yield Case("one filter, float64", (model, torch.zeros(1, 1, 2, 4).double()))
+
+
 def _cases_1_7():
     relu, pool, flat = nn.ReLU, nn.MaxPool2d, nn.Flatten
     inner = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), relu())
@@ -190,13 +225,10 @@ def _cases_1_7():
             (1, 4, 4, 4),
         ),
         ("no convolution", nn.Sequential(flat(), nn.Linear(12, 5), relu(), nn.Linear(5, 2)), (1, 1, 3, 4)),
-        (
-            "no fully connected layer",
-            nn.Sequential(nn.Conv2d(1, 3, 2), relu(), nn.Conv2d(3, 2, 2)),
-            (1, 1, 5, 5),
-        ),
+        ("no Linear layer", nn.Sequential(nn.Conv2d(1, 3, 2), relu(), nn.Conv2d(3, 2, 2)), (1, 1, 5, 5)),
     ]:
         yield Case(about, (model, torch.randn(shape)))
+    yield from _edges_1_7()
 
 
 ex_1_7 = Exercise(

@@ -21,6 +21,19 @@ def masked_step(weight, gradient, velocity, mask, lr, momentum):
     return torch.where(mask, weight, 0), torch.where(mask, velocity, 0)
 
 
+def _edges_1_1():
+    """Kept weights that are zero now, both ends of the scale."""
+    zeros = torch.tensor([0.0, 0.0, 0.5, -0.5]), torch.tensor([1.0, 1.0, -2.0, 0.25])
+    kept = torch.tensor([True, False, True, False])
+    small = [1e-9 * torch.randn(2, 5, dtype=torch.float64) for _ in range(3)]
+    for about, args in [
+        ("a kept weight that is zero now", (*zeros, torch.ones(4), kept, 0.5, 0.75)),
+        ("very small weights, float64", (*small, torch.rand(2, 5) < 0.5, 0.3, 0.9)),
+        ("a single weight", (*(1e7 * torch.randn(1, 1) for _ in range(3)), torch.ones(1, 1) > 0, 0.1, 0.9)),
+    ]:
+        yield Case(about, args, judge=_step_judge(args))
+
+
 def _cases_1_1():
     weight = torch.tensor([0.5, 0.2, -0.4, 0.1])
     velocity = torch.tensor([0.1, -0.3, 0.2, 0.4])
@@ -54,6 +67,7 @@ def _cases_1_1():
     ):
         args = (weight, gradient, velocity, torch.tensor(mask), lr, momentum)
         yield Case(about, args, judge=_step_judge(args))
+    yield from _edges_1_1()
 
 
 def _step_judge(args):
@@ -148,6 +162,15 @@ def _interpolated(weight, sparsity):
     return threshold.item(), (weight.abs() <= threshold).double().mean().item()
 
 
+def _edges_1_2():
+    for about, weight, sparsity in [
+        ("very small weights", 1e-9 * torch.randn(3, 6), 0.4),
+        ("very large weights", 1e9 * torch.randn(7, 2), 0.7),
+        ("weights that differ in the last digits, float64", 1 + 1e-12 * torch.randperm(8).double(), 0.5),
+    ]:
+        yield Case(about, (weight, sparsity))
+
+
 def _cases_1_2():
     example = torch.tensor([[0.3, -0.3, 0.1, -0.9], [0.3, 0.7, -0.2, 0.3]])
     pruned_once = torch.randn(6, 8)
@@ -167,6 +190,7 @@ def _cases_1_2():
         ("8 weights of the same size", torch.tensor([0.5, -0.5] * 4), 0.25),
     ]:
         yield Case(about, (weight, sparsity))
+    yield from _edges_1_2()
 
 
 ex_1_2 = Exercise(

@@ -25,6 +25,18 @@ def weights_left(shapes, sparsity, whole=round, last=False, follow=True, pixels=
     return total
 
 
+def _edges_2_4():
+    for shapes, sparsity in [
+        ([(5, 3, 3, 3), (4, 5)], 0.5),
+        ([(5, 1)], 0.5),
+        ([(3, 4), (3, 3), (2, 3)], 0.5),
+        ([(4, 1, 1, 5), (10, 4)], 0.3),
+        ([(6, 2, 3, 1), (5, 6, 1, 4), (3, 40), (2, 3)], 0.7),
+        ([(5, 2), (3, 45)], 0.3),
+    ]:
+        yield Case(f"{shapes}, sparsity {sparsity}", (shapes, sparsity))
+
+
 def _cases_2_4():
     lenet = [(6, 1, 5, 5), (16, 6, 5, 5), (120, 256), (84, 120), (10, 84)]
     for about, shapes, sparsity in [
@@ -45,6 +57,7 @@ def _cases_2_4():
         ),
     ]:
         yield Case(f"{about}, {shapes}", (shapes, sparsity))
+    yield from _edges_2_4()
 
 
 ex_2_4 = Exercise(
@@ -109,6 +122,19 @@ def reached_sparsity(shapes, sparsity, count=round):
     return sum(n * size for n, _, size in gone) / sum(total * size for _, total, size in gone)
 
 
+def _edges_2_5():
+    for shapes, sparsity in [
+        ([(5, 3, 3, 3), (4, 5)], 0.5),
+        ([(5, 1)], 0.5),
+        ([(4, 1, 1, 5), (10, 4)], 0.3),
+        ([(2, 9), (3, 1, 7, 2)], 0.1),
+        ([(7, 2, 1, 1)], 0.643),
+        ([(3, 1, 2, 5), (6, 3)], 0.0),
+        ([(3, 1, 2, 5), (6, 3)], 1.0),
+    ]:
+        yield Case(f"{shapes}, sparsity {sparsity}", (shapes, sparsity))
+
+
 def _cases_2_5():
 
     def draw(low, high):
@@ -130,6 +156,7 @@ def _cases_2_5():
         ("sparsity 1", [(4, 2, 3, 3), (5, 4, 3, 3)], 1.0),
     ]:
         yield Case(f"{about}, {shapes}", (shapes, sparsity))
+    yield from _edges_2_5()
 
 
 ex_2_5 = Exercise(

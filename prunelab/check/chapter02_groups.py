@@ -23,6 +23,21 @@ def coupled_scores(weight, next_weight, combine=lambda a, b: math.sqrt(a + b), p
     return torch.tensor(scores, dtype=weight.dtype)
 
 
+def _edges_2_1():
+    for about, weight, next_weight in [
+        (
+            "kernels that are not square, all sizes different",
+            torch.randn(3, 2, 1, 4),
+            torch.randn(5, 3, 2, 7),
+        ),
+        ("as many outputs as channels, behind a flatten", torch.randn(4, 3), torch.randn(4, 8)),
+        ("very small weights", 1e-9 * torch.randn(3, 4), 1e-9 * torch.randn(2, 6)),
+        ("very large weights", 1e9 * torch.randn(2, 5), 1e9 * torch.randn(4, 2)),
+        ("equal weights", torch.ones(3, 2), torch.ones(2, 6) * torch.tensor([1.0, 1, 2, 2, 1, 1])),
+    ]:
+        yield Case(about, (weight, next_weight))
+
+
 def _cases_2_1():
     example = (
         torch.tensor([[[[1.0, 2.0]]], [[[2.0, 0.0]]]]),
@@ -46,6 +61,7 @@ def _cases_2_1():
         ("float64", torch.randn(3, 5, dtype=torch.float64), torch.randn(4, 6, dtype=torch.float64)),
     ]:
         yield Case(about, (weight, next_weight))
+    yield from _edges_2_1()
 
 
 ex_2_1 = Exercise(
@@ -132,6 +148,27 @@ def _single_weights(weight, height, width, sparsity):
     return block_mask(weight, 1, 1, sparsity)
 
 
+def _edges_2_2():
+    blocks = torch.tensor([[3.0, 1, 2, 1], [1, 2, 1, 1]]).repeat_interleave(2, 0).repeat_interleave(3, 1)
+    near = torch.tensor([[1.004, 1.002, 1.0, 1.003, 1.001]]).repeat_interleave(2, 1)
+    for about, weight, height, width, sparsity in [
+        ("some blocks equal: of five equal ones three go", blocks, 2, 3, 0.375),
+        ("some blocks equal: of five equal ones four go", blocks, 2, 3, 0.5),
+        ("blocks of nearly the same norm", near, 1, 2, 0.4),
+        ("very small weights", 1e-9 * torch.randn(4, 6), 2, 3, 0.5),
+        ("very large weights", 1e9 * torch.randn(6, 4), 3, 2, 0.5),
+        (
+            "weights that differ in the last digits, float64",
+            1 + 1e-12 * torch.randperm(6).double().view(2, 3),
+            1,
+            1,
+            0.5,
+        ),
+        ("a single block", torch.randn(2, 3), 2, 3, 1.0),
+    ]:
+        yield Case(about, (weight, height, width, sparsity))
+
+
 def _cases_2_2():
     example = torch.tensor(
         [[0.9, -0.8, 0.1, 0.1], [0.7, 0.6, -0.2, 0.1], [0.3, 0.1, 0.5, -0.4], [0.1, -0.3, 0.4, 0.6]]
@@ -167,6 +204,7 @@ def _cases_2_2():
         ("float64", torch.randn(4, 8, dtype=torch.float64), 2, 2, 0.375),
     ]:
         yield Case(about, (weight, height, width, sparsity))
+    yield from _edges_2_2()
 
 
 ex_2_2 = Exercise(

@@ -31,9 +31,23 @@ def _corners():
     return corners
 
 
-def _cases_2_3():
+def _edges_2_3():
     corners = _corners()
-    lines = torch.eye(3, dtype=torch.bool)[:, :, None].expand(3, 3, 3).clone()
+    some = torch.ones(2, 3, 3, 3)
+    some[0, 0, 2, 2], some[1, 1, 0, 0] = 1.5, -1.25
+    thin = torch.tensor([[[1, 0, 0, 1]], [[0, 1, 1, 0]]], dtype=torch.bool)
+    for about, weight, patterns in [
+        ("kernels of which some have a best pattern and some have two", some, corners),
+        ("very small weights", 1e-9 * torch.randn(3, 2, 3, 3), corners),
+        ("very large weights", 1e9 * torch.randn(2, 3, 3, 3), corners),
+        ("one filter, one channel, kernels of one row", torch.tensor([[[[1.0, -1.5, 0.5, 1.5]]]]), thin),
+        ("patterns of different numbers of weights", torch.randn(4, 3, 3, 3), torch.rand(4, 3, 3) < 0.5),
+    ]:
+        yield Case(about, (weight, patterns))
+
+
+def _cases_2_3():
+    corners, lines = _corners(), torch.eye(3, dtype=torch.bool)[:, :, None].expand(3, 3, 3).clone()
     example = torch.tensor(
         [
             [
@@ -71,6 +85,7 @@ def _cases_2_3():
         ("float64", torch.randn(3, 3, 3, 3, dtype=torch.float64), lines),
     ]:
         yield Case(about, (weight, patterns))
+    yield from _edges_2_3()
 
 
 ex_2_3 = Exercise(

@@ -23,6 +23,39 @@ def _sums(weight, beta):
     return weight.reshape(len(weight), len(beta), -1).sum(2)
 
 
+def _edges_3_3():
+    for about, weight, beta, kept in [
+        (
+            "one pruned channel, whose beta is below zero",
+            torch.randn(3, 4, 2, 1),
+            torch.tensor([0.5, -0.75, 0.25, 1.0]),
+            torch.tensor([True, False, True, True]),
+        ),
+        (
+            "as many outputs as channels",
+            torch.randn(3, 3),
+            torch.tensor([0.5, 0.5, -0.5]),
+            torch.tensor([False, True, False]),
+        ),
+        (
+            "betas that are zero and very small",
+            1e-4 * torch.randn(2, 6),
+            torch.tensor([0.0, 1e-4, -1e-4]),
+            torch.zeros(3) > 0,
+        ),
+        (
+            "very large betas",
+            1e4 * torch.randn(2, 6),
+            torch.tensor([1e4, 2e4, -3e4]),
+            torch.tensor([False, True, False]),
+        ),
+        ("a single channel", torch.randn(4, 5), torch.tensor([0.75]), torch.tensor([False])),
+    ]:
+        yield Case(
+            about, ((0.0 if weight.abs().max() < 1 else 1.0) * torch.randn(len(weight)), weight, beta, kept)
+        )
+
+
 def _cases_3_3():
 
     def draw(*shape, dtype=torch.float32):
@@ -51,6 +84,7 @@ def _cases_3_3():
     everything = draw(2), draw(2, 3, 2, 2), draw(3), torch.zeros(3, dtype=torch.bool)
     yield Case("everything is pruned", everything)
     yield Case("nothing is pruned", args, args[0].clone())
+    yield from _edges_3_3()
 
 
 ex_3_3 = Exercise(

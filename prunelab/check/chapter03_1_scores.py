@@ -44,6 +44,22 @@ def _across_layers(weights):
     return {name: (_norms(w) / length).view(-1, *[1] * (w.ndim - 1)) for name, w in weights.items()}
 
 
+def _edges_3_1():
+    for about, weights in [
+        (
+            "a layer of very small weights beside one of very large ones",
+            {"z": 1e-8 * torch.randn(3, 4), "a": 1e8 * torch.randn(2, 3)},
+        ),
+        ("one layer of one filter", {"only": torch.tensor([[-0.5, 0.25]])}),
+        (
+            "filters of one norm",
+            {"fc": torch.tensor([[1.0, -1], [1, 1], [0, 0]]), "conv": torch.ones(2, 1, 2, 3)},
+        ),
+        ("an empty dict", {}),
+    ]:
+        yield Case(about, (weights,))
+
+
 def _cases_3_1():
 
     def draw(*shape, dtype=torch.float32):
@@ -70,6 +86,7 @@ def _cases_3_1():
         ("a layer whose weights are all zero", zeros),
     ]:
         yield Case(about, (weights,))
+    yield from _edges_3_1()
 
 
 ex_3_1 = Exercise(
@@ -139,6 +156,25 @@ def _filtered(score):
     return lambda w, g: score(w.flatten(1), g.flatten(1)).view(-1, *[1] * (w.ndim - 1))
 
 
+def _edges_3_2():
+    for about, weight, gradient in [
+        ("very small numbers", 1e-7 * torch.randn(3, 4), 1e-3 * torch.randn(3, 4)),
+        ("very large numbers", 1e7 * torch.randn(4, 3), 1e3 * torch.randn(4, 3)),
+        (
+            "weights that are zero",
+            torch.randn(3, 2, 2, 4) * (torch.rand(3, 2, 2, 4) < 0.5),
+            torch.randn(3, 2, 2, 4),
+        ),
+        ("a single weight", torch.tensor([[-2.0]]), torch.tensor([[0.5]])),
+        (
+            "a loss that rises and one that falls by as much",
+            torch.tensor([[1.0, 1], [1, -1]]),
+            torch.tensor([[0.5, 0.25], [-0.5, 0.25]]),
+        ),
+    ]:
+        yield Case(about, (weight, gradient))
+
+
 def _cases_3_2():
     weight = torch.tensor([[1.0, 2.0, -1.0], [1.0, 1.0, 1.0]])
     gradient = torch.tensor([[2.0, -1.0, 0.5], [0.5, 0.25, 0.25]])
@@ -152,6 +188,7 @@ def _cases_3_2():
         yield Case(about, (w, g))
     w = torch.randn(3, 4)
     yield Case("a gradient of zeros", (w, torch.zeros(3, 4)), torch.zeros(3, 1))
+    yield from _edges_3_2()
 
 
 ex_3_2 = Exercise(

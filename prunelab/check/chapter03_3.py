@@ -19,6 +19,20 @@ def taylor_score(maps, gradients):
     return torch.tensor(scores, dtype=maps.dtype)
 
 
+def _edges_3_7():
+    for about, maps, gradients in [
+        ("maps of both signs", torch.randn(5, 3, 2, 4), torch.randn(5, 3, 2, 4)),
+        ("very small numbers", 1e-6 * torch.randn(3, 2, 2, 3), 1e-3 * torch.randn(3, 2, 2, 3)),
+        ("very large numbers", 1e6 * torch.randn(3, 2, 2, 3), 1e3 * torch.randn(3, 2, 2, 3)),
+        (
+            "units of equal scores",
+            torch.ones(2, 3, 1, 2),
+            torch.tensor([1.0, -1, 2]).view(1, 3, 1, 1).expand(2, 3, 1, 2),
+        ),
+    ]:
+        yield Case(about, (maps, gradients))
+
+
 def _cases_3_7():
     maps = torch.tensor([[[[1.0, 2.0]], [[2.0, 0.0]]], [[[1.0, 2.0]], [[1.0, 1.0]]]])
     gradients = torch.tensor([[[[1.0, 1.0]], [[1.0, 5.0]]], [[[-1.0, -1.0]], [[3.0, 1.0]]]])
@@ -36,6 +50,7 @@ def _cases_3_7():
     z[:, 1] = 0
     g = torch.randn(4, 3, 2, 2)
     yield Case("a unit that is dead", (z, g))
+    yield from _edges_3_7()
 
 
 ex_3_7 = Exercise(
@@ -111,6 +126,27 @@ def _all_but_units(layer):
     return (0, 2, 3) if isinstance(layer, nn.Conv2d) else 0
 
 
+def _edges_3_8():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(380)
+        layers = [
+            (nn.Conv2d(2, 3, 3, stride=2, padding=1), torch.randn(2, 2, 6, 9)),
+            (nn.Conv2d(4, 6, (1, 3), groups=2, dilation=2), torch.randn(3, 4, 5, 7)),
+            (nn.Linear(3, 4).double(), torch.randn(6, 3).double()),
+            (nn.Linear(2, 1), torch.randn(1, 2)),
+        ]
+    for layer, x in layers:
+        about = f"{layer}, input {tuple(x.shape)}"
+        yield Case(about, (layer, x))
+    small = nn.Linear(1, 3, bias=False)
+    with torch.no_grad():
+        small.weight.copy_(torch.tensor([[1.0], [-1.0], [0.5]]))
+    yield Case(
+        "outputs that are small, but not zero",
+        (small, torch.tensor([[1e-3], [-1e-9], [1e-12], [1e9], [0.0]])),
+    )
+
+
 def _cases_3_8():
     example = nn.Linear(2, 3)
     with torch.no_grad():
@@ -138,6 +174,7 @@ def _cases_3_8():
     for about, layer, shape in zip(abouts, layers, inputs, strict=True):
         x = torch.randn(shape)
         yield Case(about, (layer, x))
+    yield from _edges_3_8()
 
 
 ex_3_8 = Exercise(

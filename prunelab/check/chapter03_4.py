@@ -19,6 +19,14 @@ def energy_order(layers, mac, dram, batch, energy=_energy):
     return sorted(layers, key=lambda name: -energy(layers[name], mac, dram, batch))
 
 
+def _edges_3_9():
+    near = {"b": (100_000_000, 0, 0), "c": (100_000_001, 0, 0), "a": (99_999_999, 0, 0)}
+    yield Case("layers that differ by one in a hundred million", (near, 1.0, 1.0, 1))
+    tied = {"z": (4, 0, 2), "m": (4, 0, 2), "x": (9, 0, 9), "a": (4, 0, 2)}
+    yield Case("equal layers whose names do not rise", (tied, 1.0, 1.0, 1))
+    yield Case("one layer", ({"fc": (0, 5, 0)}, 0.5, 0.25, 3))
+
+
 def _cases_3_9():
     lenet = {
         "conv1": (86_400, 150, 4_240),
@@ -37,6 +45,7 @@ def _cases_3_9():
         numbers = torch.randint(1, 1000, (8, 3)) * torch.tensor([10, 4, 1])
         layers = {f"layer{i}": tuple(row) for i, row in enumerate(numbers.tolist())}
         yield Case(f"8 random layers, batch {batch}", (layers, 0.5, 3.0, batch))
+    yield from _edges_3_9()
 
 
 ex_3_9 = Exercise(
@@ -97,6 +106,12 @@ def _with_replacement(losses, n):
     )
 
 
+def _edges_3_10():
+    yield Case("some of the lowest losses equal", ([0.25, 0.75, 0.25, 1.5, 0.25, 0.5], 3))
+    yield Case("losses far from one", ([5e8, -2e9, 1e9, 3e9], 2))
+    yield Case("losses below zero alone", ([-0.5, -3.0, -0.25], 2))
+
+
 def _cases_3_10():
     yield Case("the example, 2 of 3 losses", ([3.0, 1.0, 2.0], 2))
     for size, n in ((5, 3), (8, 1), (8, 8), (30, 4), (200, 20)):
@@ -105,6 +120,7 @@ def _cases_3_10():
     yield Case("a single loss", ([0.75], 1))
     yield Case("losses of both signs", ([-1.5, 2.0, 0.0, -0.25], 3))
     yield Case("equal losses", ([0.5, 0.5, 0.25, 0.5], 2))
+    yield from _edges_3_10()
 
 
 ex_3_10 = Exercise(

@@ -36,6 +36,17 @@ def _kendall(a, b):
     return sum(x * y for x, y in signs) / math.sqrt(untied) if untied else 0.0
 
 
+def _edges_3_11():
+    close = 1 + 1e-12 * torch.tensor([0.0, 2, 1, 4, 3], dtype=torch.float64)
+    yield Case("scores that differ in the last digits, float64", (close, torch.arange(5.0).double()))
+    near = torch.tensor([1.0, 1.000001, 1.000002, 1.000003])
+    yield Case("scores that differ in the last digits", (near[[1, 0, 3, 2]], near))
+    yield Case("very small and very large numbers", (1e-9 * torch.randn(7), 1e9 * torch.randn(7)))
+    some = torch.tensor([2.0, 1.0, -2.0, 1.0, 0.0])
+    yield Case("some scores equal, some truths", (some, torch.tensor([3.0, 3.0, -1.0, 0.5, 2.0])))
+    yield Case("two units", (torch.tensor([2.0, 1.0]), torch.tensor([-1.0, 0.5])))
+
+
 def _cases_3_11():
     yield Case(
         "the example", (s := torch.tensor([0.1, 9.0, 2.0, 3.0]), t := torch.tensor([1.0, 4.0, 2.0, 3.0]))
@@ -50,6 +61,7 @@ def _cases_3_11():
     t = torch.tensor([0.3, 0.0, 0.1, 0.0, 0.6, 0.5, 0.4])
     yield Case("dead units: equal scores", (s, t))
     yield Case("equal truth, different scores", (t, s))
+    yield from _edges_3_11()
 
 
 ex_3_11 = Exercise(
@@ -123,6 +135,15 @@ def _without_root(a, b):
     return mean - reach, mean + reach, abs(mean) > reach
 
 
+def _edges_3_12():
+    spread = [-0.03, 0.01, -0.01, 0.03]
+    for about, mean in (("an end just above zero", 0.0425), ("an end just below zero", 0.04)):
+        yield Case(about, ([90 + mean + d for d in spread], [90.0] * 4))
+    yield Case("some accuracies equal", ([98.0, 98.0, 97.0, 96.5], [97.5, 97.25, 97.0, 97.0]))
+    a, b = [81.0, 82.5, 79.0, 80.25], [80.0, 82.75, 78.0, 79.5]
+    yield Case("accuracies that are in no order", (a, b))
+
+
 def _cases_3_12():
     a, b = [98.5, 96.0, 99.0, 97.5, 98.0], [98.0, 95.6, 98.3, 97.1, 97.5]
     yield Case("the example, five networks", (a, b))
@@ -132,6 +153,7 @@ def _cases_3_12():
         yield Case(f"{n} networks, a true difference of {shift}", (a, network.tolist()))
     yield Case("two networks, b better in both", ([90.0, 91.0], [92.0, 93.25]))
     yield Case("the same accuracies: the interval is the point 0", ([97.0, 98.5, 99.0], [97.0, 98.5, 99.0]))
+    yield from _edges_3_12()
 
 
 ex_3_12 = Exercise(

@@ -17,6 +17,16 @@ def cubic_sparsity(step, start, end, final, initial, power=3, clamp=(True, True)
     return final + (initial - final) * (1 - (step - origin) / (end - origin)) ** power
 
 
+def _edges_4_1():
+    for args in [
+        (13, 10, 20, 0.7, 0.7),
+        (15, 10, 30, 0.0, 0.0),
+        (0, 2, 8, 0.95, 0.05),
+        (10**9, 3, 10**9 + 3, 1.0, 0.1),
+    ]:
+        yield Case(f"cubic_sparsity{args}", args)
+
+
 def _cases_4_1():
     draw = random.Random(41)
     for about, args in [
@@ -36,6 +46,7 @@ def _cases_4_1():
         initial = draw.choice([0.0, round(draw.uniform(0, 0.5), 2)])
         args = (draw.randint(0, 200), start, start + length, round(draw.uniform(0.5, 1), 2), initial)
         yield Case(f"cubic_sparsity{args}", args)
+    yield from _edges_4_1()
 
 
 ex_4_1 = Exercise(
@@ -109,6 +120,17 @@ def _with_zeros(curves, tau):
     return {name: choose_ratios(curves, tau).get(name, 0.0) for name in curves}
 
 
+def _edges_4_2():
+    apart = {
+        "z": {0.5: 97.0, 0.0: 98.0, 0.25: 97.75},
+        "a": {0.9: 89.75, 0.0: 90.0, 0.5: 85.0},
+        "m": {0.0: 60.0, 0.75: 58.75},
+    }
+    yield Case("layers of different dense accuracies, names that do not rise", (apart, 1.0))
+    rising = {"a": {0.0: 91.0, 0.5: 99.0, 0.75: 90.25, 0.9: 90.0}}
+    yield Case("a gain that is larger than tau", (rising, 1.0))
+
+
 def _cases_4_2():
     draw = random.Random(42)
     example = {
@@ -143,6 +165,7 @@ def _cases_4_2():
             }
         tau = draw.choice([0.25, 0.5, 1.0, 2.0])
         yield Case(f"random curves, number {number}, tau {tau}", (curves, tau))
+    yield from _edges_4_2()
 
 
 ex_4_2 = Exercise(

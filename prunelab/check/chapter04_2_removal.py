@@ -40,6 +40,21 @@ def _network(seed, filters, inputs, positions, outputs, dtype=torch.float32):
     return [torch.randn(shape, generator=draw, dtype=dtype) for shape in shapes]
 
 
+def _edges_4_3():
+    draw = torch.Generator().manual_seed(442)
+    for about, shape, scale, index in [
+        ("kernels that are not square", (3, 2, 1, 4), 1.0, 1),
+        ("very small weights", (3, 1, 2, 2), 1e-5, 0),
+        ("very large weights", (4, 1, 2, 3), 1e5, 2),
+    ]:
+        weight, bias = (scale * torch.randn(s, generator=draw) for s in (shape, shape[:1]))
+        bias[index] = abs(bias[index])
+        reads = scale * torch.randn(5, 6 * shape[0], generator=draw)
+        yield Case(about, (weight, bias, reads, torch.zeros(5), index))
+    same = torch.ones(3, 1, 2, 2), torch.tensor([0.5, 0.5, 0.0]), torch.ones(2, 6), torch.ones(2)
+    yield Case("equal filters, a bias of zero", (*same, 2))
+
+
 def _cases_4_3():
     weight = torch.ones(2, 1, 1, 1) * torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
     example = (weight, torch.tensor([0.5, -0.25]), torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor([0.0]))
@@ -64,6 +79,7 @@ def _cases_4_3():
     yield Case("float64, a negative bias", (*parts, 2))
     parts = _network(441, 1, 1, 3, 2)
     yield Case("the only filter", (*parts, 0))
+    yield from _edges_4_3()
 
 
 ex_4_3 = Exercise(
@@ -141,8 +157,8 @@ def _smallest(model):
     return total
 
 
-def _same_outputs(model, image):
-    images = torch.randn(16, *image, generator=torch.Generator().manual_seed(412))
+def _same_outputs(model, image, dtype=torch.float32):
+    images = torch.randn(16, *image, generator=torch.Generator().manual_seed(412)).to(dtype)
     with torch.no_grad():
         wanted, size = model(images), _smallest(model)
 
@@ -215,6 +231,38 @@ def _cases_4_12():
             convolutions[1].weight[:, 0, 0, 0] = 0  # zeros that are no filters
         yield Case(about, (model,), judge=_same_outputs(model, image))
     yield _constant_maps()
+    yield from _edges_4_12()
+
+
+def _edges_4_12():
+    """Living filters that look dead, poolings of several kinds, kernels that are not square, float64."""
+    for about, pool, kernels, image, dtype in [
+        ("a pooling of 3 x 3 with steps of 1", nn.MaxPool2d(3, 1), (3, 2), (2, 10, 10), torch.float32),
+        (
+            "a mean pooling, kernels that are not square",
+            nn.AvgPool2d(2),
+            ((1, 3), (2, 1)),
+            (1, 8, 8),
+            torch.float32,
+        ),
+        ("no pooling, float64", None, ((3, 1), (1, 3)), (3, 6, 6), torch.float64),
+    ]:
+        first, second = nn.Conv2d(image[0], 5, kernels[0]), nn.Conv2d(5, 6, kernels[1])
+        layers = [first, nn.ReLU(), *([pool] if pool else []), second, nn.ReLU(), nn.Flatten()]
+        with torch.no_grad():
+            columns = nn.Sequential(*layers)(torch.zeros(1, *image)).shape[1]
+            for layer in (first, second):
+                layer.weight[[0, 3]], layer.bias[[0, 3]] = 0, 0
+                layer.weight[1] *= 1e-4  # small, but not gone
+                layer.bias[1] *= 1e-4
+                line = layer.weight[2].flatten().zero_()
+                line[1], line[-1] = 1, -1  # a sum of zero
+                layer.weight[2], layer.bias[2] = line.view_as(layer.weight[2]), 0
+            second.weight[1, 0] = 0  # nothing from the first channel
+            first.weight[4] *= 1e5
+            second.weight[4], second.bias[4] = 0, -0.5  # a constant below zero goes through no ReLU
+        model = nn.Sequential(*layers, nn.Linear(columns, 3)).to(dtype).eval()
+        yield Case(about, (model,), judge=_same_outputs(model, image, dtype))
 
 
 def _constant_maps():

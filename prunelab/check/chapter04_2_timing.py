@@ -37,6 +37,23 @@ def _of_summaries(summary):
     return lambda a, b: (summary(a) / summary(b),) * 2
 
 
+def _edges_4_5():
+    rounds = [1.0, 1.135, 1.3, 1.4]
+    four = {"plain": [10.0] * 4, "pruned": [10 / r for r in rounds], "dense": [10 * r for r in rounds]}
+    yield Case("four rounds: the quartile lies between two of them; the baseline has another name", (four,))
+    five = {
+        "z": [6.0, 5.0, 4.0, 3.0, 2.0],
+        "y": [5.0, 5.0, 3.0, 3.0, 1.5],
+        "a": [7.0, 8.0, 4.25, 4.0, 4.0],
+        "b": [2.0, 3.0, 4.0, 5.0, 6.0],
+    }
+    yield Case("names that do not rise, rounds in no order", (five,))
+    yield Case(
+        "very short and very long times",
+        ({"base": [1e-9, 2e-9, 1e-9], "a": [5e-10, 1e-9, 6e-10], "b": [1e9, 1e9, 2e9]},),
+    )
+
+
 def _cases_4_5():
     example = {
         "dense": [10.0, 10.0, 20.0, 10.0, 10.0],
@@ -62,6 +79,7 @@ def _cases_4_5():
     yield Case("a speed-up of 1 / 1.1, which is not below it", ({"dense": [10.0] * 4, "slow": [11.0] * 4},))
     yield Case("a single round", ({"dense": [3.0], "same": [3.0], "fast": [1.0], "slow": [4.0]},))
     yield from _noisy()
+    yield from _edges_4_5()
 
 
 def _noisy():

@@ -41,6 +41,32 @@ def snip_masks(
     return _top(scores, sparsity, whole)
 
 
+def _edges_4_9():
+    inner = nn.Sequential(nn.Linear(4, 6), nn.Tanh())
+    model = nn.Sequential(inner, nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Sequential(nn.Linear(5, 3))))
+    yield Case(
+        "layers inside another, names with points", (model, torch.randn(9, 4), torch.randint(0, 3, (9,)), 0.6)
+    )
+    model = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Tanh(), nn.Flatten(), nn.Linear(8, 3))
+    yield Case(
+        "a Conv1d, which is neither kind", (model, torch.randn(7, 1, 6), torch.randint(0, 3, (7,)), 0.5)
+    )
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, (2, 3), groups=2, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3)
+    )
+    yield Case(
+        "a convolution in groups, with steps and a rim",
+        (model.double(), torch.randn(6, 2, 4, 4).double(), torch.randint(0, 3, (6,)), 0.7),
+    )
+    dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad():
+        dead[0].bias[1:3] = -100.0
+    yield Case(
+        "dead units: of equal scores the earlier go first",
+        (dead, torch.randn(8, 3), torch.randint(0, 2, (8,)), 0.3),
+    )
+
+
 def _cases_4_9():
     for sizes, count, sparsity in [((3, 4, 2), 6, 0.5), ((6, 10, 5, 3), 20, 0.75), ((8, 12, 4), 32, 0.9)]:
         layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.Tanh())]
@@ -60,6 +86,7 @@ def _cases_4_9():
         model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 4))
         args = (model, torch.randn(6, 3), torch.randint(0, 4, (6,)), sparsity)
         yield Case(f"a network in training mode, 21 connections, sparsity {sparsity}", args)
+    yield from _edges_4_9()
 
 
 ex_4_9 = Exercise(

@@ -38,6 +38,25 @@ def _global(initial, trained, masks, share):
     return {n: initial[n] * new[n] for n in masks}, new
 
 
+def _edges_4_8():
+    def layers(scale, *shape, dtype=torch.float32):
+        masks = {n: torch.rand(shape) < 0.7 for n in ("z", "a")}
+        return *({n: scale * torch.randn(shape, dtype=dtype) for n in masks} for _ in range(2)), masks
+
+    one = {"fc.weight": torch.tensor([[1.0, 2.0, 3.0]])}
+    moved = {"fc.weight": torch.tensor([[0.0, 5.0, 2.0]])}
+    masks = {"fc.weight": torch.tensor([[True, False, True]])}
+    yield Case("a pruned weight that has moved, nothing goes", (one, moved, masks, 0.0))
+    tied = {"fc.weight": torch.tensor([[1.0, -2.0, 1.0, -1.0, 1.0, 3.0]])}
+    yield Case(
+        "equal magnitudes: the earlier go first",
+        ({"fc.weight": torch.arange(1.0, 7).view(1, 6)}, tied, {"fc.weight": torch.ones(1, 6) > 0}, 0.34),
+    )
+    yield Case("pruned weights that have moved", (*layers(1.0, 3, 4), 0.4))
+    yield Case("very small weights", (*layers(1e-9, 4, 2), 0.4))
+    yield Case("very large weights, float64", (*layers(1e9, 2, 5, dtype=torch.float64), 0.4))
+
+
 def _cases_4_8():
     initial = {"fc.weight": torch.tensor([[0.5, -0.25, 0.125, 1.0]])}
     trained = {"fc.weight": torch.tensor([[2.0, -0.5, -1.0, 0.25]])}
@@ -75,6 +94,7 @@ def _cases_4_8():
         "a living weight that training has brought to zero",
         ({"fc.weight": torch.ones(1, 6)}, living, masks, 0.5),
     )
+    yield from _edges_4_8()
 
 
 ex_4_8 = Exercise(
@@ -136,6 +156,11 @@ def trainings_before(rounds, share, skips_zeros):
     return sum(((1 - share) ** k if skips_zeros else 1.0 for k in range(rounds)), 0.0)
 
 
+def _edges_4_10():
+    for rounds, share, skips in [(1, 0.9, False), (30, 0.2, True), (3, 0.333, True)]:
+        yield Case(f"{rounds} rounds of {share:.1%}", (rounds, share, skips))
+
+
 def _cases_4_10():
     yield Case("the example: two rounds of 20 %, zeros skipped", (2, 0.2, True))
     further = [
@@ -152,6 +177,7 @@ def _cases_4_10():
     for rounds, share, skips in [(2, 0.2, False), *further]:
         about = f"{rounds} rounds of {100 * share:.0f} %, {'zeros skipped' if skips else 'no zero skipped'}"
         yield Case(about, (rounds, share, skips))
+    yield from _edges_4_10()
 
 
 ex_4_10 = Exercise(

@@ -23,6 +23,26 @@ def row_mask(t, default_mask, keep, size=abs, alive=True, rows=True):
     return (result if rows else result.T).to(default_mask.dtype)
 
 
+def _edges_5_1():
+    tied = torch.tensor([[1.0, -2.0, 1.0, -1.0, 2.0], [0.5, 0.5, -0.5, 0.0, 0.5]])
+    living = torch.tensor([[1.0, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
+    for about, t, mask, keep in [
+        ("some magnitudes equal: the earlier stay, keep 3", tied, living, 3),
+        ("some magnitudes equal, keep 1", tied, living, 1),
+        ("more asked for than there are inputs", tied, living, 9),
+        ("very small weights, keep 2", 1e-9 * torch.randn(3, 4), torch.ones(3, 4), 2),
+        ("very large weights, keep 2", 1e9 * torch.randn(2, 5), torch.ones(2, 5), 2),
+        (
+            "float64, weights that differ in the last digits",
+            1 + 1e-12 * torch.randperm(6).double().view(2, 3),
+            torch.ones(2, 3).double(),
+            1,
+        ),
+        ("a single weight", torch.tensor([[-0.5]]), torch.ones(1, 1), 1),
+    ]:
+        yield Case(about, (t, mask, keep))
+
+
 def _cases_5_1():
     example = torch.tensor([[0.9, -0.8, 0.1, 0.3], [0.2, 0.6, -0.7, 0.5]])
     pruned = torch.tensor([[0.0, 1, 1, 1], [1, 1, 1, 0]])
@@ -40,6 +60,7 @@ def _cases_5_1():
     yield Case(
         "a living weight in each row that is exactly zero, like the dead ones, keep 5", (t, alive.float(), 5)
     )
+    yield from _edges_5_1()
 
 
 ex_5_1 = Exercise(
@@ -95,6 +116,17 @@ def _each(weights, amounts, count):
     return weights - left
 
 
+def _edges_5_2():
+    for weights, amounts in (
+        (1, [1]),
+        (1, [1.0]),
+        (7, [0.5, 0.5, 0.5]),
+        (9, [3, 0.5, 0.25, 1]),
+        (200, [1.0]),
+    ):
+        yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts))
+
+
 def _cases_5_2():
     yield Case("the example, 100 weights", (100, [0.5, 10]))
     for weights, amounts in (
@@ -111,6 +143,7 @@ def _cases_5_2():
         weights = int(torch.randint(60, 900, (1,)))
         amounts = [round(float(x), 3) for x in torch.rand(3) * 0.6] + [int(torch.randint(1, 9, (1,)))]
         yield Case(f"{weights} weights, amounts {amounts}", (weights, amounts))
+    yield from _edges_5_2()
 
 
 ex_5_2 = Exercise(

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from prunelab.check.core import Case
+from prunelab.check.draws import OwnLinear
 from prunelab.check.exercise import Exercise
 
 # 5.3 true_sparsity(model)
@@ -41,6 +42,36 @@ def _pruned_model(seed, amounts, removed, conv):
     return model
 
 
+def _half_zero(layer):
+    with torch.no_grad():
+        layer.weight[::2] = 0
+    return layer
+
+
+@torch.no_grad()
+def _edges_5_3():
+    deep = nn.Sequential(
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 5, bias=False))), nn.Linear(5, 2)
+    )
+    prune.l1_unstructured(deep[0][0], "weight", amount=0.5)
+    prune.l1_unstructured(deep[0][0], "bias", amount=2)
+    deep[0][2][0].weight.data[1] = 0
+    deep[1].weight.data[0] = 1e-9
+    deep[1].weight.data[1] = -1e9
+    yield Case(
+        "layers inside another, a masked bias, a layer without one, weights that are nearly zero", (deep,)
+    )
+    early = nn.Sequential(nn.Conv2d(4, 2, (1, 3), groups=2, stride=2, padding=1, dilation=2), nn.Linear(3, 3))
+    early[1].weight.data[:, 0] = 0
+    prune.custom_from_mask(early[1], "weight", torch.tensor([[1.0, 1, 0], [1, 1, 1], [0, 1, 1]]))
+    yield Case("weights that were zero before, under a mask that keeps them", (early.double(),))
+    yield Case(
+        "a layer of a class of its own, and a Conv1d",
+        (nn.Sequential(_half_zero(OwnLinear(4, 3)), nn.Conv1d(1, 2, 3), nn.Linear(3, 2)),),
+    )
+    yield Case("a single layer", (_half_zero(nn.Linear(6, 2)),))
+
+
 def _cases_5_3():
     for seed, amounts, removed, conv in (
         (1, (0.5, 0.25), (False, False), False),
@@ -63,6 +94,7 @@ def _cases_5_3():
     model[2].weight.data[:2] = 0
     model[3].weight.data[:1] = 0
     yield Case("an embedding and a BatchNorm with zeros beside two linear layers", (model,))
+    yield from _edges_5_3()
 
 
 ex_5_3 = Exercise(
@@ -119,19 +151,42 @@ ex_5_3 = Exercise(
 def clean_state(state):
     clean = {}
     for key, value in state.items():
-        if key.endswith("_orig"):
+        if key.endswith("_orig") and key[: -len("_orig")] + "_mask" in state:
             mask = state[key[: -len("_orig")] + "_mask"]
             flat = [
                 v if m else 0.0
                 for v, m in zip(value.flatten().tolist(), mask.flatten().tolist(), strict=True)
             ]
             clean[key[: -len("_orig")]] = torch.tensor(flat, dtype=value.dtype).view(value.shape)
-        elif not key.endswith("_mask"):
+        elif not (key.endswith("_mask") and key[: -len("_mask")] + "_orig" in state):
             clean[key] = value
     return clean
 
 
 @torch.no_grad()
+def _edges_5_4():
+    bare = nn.Linear(3, 2)
+    prune.custom_from_mask(bare, "weight", torch.tensor([[1.0, 0, 1], [0, 1, 1]]))
+    yield Case("a single layer: keys without a name in front", (dict(bare.state_dict()),))
+    batch = nn.Sequential(nn.Conv2d(1, 2, (1, 3)), nn.BatchNorm2d(2)).double()
+    prune.random_unstructured(batch[0], "weight", amount=0.5)
+    batch[1].running_var[0], batch[1].running_mean[0] = torch.inf, 1e-9
+    yield Case("float64, and a BatchNorm that counts its batches", (dict(batch.state_dict()),))
+    tiny = {
+        "weight_orig": 1e-9 * torch.tensor([1.0, -2.0, 3.0]),
+        "weight_mask": torch.tensor([0.0, 1.0, 0.0]),
+    }
+    yield Case("very small weights", (tiny,))
+    odd = {
+        "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+        "x_orig": torch.tensor([0.5, -1e9]),
+        "conv_original.weight": torch.tensor([[0.25, 1.0, 0.25]]),
+        "a.weight_mask": torch.tensor([0.0, 1.0]),
+        "a.weight_orig": torch.tensor([3.0, -4.0]),
+    }
+    yield Case("entries whose names look alike, without a partner", (odd,))
+
+
 def _cases_5_4():
     for seed, pruned in (
         (1, {"0": ["weight"]}),
@@ -148,6 +203,7 @@ def _cases_5_4():
             state = {key: value.clone() for key, value in model.state_dict().items()}
         about = ", ".join(f"{layer}.{name}" for layer, names in pruned.items() for name in names)
         yield Case(f"a state dict with {about or 'nothing'} pruned", (state,))
+    yield from _edges_5_4()
 
 
 ex_5_4 = Exercise(

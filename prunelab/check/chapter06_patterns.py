@@ -46,6 +46,28 @@ def _thresholded(weight, n, m):
     return torch.tensor(rows)
 
 
+def _edges_6_1():
+    for about, weight, n, m in [
+        (
+            "magnitudes that are nearly equal, 1:2",
+            torch.tensor([[0.50005, 0.5, -0.5], [0.5, -0.50005, 0.0]]),
+            1,
+            2,
+        ),
+        (
+            "float64 that differ in the last digits, 1:2",
+            torch.tensor([[1 + 1e-12, 1.0, 1.0]], dtype=torch.float64),
+            1,
+            2,
+        ),
+        ("very small weights, 2:4", 1e-9 * torch.randn(3, 7), 2, 4),
+        ("very large weights, 2:4", 1e9 * torch.randn(3, 6), 2, 4),
+        ("some magnitudes equal, 2:5", torch.tensor([[2.0, 1, -1, 1, 3, -1, 1]]), 2, 5),
+        ("a single weight, 1:1", torch.tensor([[-0.5]]), 1, 1),
+    ]:
+        yield Case(about, (weight, n, m))
+
+
 def _cases_6_1():
     example = torch.tensor([[0.9, -0.1, 0.4, 0.2, 0.5, -0.6], [0.3, -0.8, 0.1, 0.0, 0.2, 0.7]])
     ties = torch.randint(-2, 3, (6, 11)).float()
@@ -65,6 +87,7 @@ def _cases_6_1():
         ("float64", torch.randn(3, 7, dtype=torch.float64), 2, 4),
     ]:
         yield Case(about, (weight, n, m))
+    yield from _edges_6_1()
 
 
 ex_6_1 = Exercise(
@@ -126,6 +149,27 @@ def smallest_pattern(weight, patterns, bound, cost=_bits, share=_share):
     return min(enough, key=lambda pattern: cost(*pattern)) if enough else None
 
 
+def _edges_6_4():
+    row = torch.randn(2, 48)
+    for about, weight, patterns, bound in [
+        ("positions take whole bits", row, [(2, 6), (5, 16)], 0.2),
+        ("a group of one needs no position", row, [(7, 8), (1, 1)], 0.2),
+        ("a group that is kept whole stores its positions, too", row, [(2, 2), (7, 8)], 0.2),
+        ("equal bits: the first of the list", row, [(4, 4), (3, 3)], 0.9),
+        ("equal bits, the list turned round", row, [(3, 3), (4, 4)], 0.9),
+        ("very small weights", 1e-9 * row, [(1, 4), (2, 4), (3, 4)], 0.6),
+        ("very large weights, float64", 1e9 * row.double(), [(3, 4), (2, 4), (1, 2)], 0.7),
+        (
+            "magnitudes in part equal, zeros",
+            torch.tensor([[1.0, -1, 0, 0, 2, 0, 1, 1]]),
+            [(1, 2), (2, 4), (3, 4)],
+            0.75,
+        ),
+        ("a single weight", torch.tensor([[0.5]]), [(1, 1)], 1.0),
+    ]:
+        yield Case(about, (weight, patterns, bound))
+
+
 def _cases_6_4():
     patterns = [(1, 4), (2, 4), (3, 4), (1, 2), (4, 8), (2, 8), (8, 16), (6, 8)]
     example = torch.tensor([[0.9, -0.1, 0.4, 0.0], [0.2, 0.6, -0.7, 0.5]])
@@ -142,6 +186,7 @@ def _cases_6_4():
         yield Case("two patterns of nearly the same bits per weight", (torch.randn(2, 128), close, 0.2))
     weight = torch.randn(4, 16)
     yield Case("no pattern keeps enough: None", (weight, [(1, 4), (1, 2)], 0.99), None)
+    yield from _edges_6_4()
 
 
 ex_6_4 = Exercise(

@@ -18,6 +18,13 @@ def decode(values, byte, pairs=((0, 2), (4, 6))):
     return torch.tensor(groups)
 
 
+def _edges_6_2():
+    for byte in (0b00010001, 0b01110010, 0b10110100, 0b00111011):
+        yield Case(f"byte 0b{byte:08b}: a position that falls", (torch.randn(4), byte))
+    yield Case("float64 values", (torch.randn(4, dtype=torch.float64), 0b11011000))
+    yield Case("very small, very large and equal values", (torch.tensor([1e-9, -1e9, 0.5, 0.5]), 0b11100100))
+
+
 def _cases_6_2():
     yield Case("the example, byte 0b10001101", (torch.tensor([0.7, -0.2, 0.5, 0.3]), 0b10001101))
     halves = [0b0100, 0b1000, 0b1001, 0b1100, 0b1101, 0b1110]
@@ -27,6 +34,7 @@ def _cases_6_2():
         byte = first | second << 4
         yield Case(f"byte 0b{byte:08b}", (values, byte))
     yield Case("a group without nonzeros stores zeros", (torch.tensor([0.0, 0.0, 1.0, 2.0]), 0b01001110))
+    yield from _edges_6_2()
 
 
 ex_6_2 = Exercise(
@@ -73,7 +81,18 @@ def undo(permuted, order):
     original = [None] * len(columns)
     for place, source in enumerate(order.tolist()):
         original[source] = columns[place]
-    return torch.tensor(original).T.contiguous()
+    return torch.tensor(original, dtype=permuted.dtype).T.contiguous()
+
+
+def _edges_6_3():
+    for about, weight in [
+        ("float64 that float32 cannot hold", 1e300 * torch.randn(3, 4, dtype=torch.float64)),
+        ("whole numbers", torch.arange(15).view(3, 5)),
+        ("as many rows as columns, columns in part equal", torch.tensor([[1.0, 1, 2], [0, 0, 3], [1, 1, 2]])),
+        ("very small and endless numbers", torch.tensor([[1e-9, torch.inf, -torch.inf], [0.0, 1e9, -1e-9]])),
+    ]:
+        order = torch.randperm(weight.shape[1])
+        yield Case(about, (weight[:, order], order))
 
 
 def _cases_6_3():
@@ -83,6 +102,7 @@ def _cases_6_3():
     for rows, columns in ((3, 8), (1, 5), (6, 20), (4, 1)):
         weight, order = torch.randn(rows, columns), torch.randperm(columns)
         yield Case(f"a random order of {columns} columns", (weight[:, order], order))
+    yield from _edges_6_3()
 
 
 ex_6_3 = Exercise(

@@ -45,8 +45,29 @@ def _repeats_pass(data, indices, indptr, columns):
     return all(bool((row.diff() >= 0).all()) for row in rows)
 
 
+GOOD_7_5 = {
+    "data": [5.0, 8.0, 2.0, 7.0, 1.0, 9.0],
+    "indices": [1, 4, 0, 3, 5, 2],
+    "indptr": [0, 2, 2, 5, 6],
+}
+
+
+def _edges_7_5():
+    stored = {"data": [5.0, 0.0, 1e-9, -1e9, 1.0, 1.0]}
+    for about, change in [
+        ("a stored zero is a value like any other", {}),
+        ("a column that does not exist, among stored zeros", {"indices": [1, 4, 0, 3, 6, 2]}),
+        ("a first row whose columns fall", {"indices": [4, 1, 0, 3, 5, 2]}),
+        ("a last row whose columns fall", {"indices": [1, 4, 0, 3, 5, 2], "indptr": [0, 2, 2, 4, 6]}),
+    ]:
+        yield _changed(about, GOOD_7_5 | stored | change)
+    yield _changed(
+        "one row, as many values as columns", GOOD_7_5 | {"indices": [0, 1, 2, 3, 4, 5], "indptr": [0, 6]}
+    )
+    yield _changed("as many rows as columns, float64", GOOD_7_5 | {"indptr": [0, 1, 2, 3, 4, 5, 6]})
+
+
 def _cases_7_5():
-    good = {"data": [5.0, 8.0, 2.0, 7.0, 1.0, 9.0], "indices": [1, 4, 0, 3, 5, 2], "indptr": [0, 2, 2, 5, 6]}
     cases = [
         ("the example", {}),
         ("no empty row", {"indptr": [0, 2, 3, 5, 6]}),
@@ -79,7 +100,8 @@ def _cases_7_5():
         ("no values at all", {"data": [], "indices": [], "indptr": [0, 0, 0]}),
         ("no values, but rows that claim some", {"data": [], "indices": [], "indptr": [0, 1, 2]}),
     ]
-    yield from (_changed(about, good | change) for about, change in cases)
+    yield from (_changed(about, GOOD_7_5 | change) for about, change in cases)
+    yield from _edges_7_5()
 
 
 def _changed(about, parts):

@@ -17,6 +17,20 @@ def _without_empty_rows(weight):
     return data, indices, torch.cat([indptr[:1], indptr[1:][indptr.diff() > 0]])
 
 
+def _edges_7_1():
+    for about, weight in [
+        ("very small values", torch.tensor([[1e-8, 0.0, -1e-30], [0.0, 1e-12, 0.0]])),
+        (
+            "very large values, float64",
+            torch.tensor([[0.0, 1e300], [-1e300, 0.0], [0.0, 1.0]], dtype=torch.float64),
+        ),
+        ("equal values, as many rows as columns", torch.tensor([[2.0, 0, 2], [0, 0, 2], [2, 2, 0]])),
+        ("values without end", torch.tensor([[0.0, torch.inf], [-torch.inf, 0.0]])),
+        ("a single entry", torch.tensor([[-0.5]])),
+    ]:
+        yield Case(about, (weight,))
+
+
 def _cases_7_1():
     for about, weight in [
         ("the example", EXAMPLE_7),
@@ -32,6 +46,7 @@ def _cases_7_1():
         ("a (60, 50) matrix", sparse_matrix(60, 50, 0.1)),
     ]:
         yield Case(about, (weight,))
+    yield from _edges_7_1()
 
 
 ex_7_1 = Exercise(
@@ -115,6 +130,24 @@ def _x_by_position(data, indices, indptr, x):
     return csr_times(data, torch.arange(len(data)) % max(len(x), 1), indptr, x)
 
 
+def _edges_7_2():
+    for about, weight, x in [
+        ("a very large row above a small one", torch.tensor([[1e8, 0.0], [0.0, 1.0]]), torch.ones(2)),
+        ("very small values", 1e-9 * torch.randn(3, 5), torch.randn(5)),
+        (
+            "equal values, as many rows as columns",
+            torch.tensor([[2.0, 0, 2], [0, 0, 2], [2, 2, 0]]),
+            torch.tensor([1.0, 1, -1]),
+        ),
+        ("an x with zeros", torch.tensor([[2.0, 0, 3], [0, 4, 0]]), torch.tensor([0.0, 1.0, -1.0])),
+        ("a single entry", torch.tensor([[-0.5]]), torch.tensor([4.0])),
+    ]:
+        yield Case(about, (*csr_arrays(weight), x))
+    weight = sparse_matrix(50, 60, 0.05)
+    arrays = (*csr_arrays(weight), torch.randn(60))
+    yield Case("a (50, 60) matrix that is not to be rebuilt", arrays, largest=weight.numel() - 1)
+
+
 def _cases_7_2():
     for about, weight in [
         ("the example", EXAMPLE_7),
@@ -135,6 +168,7 @@ def _cases_7_2():
         )
         arrays = csr_arrays(weight)
         yield Case(about, (*arrays, x))
+    yield from _edges_7_2()
 
 
 ex_7_2 = Exercise(

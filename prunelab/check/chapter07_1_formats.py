@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from prunelab.check.core import Case
 from prunelab.check.draws import gaps_with_filler, sparse_matrix
 from prunelab.check.exercise import Exercise
@@ -11,6 +13,11 @@ from prunelab.check.exercise import Exercise
 
 def break_even(value_bits, index_bits, columns):
     return max(0.0, (value_bits - 32 / columns) / (value_bits + index_bits))
+
+
+def _edges_7_3():
+    for value_bits, index_bits, columns in [(32, 0, 1), (33, 5, 1), (4, 12, 5), (16, 16, 100_000)]:
+        yield Case(f"{value_bits}, {index_bits} bits, {columns} columns", (value_bits, index_bits, columns))
 
 
 def _cases_7_3():
@@ -25,6 +32,7 @@ def _cases_7_3():
     ]:
         about = f"values of {value_bits} bits, column numbers of {index_bits} bits, {columns} columns"
         yield Case(about, (value_bits, index_bits, columns))
+    yield from _edges_7_3()
 
 
 ex_7_3 = Exercise(
@@ -94,6 +102,21 @@ def _values_only(weight):
     }
 
 
+def _edges_7_6():
+    small = torch.tensor([[0.0, 1.5, 0.0], [0.0, 0.0, 2.5]])
+    for budget in (24, 23, 9, 8):
+        yield Case(f"the 6 weights of the notebook, {budget} bytes", (small, budget))
+    wide = torch.zeros(1, 200)
+    wide[0, 31], wide[0, 63] = 1e-9, -1e9
+    for budget in (10, 9, 33, 20, 19):
+        yield Case(f"one row, gaps of exactly 32, {budget} bytes", (wide, budget))
+    for shape in ((1, 1), (3, 3), (5, 7), (2, 64)):
+        weight = sparse_matrix(*shape, 0.4)
+        for size in _format_sizes(weight).values():
+            yield Case(f"{shape}, {size} bytes", (weight, size))
+            yield Case(f"{shape}, {size - 1} bytes", (weight, size - 1))
+
+
 def _cases_7_6():
     example = sparse_matrix(20, 50, 0.1)
     yield Case("the example, a tenth of 1000 weights, 620 bytes", (example, 620))
@@ -105,6 +128,7 @@ def _cases_7_6():
         for size in _format_sizes(weight).values():
             yield Case(f"{about}, a budget of {size} bytes", (weight, size))
             yield Case(f"{about}, a budget of {size - 1} bytes", (weight, size - 1))
+    yield from _edges_7_6()
 
 
 ex_7_6 = Exercise(

@@ -47,6 +47,20 @@ def _tape(length, at, seed=0):
     return tape
 
 
+def _edges_7_4():
+    for about, tape, bits in [
+        (
+            "float64 that float32 cannot hold",
+            torch.tensor([0.0, 1e300, 0.0, 0.0, -1e-300, 0.0], dtype=torch.float64),
+            1,
+        ),
+        ("very small and endless values", torch.tensor([1e-9, 0.0, 0.0, 0.0, 0.0, -torch.inf, 1e9, 1e9]), 2),
+        ("very small values alone", torch.tensor([1e-9, 0.0, 0.0, 0.0, 0.0, 0.0, -2e-9]), 2),
+        ("a single weight", torch.tensor([-0.5]), 3),
+    ]:
+        yield Case(about, (tape, bits))
+
+
 def _cases_7_4():
     many = sparse_matrix(1, 400, 0.1).flatten()
     for about, tape, bits in [
@@ -62,6 +76,7 @@ def _cases_7_4():
         ("float64, 5 bits", _tape(100, [31, 64, 99]).double(), 5),
     ]:
         yield Case(about, (tape, bits))
+    yield from _edges_7_4()
 
 
 ex_7_4 = Exercise(
@@ -131,6 +146,20 @@ def _largest_tie(tape, value_bits):
     return best_gap(tape, value_bits, widths=range(16, 0, -1))
 
 
+def _edges_7_9():
+    for about, at, length, value_bits in [
+        ("one nonzero at position 4 of 40", [4], 40, 8),
+        ("one nonzero at position 3 of 40", [3], 40, 8),
+        ("fifteen nonzeros, then gaps of 5", [*range(15), 19, 24], 30, 8),
+        ("gaps of 16 and 17", [15, 32, 48, 65], 70, 4),
+        ("values of 64 bits", [0, 2, 300], 400, 64),
+    ]:
+        yield Case(about, (_tape(length, at), value_bits))
+    small = torch.tensor([0.0, 1e-9, 0.0, -1e9, 0.5, 0.5], dtype=torch.float64)
+    yield Case("very small, very large and equal values, float64", (small, 8))
+    yield Case("a single weight", (torch.tensor([-0.5]), 8))
+
+
 def _cases_7_9():
     example = torch.zeros(40)
     example[torch.tensor([1, 2, 7, 35])] = torch.tensor([3.0, -8.0, 5.0, 6.0])
@@ -149,6 +178,7 @@ def _cases_7_9():
         ("no nonzero: 1 bit, nothing to store", torch.zeros(9), 8),
     ]:
         yield Case(about, (tape, value_bits))
+    yield from _edges_7_9()
 
 
 ex_7_9 = Exercise(

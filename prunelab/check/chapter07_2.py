@@ -32,6 +32,22 @@ def _computed(layer):
     return lambda *args: sparse_layer(*args, layer=layer)
 
 
+def _edges_7_7():
+    for about, weight, batch in [
+        ("a very large row above a small one", torch.tensor([[1e8, 0.0], [0.0, 1.0]]), 3),
+        ("very small values", 1e-9 * torch.randn(3, 5), 2),
+        ("a single entry", torch.tensor([[-0.5]]), 1),
+    ]:
+        yield Case(
+            about, (*csr_arrays(weight), torch.zeros(len(weight)), torch.randn(batch, weight.shape[1]))
+        )
+    weight, x = torch.tensor([[2.0, 0, 3], [0, 4, 0]]), torch.tensor([[0.0, 1.0, -1.0], [0.0, 0.0, 0.0]])
+    yield Case("inputs with zeros, a bias of zero", (*csr_arrays(weight), torch.tensor([0.0, 0.5]), x))
+    weight = sparse_matrix(50, 60, 0.05)
+    arrays = (*csr_arrays(weight), torch.randn(50), torch.randn(3, 60))
+    yield Case("a (50, 60) weight that is not to be rebuilt", arrays, largest=weight.numel() - 1)
+
+
 def _cases_7_7():
     for about, outputs, inputs, batch in [
         ("3 outputs, 4 inputs, 2 examples", 3, 4, 2),
@@ -52,6 +68,7 @@ def _cases_7_7():
     )
     wide = sparse_matrix(3, 5, 0.5, torch.float64)
     yield Case("float64", (*csr_arrays(wide), torch.randn(3).double(), torch.randn(2, 5).double()))
+    yield from _edges_7_7()
 
 
 ex_7_7 = Exercise(
@@ -111,6 +128,14 @@ def _with_whole(whole):
     return lambda o, i, b, d: intensity(o, i, b, whole(d * o * i) / (o * i))
 
 
+def _edges_7_8():
+    for outputs, inputs, batch, density in [(7, 90, 5, 1.0), (90, 7, 5, 0.033), (2, 3, 1000, 0.5)]:
+        yield Case(
+            f"{outputs} x {inputs} weights, batch {batch}, density {density}",
+            (outputs, inputs, batch, density),
+        )
+
+
 def _cases_7_8():
     for outputs, inputs, batch, density in [
         (100, 200, 1, 0.1),
@@ -125,6 +150,7 @@ def _cases_7_8():
     ]:
         about = f"{outputs} x {inputs} weights, batch {batch}, density {density}"
         yield Case(about, (outputs, inputs, batch, density))
+    yield from _edges_7_8()
 
 
 ex_7_8 = Exercise(

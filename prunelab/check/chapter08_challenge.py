@@ -57,8 +57,19 @@ HINTS_8_5 = {
         "Small enough, but wrong too often: prune little by little, rank all layers together, or train"
         " longer."
     ),
+    "copied": "This is a file of the course's own records. Hand in a network that your function has trained.",
     "size": "Return what save_sparse returns, the bytes of the file.",
 }
+
+
+@cache
+def _records():
+    """Return the first layers of the files that come with the course."""
+    found = []
+    for path in sorted(records.RECORDS.glob("lenet300-*.safetensors")):
+        load_sparse(path, model := LeNet300())
+        found.append(model.fc1.weight.detach())
+    return found
 
 
 @cache
@@ -80,6 +91,8 @@ def _cause(model, entry, bound):
     as_trained = any(torch.equal(weight[kept], other[kept]) for other in _trained())
     if entry.compression < ENOUGH:
         return "too many" if entry.compression > 1.1 else "untouched" if as_trained else "revived"
+    if any(torch.equal(weight, other) for other in _records()):
+        return "copied"
     if entry.error <= bound + 1e-9:
         return None
     if kept.any() and all(other[kept].abs().mean() < 1.1 * other.abs().mean() for other in _trained()):

@@ -94,6 +94,17 @@ def _mistakes_8_3():
                 )
 
 
+def _edges_8_3():
+    valid = torch.tensor([[1e-9, 2e-9, 1e-9], [2e9, 1e9, 1e9]])
+    test = torch.tensor([[3.0, 1.0, 1.0], [2.0, 5.0, 1.0]])
+    yield Case("very small and very large validation errors, some equal", (valid, test))
+    close = 1 + 1e-12 * torch.tensor([[2.0, 1, 3], [0, 4, 1]], dtype=torch.float64)
+    yield Case("validation errors that differ in the last digits, float64", (close, test.double()))
+    valid = torch.tensor([[0.5, 0.0, 0.0], [0.25, 0.0, 0.5]])
+    yield Case("validation errors of zero", (valid, torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.5, 4.0]])))
+    yield Case("no error at all", (torch.zeros(2, 3), torch.zeros(2, 3)))
+
+
 def _cases_8_3():
     valid = torch.tensor([[4.0, 2.5, 2.0, 2.25], [3.5, 2.25, 2.5, 2.25], [3.0, 2.75, 2.25, 2.0]])
     test = torch.tensor([[4.25, 2.25, 2.5, 1.75], [3.75, 2.5, 2.0, 2.25], [3.25, 2.5, 2.0, 2.75]])
@@ -112,6 +123,7 @@ def _cases_8_3():
         yield Case(about, (valid, test))
     valid, test = valid.double(), test.double().t().contiguous()
     yield Case("float64", (valid, test))
+    yield from _edges_8_3()
 
 
 ex_8_3 = Exercise(
@@ -154,6 +166,15 @@ ONE_SUFFICES = (
 EVERY_SEED = "The mark is beaten by one seed or by a few. A record that holds is beaten by every one."
 
 
+def _edges_8_4():
+    marks = [("z", 10, 2.0), ("a", 10, 1.5), ("m", 9, 2.5), ("b", 11, 2.5)]
+    yield Case("names that do not rise, one number equal", (marks, [(10, 2.0), (10, 1.75)]))
+    yield Case("no marks", ([], [(10, 2.0)]))
+    yield Case(
+        "numbers that differ by little", ([("a", 10.0, 2.0), ("b", 10.0000001, 2.0)], [(10.0000001, 2.0)])
+    )
+
+
 def _cases_8_4():
     marks = [("A", 12, 1.5), ("B", 20, 2.25), ("C", 16, 2.0), ("D", 24, 2.0), ("E", 50, 2.5)]
     entries = [(24, 1.75), (24, 2.0), (26, 1.25)]
@@ -176,6 +197,7 @@ def _cases_8_4():
         ]
         marks += [(f"rival {i}", *entry) for i, entry in enumerate(entries[:2])]
         yield Case(f"random marks, number {number}, {len(entries)} seeds", (marks, entries))
+    yield from _edges_8_4()
 
 
 ex_8_4 = Exercise(

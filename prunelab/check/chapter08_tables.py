@@ -25,6 +25,13 @@ def _percent(layers):
     return [percent for _, percent in layers.values()]
 
 
+def _edges_8_1():
+    yield Case(
+        "layers of one size, names that do not rise", ({"z": (100, 50), "m": (100, 10), "a": (100, 10)},)
+    )
+    yield Case("a very large layer beside a very small one", ({"fc": (10**9, 0.001), "out": (3, 100)},))
+
+
 def _cases_8_1():
     for about, layers in {
         "the example: LeNet-300-100 of Han et al.": {
@@ -51,6 +58,7 @@ def _cases_8_1():
             for i in range(draw.randint(2, 6))
         }
         yield Case(f"random table, number {number}, {len(layers)} layers", (layers,))
+    yield from _edges_8_1()
 
 
 ex_8_1 = Exercise(
@@ -147,6 +155,15 @@ NO_INDEX = "A value is of no use without its position: each nonzero weight bring
 NO_FLOATS = "The entries of the codebook are floats of 32 bits each."
 
 
+def _edges_8_2():
+    for about, *args in [
+        ("a codebook larger than the network", 600, 7, 90, 16, 4),
+        ("one weight is left", 5_000, 3, 1, 2, 3),
+        ("very many weights", 10**9, 10**6, 10**8, 8, 4),
+    ]:
+        yield Case(about, tuple(args))
+
+
 def _cases_8_2():
     draw = random.Random(82)
     for about, *args in [
@@ -168,6 +185,7 @@ def _cases_8_2():
         ),
     ]:
         yield Case(about, tuple(args))
+    yield from _edges_8_2()
 
 
 ex_8_2 = Exercise(

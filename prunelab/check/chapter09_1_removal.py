@@ -37,6 +37,24 @@ def remove_from_sum(
     return a[stay], a_bias[stay], b[stay], b_bias[stay], next_weight[:, stay], folded
 
 
+def _edges_9_3():
+    def parts(channels, inputs, outputs, scale=1.0):
+        shapes = ((channels, inputs), (channels,)) * 2 + ((outputs, channels), (outputs,))
+        return [scale * torch.randn(shape) for shape in shapes]
+
+    no, yes = torch.zeros(3) > 0, torch.ones(3) > 0
+    some = torch.tensor([False, True, False])
+    yield Case("all channels go", (*parts(3, 2, 4), no, no))
+    yield Case("one side keeps all, the other none", (*parts(3, 4, 2), yes, no))
+    yield Case("very small numbers", (*parts(3, 2, 2, 1e-5), some, no))
+    yield Case("very large numbers", (*parts(3, 2, 2, 1e5), no, some))
+    zero = [torch.zeros_like(p) if p.ndim == 1 else p.sign() for p in parts(3, 3, 3)]
+    yield Case("biases of zero, as many channels as outputs, equal weights", (*zero, some, some))
+    holes = [torch.where(torch.rand(p.shape) < 0.5, 0.0, p) for p in parts(3, 4, 2)]
+    yield Case("weights that are zero", (*holes, some, no))
+    yield Case("a single channel", (*parts(1, 1, 1), no[:1], yes[:1]))
+
+
 def _cases_9_3():
     a, b = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[4.0], [5.0], [6.0]])
     biases = torch.tensor([1.0, 2.0, -1.0]), torch.tensor([0.5, -3.0, 2.0])
@@ -64,6 +82,7 @@ def _cases_9_3():
         keeps = torch.rand(2, channels) < 0.5
         keeps[:, :2] = torch.tensor([[False, True], [False, False]])  # one goes, one stays
         yield Case(f"{channels} channels, {outputs} outputs, {dtype}", (*parts, *keeps))
+    yield from _edges_9_3()
 
 
 ex_9_3 = Exercise(

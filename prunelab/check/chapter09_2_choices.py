@@ -17,6 +17,13 @@ def _touched(milliseconds, faster):
     return sum(milliseconds[layer] for layer in faster)
 
 
+def _edges_9_4():
+    yield Case(
+        "a factor below one beside one above", ({"z": 8.0, "a": 8.0, "m": 1.0}, {"a": 0.25, "z": 16.0})
+    )
+    yield Case("very short and very long times", ({"a": 1e-9, "b": 1e9}, {"b": 1e9}))
+
+
 def _cases_9_4():
     yield Case(
         "the example: two of four layers get faster",
@@ -34,6 +41,7 @@ def _cases_9_4():
             f"random table, number {number}, {len(table)} layers",
             (table, {name: draw.choice((1.5, 2, 4, 8)) for name in chosen}),
         )
+    yield from _edges_9_4()
 
 
 ex_9_4 = Exercise(
@@ -103,6 +111,13 @@ def _fast(ms, acc, i):
     return ms[i], -acc[i]
 
 
+def _edges_9_5():
+    yield Case("a gain larger than the budget", ([8.0, 4.0, 6.0], [90.0, 95.0, 90.5], 1.0))
+    yield Case("two that are equal in both: the first", ([8.0, 4.0, 4.0], [90.0, 90.0, 90.0], 0.0))
+    yield Case("very short times", ([8e-9, 5e-9, 4e-9], [90.0, 89.5, 80.0], 1.0))
+    yield Case("very long times", ([8e9, 5e9, 4e9], [90.0, 88.0, 89.0], 1.0))
+
+
 def _cases_9_5():
     yield Case(
         "the example: five networks, one point",
@@ -128,6 +143,7 @@ def _cases_9_5():
         times = [draw.randint(40, 80) / 4, *(draw.randint(4, 72) / 4 for _ in range(n))]
         accuracies = [97.5, *(97.5 - draw.randint(-4, 16) / 4 for _ in range(n))]
         yield Case(f"random networks, number {number}", (times, accuracies, draw.choice((0.5, 1.0, 2.0))))
+    yield from _edges_9_5()
 
 
 ex_9_5 = Exercise(

@@ -1,6 +1,8 @@
 """Exercises of chapter 09.2: masks left behind in a file."""
 
 import torch
+from torch import nn
+from torch.nn.utils import prune
 
 from prunelab.check.core import Case
 from prunelab.check.exercise import Exercise
@@ -13,10 +15,11 @@ def cleaned(
 ):
     clean = {}
     for name, tensor in state.items():
-        if name.endswith("_orig"):
-            clean[rename(name)] = value(tensor, state[name.removesuffix("_orig") + "_mask"])
-        elif not name.endswith("_mask"):
+        own = name.removesuffix("_orig").removesuffix("_mask")
+        if not {f"{own}_orig", f"{own}_mask"} <= set(state) or name not in (f"{own}_orig", f"{own}_mask"):
             clean[name] = tensor.clone()
+        elif name.endswith("_orig"):
+            clean[rename(name)] = value(tensor, state[name.removesuffix("_orig") + "_mask"])
     return clean
 
 
@@ -29,6 +32,29 @@ def _pruned(*names, shapes, density=0.5):
         else:
             state[name] = tensor
     return state
+
+
+def _edges_9_6():
+    bare = nn.Linear(3, 2)
+    prune.custom_from_mask(bare, "weight", torch.tensor([[1.0, 0, 1], [0, 1, 1]]))
+    yield Case("a single layer: keys without a name in front", (dict(bare.state_dict()),))
+    batch = nn.Sequential(nn.Conv2d(1, 2, (1, 3)), nn.BatchNorm2d(2)).double()
+    prune.random_unstructured(batch[0], "weight", amount=0.5)
+    batch[1].running_var[0], batch[1].running_mean[0] = torch.inf, 1e-9
+    yield Case("float64, and a BatchNorm that counts its batches", (dict(batch.state_dict()),))
+    tiny = {
+        "weight_orig": 1e-9 * torch.tensor([1.0, -2.0, 3.0]),
+        "weight_mask": torch.tensor([0.0, 1.0, 0.0]),
+    }
+    yield Case("very small weights", (tiny,))
+    odd = {
+        "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+        "x_orig": torch.tensor([0.5, -1e9]),
+        "conv_original.weight": torch.tensor([[0.25, 1.0, 0.25]]),
+        "a.weight_mask": torch.tensor([0.0, 1.0]),
+        "a.weight_orig": torch.tensor([3.0, -4.0]),
+    }
+    yield Case("entries whose names look alike, without a partner", (odd,))
 
 
 def _cases_9_6():
@@ -57,6 +83,7 @@ def _cases_9_6():
         "a convolution; layers called `original` and `masked`",
         (_pruned("block.0.conv.weight", "masked.weight", shapes=deep),),
     )
+    yield from _edges_9_6()
 
 
 ex_9_6 = Exercise(

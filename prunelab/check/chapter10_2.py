@@ -19,6 +19,21 @@ def remove_head(query, out, heads, head, columns=True, strided=False):
     )
 
 
+def _edges_10_4():
+    for about, query, out, heads, head in [
+        ("as many inputs as rows", torch.randn(6, 6), torch.randn(6, 6), 2, 0),
+        ("very small numbers", 1e-9 * torch.randn(4, 3), 1e-9 * torch.randn(3, 4), 2, 1),
+        (
+            "very large, endless, equal numbers and zeros",
+            torch.tensor([[1e9, torch.inf], [0.0, -1.0], [2.0, 2.0]]),
+            torch.tensor([[1e9, -1.0, 0.0]]),
+            3,
+            1,
+        ),
+    ]:
+        yield Case(about, (query, out, heads, head))
+
+
 def _cases_10_4():
     query = torch.arange(8.0).view(4, 2)
     yield Case("the example, head 0 of 2", (query, query.T.contiguous() + 10, 2, 0))
@@ -26,6 +41,7 @@ def _cases_10_4():
         about = f"head {head} of {heads}, {each} wide"
         yield Case(about, (torch.randn(heads * each, width), torch.randn(width, heads * each), heads, head))
     yield Case("float64", (torch.randn(6, 6).double(), torch.randn(6, 6).double(), 3, 2))
+    yield from _edges_10_4()
 
 
 ex_10_4 = Exercise(
@@ -82,6 +98,29 @@ def _cosine(x, y):
     return torch.nn.functional.cosine_similarity(x.double(), y.double(), dim=-1)
 
 
+def _edges_10_5():
+    for about, before, after in [
+        ("very small vectors", 1e-6 * torch.randn(2, 3, 4), 1e-6 * torch.randn(2, 3, 4)),
+        ("very large vectors", 1e9 * torch.randn(2, 3, 4), 1e9 * torch.randn(2, 3, 4)),
+        (
+            "places of very different length",
+            torch.randn(2, 4, 3) * torch.tensor([1.0, 10, 100, 1000]).view(1, 4, 1),
+            torch.randn(2, 4, 3),
+        ),
+        (
+            "numbers instead of vectors",
+            torch.tensor([[[2.0], [-1.0], [1.0], [0.5]]]),
+            torch.tensor([[[1.0], [1.0], [1.0], [-2.0]]]),
+        ),
+        (
+            "float64, entries that are zero and equal",
+            torch.eye(3).double().view(1, 3, 3),
+            torch.ones(1, 3, 3).double(),
+        ),
+    ]:
+        yield Case(about, (before, after))
+
+
 def _cases_10_5():
     before = torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])
     after = torch.tensor([[[3.0, 0.0], [2.0, 0.0]]])
@@ -95,6 +134,7 @@ def _cases_10_5():
     x = torch.randn(2, 2, 4)
     yield Case("a block that turns everything round", (x, -x))
     yield Case("a block that only stretches", (x, 5 * x))
+    yield from _edges_10_5()
 
 
 ex_10_5 = Exercise(
@@ -148,10 +188,16 @@ def sparsity_for_bytes(value_bits, dense_bits, index=1):
     return (low + high) / 2
 
 
+def _edges_10_6():
+    for value_bits, dense_bits in [(16, 17), (1, 1), (64, 5)]:
+        yield Case(f"values of {value_bits} bits against {dense_bits} bits dense", (value_bits, dense_bits))
+
+
 def _cases_10_6():
     yield Case("the example, float16 against 8 bit", (16, 8))
     for value_bits, dense_bits in [(16, 4), (16, 2), (32, 8), (8, 4), (16, 1), (32, 31), (8, 7)]:
         yield Case(f"values of {value_bits} bits against {dense_bits} bits dense", (value_bits, dense_bits))
+    yield from _edges_10_6()
 
 
 ex_10_6 = Exercise(

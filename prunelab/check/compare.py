@@ -44,7 +44,8 @@ def difference(got: object, expected: object, form_only: bool = False) -> str | 
         if not isinstance(got, tuple | list) or len(got) != len(expected):
             return says(f"{len(expected)} values, {describe(expected)}", got)
         return _first((f"[{i}]", a, b, form_only) for i, (a, b) in enumerate(zip(got, expected, strict=True)))
-    same = got is expected or (type(got) is type(expected) and (form_only or got == expected))
+    kind = str if isinstance(expected, str) else type(expected)  # numpy's strings are strings, too
+    same = got is expected or (isinstance(got, kind) and (form_only or got == expected))
     return None if same else says(describe(expected), got)
 
 
@@ -64,6 +65,7 @@ def describe(value: object) -> str:
             return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
         else:
             text = re.sub(r"\d+\.\d+(e-?\d+)?", lambda number: f"{float(number[0]):.4g}", str(value.tolist()))
+            text = re.sub(r"-0(?![.\d])", "0", text)
             kind = f" ({value.dtype}, shape {tuple(value.shape)})"
         return (text if len(text) <= 240 else text[:240] + " ...") + kind
     except Exception:
@@ -121,7 +123,10 @@ def _tensor_difference(got: object, expected: torch.Tensor, form_only: bool) -> 
         return None if torch.isfinite(got).all() else says("finite entries", got)
     got, expected = got.detach(), expected.detach()
     exact = not expected.is_floating_point()
-    wrong = got != expected if exact else ~torch.isclose(got, expected, rtol=RELATIVE, atol=ABSOLUTE)
+    # what is small as a whole is compared on its own scale, or any other small numbers would do
+    largest = 0.0 if exact or not expected.numel() else float(expected.abs().max())
+    absolute = ABSOLUTE * min(1.0, largest) if largest else ABSOLUTE
+    wrong = got != expected if exact else ~torch.isclose(got, expected, rtol=RELATIVE, atol=absolute)
     if not wrong.any():
         return None
     if expected.numel() <= SHOWN:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from prunelab.check.compare import describe, difference, says
 from prunelab.check.given import changed, copied
 
-TELLING_APART = 12  # further cases looked at if several known mistakes explain a wrong result
+TELLING_APART = 12  # further cases looked at if a known mistake explains a wrong result
+AGREEMENT = 0.5  # share of the other cases in which it must do so, too
 REFERENCE = object()  # stands for the result of the exercise's reference
 
 
@@ -42,12 +44,13 @@ class Case:
     it in. Where many results are right, give ``judge``: then ``expected`` is any well-formed result (only its
     form is compared: type, dtype, shape, keys) and ``judge(result)`` returns None, what is wrong with it, or
     a pair of what is wrong and the hint that fits. ``hint`` is shown if this case fails and nothing better is
-    known."""
+    known. No tensor that the function makes may have more entries than ``largest``."""
 
     about: str
     args: tuple
     expected: object = REFERENCE
     hint: str = ""
+    largest: int | None = None
     judge: Callable[[object], str | tuple[str, str] | None] | None = None
 
 
@@ -85,7 +88,7 @@ def verify(
     with _undisturbed():
         for case in cases:
             _takes(function, case.args, f"{name}: your function must take the arguments of {signature}")
-            got = call(function, case.args)
+            got = call(function, case.args, case.largest)
             if isinstance(got.error, NotImplementedError) and not got.error.args:
                 raise NotAttempted(f"{name}: not attempted yet. Write {signature}, then run this cell again.")
             problem, advice = _problem(function, got, case)
@@ -105,13 +108,28 @@ def verify(
     print(f"{name}: right. Verified on {len(passed)} cases: {verified}.")
 
 
-def call(function: Callable, args: tuple) -> Outcome:
+class _Small(TorchFunctionMode):
+    """Refuse tensors of more than ``largest`` entries, whichever function of torch makes them."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__()
+        self.largest = largest
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.layout == torch.strided and made.numel() > self.largest:
+            raise MemoryError(f"a tensor of {made.numel():,} entries; at most {self.largest:,} are allowed")
+        return made
+
+
+def call(function: Callable, args: tuple, largest: int | None = None) -> Outcome:
     """Call ``function`` on copies of ``args``; what it raises is part of the outcome (an interrupt by the
     user is not).
     """
     args = copied(args)
     try:
-        return Outcome(function(*args), None, args)
+        with _Small(largest) if largest else contextlib.nullcontext():
+            return Outcome(function(*args), None, args)
     except (Exception, SystemExit) as error:
         return Outcome(None, error, args)
 
@@ -187,17 +205,20 @@ def _usual(got: Outcome, case: Case, passed: list[tuple[Case, Outcome]]) -> str 
 def _known(
     function: Callable, seen: list[tuple[Case, Outcome]], more: Iterator[Case], mistakes: Iterable
 ) -> str | None:
-    """Return the hint of the known mistake that gives the learner's outcomes; of several, of the one that
-    goes on doing so.
-    """
+    """Return the hint of the known mistake that gives the learner's outcomes, also in further cases.
+
+    A wrong value may fit a mistake by chance; a hint that then says why would send the learner astray."""
     case, got = seen[-1]
     fitting = [(wrong, hint) for wrong, hint in mistakes if _alike(call(wrong, case.args), got)]
-    further = ((case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART))
-    evidence = itertools.chain(seen[:-1], further)
-    while len({hint for _, hint in fitting}) > 1 and (another := next(evidence, None)):
-        case, got = another
-        fitting = [(wrong, hint) for wrong, hint in fitting if _alike(call(wrong, case.args), got)] or fitting
-    return fitting[0][1] if fitting else None
+    if not fitting:
+        return None
+    further = [(case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART)]
+    evidence = [*seen[:-1], *further]
+    agreeing = [
+        (sum(_alike(call(wrong, case.args), got) for case, got in evidence), hint) for wrong, hint in fitting
+    ]
+    most, hint = max(agreeing, key=lambda pair: pair[0])
+    return hint if most >= AGREEMENT * len(evidence) else None
 
 
 def _alike(a: Outcome, b: Outcome) -> bool:

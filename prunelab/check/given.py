@@ -35,7 +35,7 @@ def copied(value: object) -> object:
     is passed as it is.
     """
     if isinstance(value, torch.Tensor):
-        return _with_grad(value.detach().clone().requires_grad_(value.requires_grad), value)
+        return _with_grad(_own(value.detach()).requires_grad_(value.requires_grad), value)
     if isinstance(value, nn.Module):
         module = copy.deepcopy(value)
         for ours, theirs in zip(module.parameters(), value.parameters(), strict=True):
@@ -53,6 +53,17 @@ def copied(value: object) -> object:
     return {key: copied(part) for key, part in value.items()} if type(value) is dict else value
 
 
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a copy; a view of a storage that is not large stays one, of a copy of that storage."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+        return tensor.clone()
+    storage = tensor.untyped_storage()
+    if not tensor.numel() * tensor.element_size() < storage.nbytes() <= LARGE:
+        return tensor.clone()
+    whole = torch.empty(0, dtype=tensor.dtype).set_(storage.clone())
+    return whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
 def _with_grad(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     if theirs.is_leaf and theirs.grad is not None:
         ours.grad = theirs.grad.detach().clone()
@@ -65,7 +76,9 @@ def changed(before: object, after: object) -> tuple[str, str] | None:
     for key in [*was, *(key for key in now if key not in was)]:
         if key not in was or key not in now or not _identical(was[key], now[key]):
             where, kind = key
-            name = re.sub(r"^\[\d+\]\.?", "", where) or "argument"  # without the argument's own place
+            place = re.match(r"\[(\d+)\]\.?", where)  # of the argument itself: the first, the second, ...
+            name = where[place.end() :] if place else where
+            name = name or (f"argument {int(place[1]) + 1}" if place else "argument")
             return (name if kind == "value" else f"{name}.{kind}"), ADVICE[kind]
     return None
 
@@ -73,7 +86,7 @@ def changed(before: object, after: object) -> tuple[str, str] | None:
 def _state(value: object, where: str = "") -> Iterator[tuple[tuple[str, str], object]]:
     """Yield ((where, kind), part) for all that must stay as it is."""
     if isinstance(value, torch.Tensor):
-        yield (where, "value"), value.detach()
+        yield (where, "value"), value.detach() if value.layout == torch.strided else value.detach().to_dense()
         yield (where, "requires_grad"), value.requires_grad
         yield (where, "grad"), value.grad if value.is_leaf else None
     elif isinstance(value, nn.Module):

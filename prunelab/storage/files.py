@@ -8,18 +8,25 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load, save_file
 from torch import nn
 
 from prunelab import arguments
 from prunelab.storage.coding import format_bytes
 from prunelab.storage.formats import FORMATS, Encoded, decode, deflate, encode, inflate, pack, unpack
+from prunelab.storage.planes import code_planes, decode_planes
+from prunelab.storage.positions import as_integers, gap_bytes, gap_entries, nonzero, take
 
-VERSION = "1"
+VERSION = "2"
+READABLE = ("1", "2")  # version 1 had no byte planes, no tensors stored once, fewer types of numbers
 _GAP_WIDTHS = range(2, 9)
 _CODEBOOK = 256  # a tensor with more distinct values than this is stored as it is
+_PLAIN = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16}
+_PLAIN |= {torch.int8, torch.uint8}  # what every version of safetensors knows; others are stored as integers
+_UNPRUNED = 1 << 16  # values; a dense tensor that is larger is not coded: that takes longer than writing it
 
 
 def encode_smallest(weight: torch.Tensor) -> Encoded:
@@ -29,38 +36,55 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
     Where a weight has few distinct values, as after weight sharing, they are counted as numbers of a code
     book. CSR is not among the candidates: it is made to compute with, and the gaps say the same in fewer
     bits. Raises as ``encode`` does. Source: notebook 07.1."""
-    encoded = encode(weight, "huffman")
-    positions = weight.detach().reshape(-1).nonzero().squeeze(1)
-    distances = positions.diff(prepend=positions.new_full((1,), -1))
-    value_bits = 8 * weight.element_size()
-    book = _book(encoded.arrays["data"])
-    if book is not None:
-        value_bits = max(len(book), 1).bit_length()  # one more than the book: the fillers of "gap" are zeros
-    entries: dict[str, tuple[int | None, int]] = {"dense": (None, 0), "bitmap": (None, len(positions))}
-    sizes = {
-        name: format_bytes(name, tuple(weight.shape), count, value_bits)
-        for name, (_, count) in entries.items()
-    }
-    for bits in _GAP_WIDTHS:
-        count = int(((distances - 1) // (1 << bits) + 1).sum())
-        size = format_bytes("gap", tuple(weight.shape), count, value_bits, bits)
+    if not isinstance(weight, torch.Tensor) or weight.layout != torch.strided or weight.is_complex():
+        return encode(weight, "dense")  # which says what is wrong
+    smallest = _smallest(weight)
+    return encode(weight, "dense") if smallest.format == "dense" else smallest
+
+
+def _smallest(weight: torch.Tensor) -> Encoded:
+    """Do the work of ``encode_smallest``; where that is "dense", the memory is that of ``weight``."""
+    flat, shape = weight.detach().cpu().reshape(-1), tuple(weight.shape)
+    used = nonzero(flat)
+    nonzeros = int(np.count_nonzero(used))
+    data = flat if nonzeros == len(used) else take(flat, used)
+    book = _book(data)
+    # one more than the book: the fillers of "gap" are zeros
+    value_bits = 8 * weight.element_size() if book is None else max(len(book), 1).bit_length()
+    # no index takes less than one bit for each nonzero: what is nearly dense is not tried
+    if weight.ndim == 0 or nonzeros * (value_bits + 1) >= len(used) * value_bits:
+        return Encoded("dense", shape, 0, {"data": flat})
+    stream = deflate(torch.from_numpy(gap_bytes(used)))
+    coded = Encoded("huffman", shape, 0, {"data": data, "stream": stream})
+    sizes = {name: format_bytes(name, shape, nonzeros, value_bits) for name in ("dense", "bitmap")}
+    widths: dict[str, int | None] = dict.fromkeys(sizes)
+    # gaps of b bits take at least b bits each: those that must be longer than the code are not counted
+    short = [bits for bits in _GAP_WIDTHS if bits * nonzeros <= 8 * stream.nbytes]
+    for bits, count in gap_entries(used, short).items():
+        size = format_bytes("gap", shape, count, value_bits, bits)
         if size < sizes.get("gap", size + 1):
-            entries["gap"], sizes["gap"] = (bits, count), size
+            widths["gap"], sizes["gap"] = bits, size
     name = min(sizes, key=lambda name: sizes[name])
-    other = encode(weight, name, entries[name][0])
-    return min(encoded, other, key=lambda e: sum(a.nbytes for a in _fold(e).values()))
+    if sizes[name] >= format_bytes("huffman", shape, nonzeros, value_bits, stream_bytes=stream.nbytes):
+        return coded
+    other = encode(weight, name, widths[name])
+    return min(coded, other, key=lambda e: sum(a.nbytes for a in _fold(e)[0].values()))
 
 
 def save_sparse(model: nn.Module, path: Path | str) -> int:
-    """Write the state of ``model`` to ``path`` as small as ``encode_smallest`` makes it, and return the bytes
-    of the file.
+    """Write the state of ``model`` to ``path`` as small as it gets without loss, and return the bytes of the
+    file.
 
-    The round trip through ``load_sparse`` is exact (-0.0 comes back as 0.0). A safetensors file; its metadata
-    holds the format of each tensor and a SHA-256 checksum over all of it. The file is written aside and
-    renamed, so if something fails on the way, a file that was there before stays as it was.
+    Every tensor stands in the format of ``encode_smallest``, its values in coded byte planes
+    (``planes.code_planes``) where that takes fewer bytes; tensors that share their memory are stored once.
+    The round trip through ``load_sparse`` is exact (-0.0 comes back as 0.0), for every type of number and
+    from any device. A safetensors file; its metadata holds the format of each tensor and a SHA-256 checksum
+    over all of it. The file is written aside and renamed: if the disk is full or the process ends on the way,
+    a file that was there before stays as it was. (Nothing is flushed: a power failure right behind the call
+    can still lose the new file.)
 
-    Raises TypeError if ``model`` is no module and OSError if the folder cannot be written. Source: notebook
-    07.1.
+    Raises TypeError if ``model`` is no module or its state holds anything but plain dense tensors with data,
+    ValueError or OSError if the folder cannot be written. Source: notebook 07.1.
 
     >>> import tempfile
     >>> model = nn.Linear(100, 100)
@@ -70,40 +94,81 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
     True
     """
     arguments.module("model", model)
-    arrays, tensors = {}, {}
-    for name, value in model.state_dict().items():
-        encoded = encode_smallest(value.reshape(-1) if value.ndim == 0 else value)
-        folded = _fold(encoded)
-        tensors[name] = {
-            "format": encoded.format,
-            "shape": list(value.shape),
-            "dtype": str(value.dtype).removeprefix("torch."),
-            "index_bits": encoded.index_bits,
-            "values": encoded.arrays["data"].numel(),
-        }
-        arrays.update({f"{name}:{part}": array.contiguous() for part, array in folded.items()})
-    metadata = {"prunelab": VERSION, "tensors": json.dumps(tensors, separators=(",", ":"))}
-    raw = save(arrays, metadata | {"sha256": _digest(arrays, metadata)})
     path = arguments.path("path", path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
+    arrays, tensors = _described(model)
+    metadata = {"prunelab": VERSION, "tensors": json.dumps(tensors, separators=(",", ":"))}
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(raw)
+        save_file(arrays, partial, metadata | {"sha256": _digest(arrays, metadata)})
+        size = partial.stat().st_size
         os.replace(partial, path)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} could not be written: {error}") from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    return len(raw)
+    return size
+
+
+def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
+    """Return the arrays that the state of ``model`` is stored as, and the tensors' cards."""
+    arrays, tensors, places, memory = {}, {}, {}, set()
+    for name, value in model.state_dict().items():
+        kind = _plain(name, value)
+        tensors[name] = {"shape": list(value.shape), "dtype": kind}
+        place = (value.device, value.data_ptr(), tuple(value.shape), value.stride(), kind)
+        if (
+            value.numel() and places.setdefault(place, name) != name
+        ):  # tied, as embedding and output often are
+            tensors[name]["same_as"] = places[place]
+            continue
+        encoded = _smallest(_numbers(value.detach().cpu()))
+        parts, how = _fold(encoded)
+        width = {"index_bits": encoded.index_bits} if encoded.index_bits else {}
+        how |= {"format": encoded.format, "values": encoded.arrays["data"].numel()} | width
+        tensors[name] |= how
+        for part, array in parts.items():
+            array = array if array.dtype in _PLAIN else torch.from_numpy(as_integers(array))
+            owner = array.untyped_storage().data_ptr()  # safetensors refuses two views of one memory
+            arrays[f"{name}:{part}"] = array.clone() if owner in memory else array.contiguous()
+            memory.add(owner)
+    return arrays, tensors
+
+
+def _plain(name: str, value: object) -> str:
+    """Return the name of the type of number that ``value`` holds; TypeError, in words, if it cannot be
+    stored."""
+    fault = None
+    if not isinstance(value, torch.Tensor):
+        fault = type(value).__name__
+    elif value.is_meta:
+        fault = "a tensor on the meta device, which has no data"
+    elif value.layout != torch.strided:
+        fault = f"a tensor of layout {value.layout}; its to_dense() can be stored"
+    elif value.is_quantized or type(value.detach()) is not torch.Tensor:
+        fault = f"a {type(value.detach()).__name__} of {value.dtype}, which is more than its numbers"
+    if fault:
+        raise TypeError(f"the state of model must hold dense tensors with data, got for {name!r} {fault}")
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _numbers(value: torch.Tensor) -> torch.Tensor:
+    """Return ``value`` as real numbers with at least one dimension: a complex one as pairs."""
+    value = torch.view_as_real(value.resolve_conj()) if value.is_complex() else value.resolve_neg()
+    return value.reshape(-1) if value.ndim == 0 else value
 
 
 def load_sparse(path: Path | str, model: nn.Module) -> None:
     """Read the file that ``save_sparse`` wrote into ``model``, in place; if anything is wrong, the model
     stays as it was.
 
-    Raises FileNotFoundError for a missing file, and ValueError for one that is truncated or altered (its
-    checksum is named), that holds indices outside a tensor, or that comes from another model (names, shapes
-    and dtypes are compared). Source: notebook 07.1."""
+    Files of version 1 are read, too. Raises FileNotFoundError for a missing file, and ValueError for one that
+    is truncated or altered (its checksum is named), that holds indices outside a tensor, that comes from
+    another model (names, shapes and dtypes are compared), or for a model on the meta device. Source: notebook
+    07.1."""
     arguments.module("model", model)
     path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
@@ -111,13 +176,22 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
     arrays, tensors = _read(path)
     state = model.state_dict()
     _same_model(path, tensors, state)
-    decoded = {}
+    empty = [name for name, value in state.items() if value.is_meta]
+    if empty:
+        raise ValueError(
+            f"model must have tensors with data, got {empty[0]!r} on the meta device: to_empty first"
+        )
+    parts: dict[str, dict[str, torch.Tensor]] = {name: {} for name in tensors}
+    for key, array in arrays.items():
+        name, _, part = key.rpartition(":")
+        parts.setdefault(name, {})[part] = array
+    decoded: dict[str, torch.Tensor] = {}
     for name, card in tensors.items():
-        parts = {
-            key.rpartition(":")[2]: array for key, array in arrays.items() if key.rpartition(":")[0] == name
-        }
         try:
-            decoded[name] = _unfold(card, parts, state[name].dtype)
+            if "same_as" in card:  # always behind the one that it names
+                decoded[name] = decoded[card["same_as"]].view(tuple(card["shape"]))
+            else:
+                decoded[name] = _unfold(card, parts[name], state[name].dtype)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path}: {name} cannot be decoded: {error}") from error
     model.load_state_dict(decoded)
@@ -131,9 +205,9 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
         metadata = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")]).get("__metadata__", {})
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is truncated or altered, or no safetensors file: {error}") from error
-    if metadata.get("prunelab") != VERSION or "tensors" not in metadata:
+    if metadata.get("prunelab") not in READABLE or "tensors" not in metadata:
         raise ValueError(
-            f"{path} was not written by save_sparse of this version ({VERSION}): its metadata say so"
+            f"{path} was not written by save_sparse, or by an unknown version of it (known: {READABLE})"
         )
     found = _digest(arrays, {key: metadata[key] for key in ("prunelab", "tensors")})
     if found != metadata.get("sha256"):
@@ -167,37 +241,39 @@ def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {tuple(arrays[name].shape)}".encode())
-        digest.update(arrays[name].contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(np.ascontiguousarray(as_integers(arrays[name])))
     return digest.hexdigest()
 
 
-def _fold(encoded: Encoded) -> dict[str, torch.Tensor]:
-    """Return the arrays of ``encoded``, the values replaced by a code book and codes where that takes fewer
-    bytes.
+def _fold(encoded: Encoded) -> tuple[dict[str, torch.Tensor], dict]:
+    """Return the arrays of ``encoded``, the values as a code book and codes or as coded byte planes where
+    that takes fewer bytes, and what the card has to say of it.
     """
     data = encoded.arrays["data"]
+    folded, how = {"data": data}, {}
+    if len(data) <= _UNPRUNED or encoded.format != "dense":
+        planes = code_planes(data)
+        if planes is not None:
+            folded, how = {"planes": planes[0]}, {"planes": planes[1]}
     book = _book(data)
-    if book is None:
-        return encoded.arrays
-    codes = torch.searchsorted(book, data)
-    packed, coded = pack(codes, max(len(book) - 1, 1).bit_length()), deflate(codes.to(torch.uint8))
-    name, best = ("codes", packed) if packed.nbytes <= coded.nbytes else ("coded", coded)
-    if book.nbytes + best.nbytes >= data.nbytes:
-        return encoded.arrays
-    return {part: array for part, array in encoded.arrays.items() if part != "data"} | {
-        "book": book,
-        name: best,
-    }
+    if book is not None:
+        codes = torch.from_numpy(np.searchsorted(as_integers(book), as_integers(data)))
+        packed, coded = pack(codes, max(len(book) - 1, 1).bit_length()), deflate(codes.to(torch.uint8))
+        name, best = ("codes", packed) if packed.nbytes <= coded.nbytes else ("coded", coded)
+        if book.nbytes + best.nbytes < sum(array.nbytes for array in folded.values()):
+            folded, how = {"book": book, name: best}, {}
+    return {part: array for part, array in encoded.arrays.items() if part != "data"} | folded, how
 
 
 def _book(data: torch.Tensor) -> torch.Tensor | None:
-    """Return the distinct values of ``data``, rising, or None if there are none, too many or NaN among
-    them.
+    """Return the distinct values of ``data``, in the order of their bits, or None if there are none or too
+    many.
     """
-    if len(data[:10_000].unique()) > _CODEBOOK:  # spares sorting a large tensor
+    bits = as_integers(data)
+    if len(np.unique(bits[:10_000])) > _CODEBOOK:  # spares sorting a large tensor
         return None
-    book = data.unique()
-    return None if len(book) == 0 or len(book) > _CODEBOOK or bool(torch.isnan(book).any()) else book
+    book = np.unique(bits)
+    return torch.from_numpy(book).view(data.dtype) if 0 < len(book) <= _CODEBOOK else None
 
 
 def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
@@ -205,9 +281,13 @@ def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -
     fit together.
     """
     shape, values = tuple(card["shape"]), card["values"]
-    if card["format"] not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {card['format']!r}")
-    if "data" not in parts:
+    real = dtype.to_real() if dtype.is_complex else dtype
+    arguments.one_of("format", card["format"], FORMATS)
+    if len(parts.keys() & {"data", "planes", "book"}) != 1:
+        raise ValueError("the values must stand there once, as data, planes or book")
+    if "planes" in parts:
+        parts["data"] = decode_planes(parts.pop("planes"), card["planes"], values, real)
+    elif "book" in parts:
         book = parts.pop("book")
         if "codes" in parts:
             codes = unpack(parts.pop("codes"), max(len(book) - 1, 1).bit_length(), values)
@@ -215,7 +295,11 @@ def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -
             codes = inflate(parts.pop("coded"), values).long()
         if codes.numel() and int(codes.max()) >= len(book):
             raise ValueError(f"codes must lie in [0, {len(book)}), got {int(codes.max())}")
-        parts["data"] = book[codes]
-    if parts["data"].dtype != dtype:
-        raise ValueError(f"data must be {dtype}, got {parts['data'].dtype}")
-    return decode(Encoded(card["format"], shape or (1,), card["index_bits"], parts)).view(shape)
+        parts["data"] = take(book, codes.numpy())
+    if real not in _PLAIN and parts["data"].dtype in _PLAIN:
+        parts["data"] = parts["data"].view(real)
+    if parts["data"].dtype != real:
+        raise ValueError(f"data must be {real}, got {parts['data'].dtype}")
+    pairs = (*shape, 2) if dtype.is_complex else shape or (1,)
+    weight = decode(Encoded(card["format"], pairs, card.get("index_bits", 0), parts))
+    return (torch.view_as_complex(weight) if dtype.is_complex else weight).view(shape)

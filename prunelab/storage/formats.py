@@ -12,10 +12,10 @@ import torch
 
 from prunelab import arguments
 from prunelab.storage.packing import NATIVE, deflate, inflate, pack, unpack
+from prunelab.storage.positions import gap_bytes, gap_positions, nonzero, put, take
 
 FORMATS = ("dense", "coo", "csr", "csc", "bitmap", "gap", "huffman")
 POINTER_BITS = 32
-_ESCAPE = 255  # in the byte stream of "huffman": 255 positions further, and no value here
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,24 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
     arguments.one_of("format", format, FORMATS)
     rows, columns = _matrix(weight)
     bits = _width(format, rows, columns, index_bits)
-    flat = weight.detach().reshape(-1)
+    flat = weight.detach().cpu().reshape(-1)
     if format == "dense":
         return Encoded(format, tuple(weight.shape), 0, {"data": flat.clone()})
-    if format == "bitmap":
-        mask = flat != 0
-        bitmap = torch.from_numpy(np.packbits(mask.numpy(), bitorder="little"))
-        return Encoded(format, tuple(weight.shape), 0, {"data": flat[mask], "bitmap": bitmap})
     if format == "gap":
         gaps, data = gap_code(weight, bits)
         return Encoded(format, tuple(weight.shape), bits, {"data": data, "gaps": pack(gaps - 1, bits)})
     if format == "csc":
         turned = encode(flat.view(rows, columns).t().contiguous(), "csr", bits)
         return Encoded(format, tuple(weight.shape), bits, turned.arrays)
-    positions = flat.nonzero().squeeze(1)
-    data = flat[positions]
+    used = nonzero(flat)
+    if format == "bitmap":
+        bitmap = torch.from_numpy(np.packbits(used, bitorder="little"))
+        return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "bitmap": bitmap})
     if format == "huffman":
-        return Encoded(format, tuple(weight.shape), 0, {"data": data, "stream": _deflate(positions)})
+        stream = deflate(torch.from_numpy(gap_bytes(used)))
+        return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "stream": stream})
+    positions = torch.from_numpy(np.flatnonzero(used))
+    data = take(flat, positions.numpy())
     row = positions // max(columns, 1)
     column = pack(positions - row * columns, bits)
     if format == "coo":
@@ -91,47 +92,48 @@ def decode(encoded: Encoded) -> torch.Tensor:
     arguments.one_of("encoded.format", encoded.format, FORMATS)
     arrays, bits, shape = encoded.arrays, encoded.index_bits, encoded.shape
     elements = math.prod(shape)
-    rows, columns = _matrix_shape(shape)
     data = arrays["data"]
     if encoded.format == "dense":
         if data.numel() != elements:
             raise ValueError(f"data must hold {elements} values for shape {shape}, got {data.numel()}")
         return data.clone().view(shape)
-    if encoded.format == "bitmap":
-        if arrays["bitmap"].numel() != math.ceil(elements / 8):
-            raise ValueError(
-                f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {shape}, got"
-                f" {arrays['bitmap'].numel()}"
-            )
-        flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
-        positions = torch.from_numpy(flags.nonzero()[0])
-    elif encoded.format == "gap":
+    if encoded.format == "gap":
         return gap_decode(unpack(arrays["gaps"], bits, data.numel()) + 1, data, shape)
-    elif encoded.format == "huffman":
-        positions = _inflate(arrays["stream"], elements)
-    elif encoded.format == "csc":
-        turned = decode(Encoded("csr", (columns, rows), bits, arrays))
-        return turned.t().reshape(shape)
-    elif encoded.format == "coo":
-        row, column = (
-            unpack(arrays["rows"], bits, data.numel()),
-            unpack(arrays["columns"], bits, data.numel()),
-        )
-        _inside("rows", row, rows)
-        _inside("columns", column, columns)
-        positions = row * columns + column
-    else:
-        column = unpack(arrays["indices"], bits, data.numel())
-        check_csr(arrays["indptr"], column, data, (rows, columns))
-        row = torch.repeat_interleave(torch.arange(rows), arrays["indptr"].diff().long())
-        positions = row * columns + column
+    if encoded.format == "csc":
+        rows, columns = _matrix_shape(shape)
+        return decode(Encoded("csr", (columns, rows), bits, arrays)).t().reshape(shape)
+    positions = _positions(encoded, elements)
     if positions.numel() != data.numel():
         raise ValueError(
             f"the index names {positions.numel()} positions, but data holds {data.numel()} values"
         )
-    weight = data.new_zeros(elements)
-    weight[positions] = data
-    return weight.view(shape)
+    return put(data, positions.numpy(), shape)
+
+
+def _positions(encoded: Encoded, elements: int) -> torch.Tensor:
+    """Return where the values of ``encoded`` lie in the flattened weight; ValueError if that is outside."""
+    arrays, bits, entries = encoded.arrays, encoded.index_bits, encoded.arrays["data"].numel()
+    rows, columns = _matrix_shape(encoded.shape)
+    if encoded.format == "bitmap":
+        if arrays["bitmap"].numel() != math.ceil(elements / 8):
+            raise ValueError(
+                f"bitmap must hold {math.ceil(elements / 8)} bytes for shape {encoded.shape}, got"
+                f" {arrays['bitmap'].numel()}"
+            )
+        flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
+        return torch.from_numpy(np.flatnonzero(flags))
+    if encoded.format == "huffman":
+        positions = gap_positions(inflate(arrays["stream"], elements))
+        _inside("positions", positions, elements)
+        return positions
+    if encoded.format == "coo":
+        row, column = (unpack(arrays[name], bits, entries) for name in ("rows", "columns"))
+        _inside("rows", row, rows)
+        _inside("columns", column, columns)
+        return row * columns + column
+    column = unpack(arrays["indices"], bits, entries)
+    check_csr(arrays["indptr"], column, arrays["data"], (rows, columns))
+    return torch.repeat_interleave(torch.arange(rows), arrays["indptr"].diff().long()) * columns + column
 
 
 def check_csr(
@@ -176,16 +178,15 @@ def gap_code(weight: torch.Tensor, index_bits: int) -> tuple[torch.Tensor, torch
     Han, Mao and Dally (arXiv 1510.00149), figure 2; notebook 07.1."""
     _matrix(weight)
     reach = 1 << _width("gap", 1, 1, index_bits)
-    flat = weight.detach().reshape(-1)
-    positions = flat.nonzero().squeeze(1)
+    flat = weight.detach().cpu().reshape(-1)
+    positions = torch.from_numpy(np.flatnonzero(nonzero(flat)))
     distances = positions.diff(prepend=positions.new_full((1,), -1))
     fillers = (distances - 1) // reach
     last = (fillers + 1).cumsum(0) - 1  # where the entry of each nonzero lands
     entries = int(last[-1]) + 1 if len(last) else 0
     gaps = torch.full((entries,), reach)
     gaps[last] = distances - fillers * reach
-    values = flat.new_zeros(entries)
-    values[last] = flat[positions]
+    values = put(take(flat, positions.numpy()), last.numpy(), (entries,))
     return gaps, values
 
 
@@ -204,29 +205,7 @@ def gap_decode(gaps: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...])
         raise ValueError(f"gaps must be at least 1, got {int(gaps.min())}")
     positions = gaps.cumsum(0) - 1
     _inside("gaps, added up,", positions, math.prod(shape))
-    weight = values.new_zeros(math.prod(shape))
-    weight[positions] = values
-    return weight.view(tuple(shape))
-
-
-def _deflate(positions: torch.Tensor) -> torch.Tensor:
-    """Return the distances between positions as a Huffman-coded byte stream; a distance of 256 or more begins
-    with escapes.
-    """
-    distances = positions.diff(prepend=positions.new_full((1,), -1)) - 1  # 0, 1, ...: the zeros passed over
-    escapes = distances // _ESCAPE
-    last = (escapes + 1).cumsum(0) - 1
-    symbols = torch.full((int(last[-1]) + 1 if len(last) else 0,), _ESCAPE, dtype=torch.uint8)
-    symbols[last] = (distances - escapes * _ESCAPE).to(torch.uint8)
-    return deflate(symbols)
-
-
-def _inflate(stream: torch.Tensor, elements: int) -> torch.Tensor:
-    symbols = inflate(stream, elements).long()
-    is_value = symbols != _ESCAPE
-    positions = ((symbols + is_value).cumsum(0) - 1)[is_value]
-    _inside("positions", positions, elements)
-    return positions
+    return put(values, positions.numpy(), shape)
 
 
 def _inside(name: str, index: torch.Tensor, size: int) -> None:

@@ -20,6 +20,8 @@ SOLUTIONS = ROOT / "notebooks" / "solutions"
 EXERCISES = ROOT / "notebooks" / "exercises"
 NOTEBOOKS = sorted(path.relative_to(SOLUTIONS) for path in SOLUTIONS.glob("*/*.ipynb"))
 STUDENTS = ("solved", "untouched", "one-wrong")
+# a graded cell that ends in one of these is worth its full points to nbgrader; a number is worth that many
+FULL = ("None", "True", "float('nan')", "'0.8'", "-1.0", "1")
 SHARES = [NOTEBOOKS[worker::2] for worker in range(2)]  # graded side by side with one thread each
 
 
@@ -42,11 +44,11 @@ def check_cells(notebook):
     ]
 
 
-def spoil_last_answer(notebook):
-    """Let the last function of a solved notebook return None."""
+def spoil_last_answer(notebook, value):
+    """Let the last function of a solved notebook return ``value``."""
     cell = [cell for cell in notebook.cells if "### BEGIN SOLUTION" in cell.source][-1]
     before, rest = cell.source.split("### BEGIN SOLUTION")
-    cell.source = before + "return None" + rest.split("### END SOLUTION")[1]
+    cell.source = before + f"return {value}" + rest.split("### END SOLUTION")[1]
     return notebook
 
 
@@ -57,7 +59,7 @@ def merged(names, student):
         for name in names
     ]
     if student == "one-wrong":
-        notebooks = list(map(spoil_last_answer, notebooks))
+        notebooks = [spoil_last_answer(n, FULL[i % len(FULL)]) for i, n in enumerate(notebooks)]
     cells = [cell for notebook in notebooks for cell in notebook.cells]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"

@@ -59,6 +59,14 @@ def test_checkers_are_named_by_notebook(path):
 
 
 @pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
+def test_a_graded_cell_is_the_call_of_its_checker_alone(path):
+    """To nbgrader the last value of a graded cell is its points, if it is a number; ours is None."""
+    for cell in (*read(path).cells, *released(path).cells):
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            assert re.fullmatch(r"check\.ex_\d+_\d+\(\w+\)", cell.source), cell.source
+
+
+@pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
 def test_nothing_of_the_solution_leaks(path):
     solved, notebook = read(path), released(path)
     text = "\n".join(cell.source for cell in notebook.cells)

@@ -15,7 +15,6 @@ from prunelab.semi_structured import (
     compress_24,
     decompress_24,
     is_nm,
-    kept_magnitude,
     nm_mask,
     permute_columns,
 )
@@ -89,7 +88,7 @@ def test_a_remainder_keeps_what_the_others_keep():
 def test_blocks_join_without_a_seam(monkeypatch):
     weight = torch.randn(33, 40, generator=torch.Generator().manual_seed(0))
     whole = {nm: nm_mask(weight, *nm) for nm in ((2, 4), (5, 10))}
-    monkeypatch.setattr("prunelab.semi_structured.BLOCK", 28)
+    monkeypatch.setattr("prunelab.semi_structured.patterns.BLOCK", 28)
     assert all(torch.equal(nm_mask(weight, *nm), mask) for nm, mask in whole.items())
 
 
@@ -137,6 +136,26 @@ def test_is_nm():
     assert is_nm(torch.zeros(2, 4), 2, 4)
     with pytest.raises(ValueError, match="m = 4 divides, got 10"):
         is_nm(torch.ones(2, 10), 2, 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 40), (3, 24, 3, 3), (700, 400)])
+@pytest.mark.parametrize(("n", "m"), [(1, 2), (2, 4), (3, 8), (1, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int8])
+def test_is_nm_finds_one_group_too_full_wherever_it_is(shape, n, m, dtype):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(shape, generator=generator)
+    weight = (weight.sign() * nm_mask(weight, n, m)).to(dtype)
+    assert is_nm(weight, n, m)
+    for row, column in [(0, 0), (len(weight) - 1, shape[1] - m), (len(weight) // 2, m)]:
+        crowded = weight.clone()
+        crowded[(row, slice(column, column + n + 1), *[-1] * (len(shape) - 2))] = 1
+        assert not is_nm(crowded, n, m)
+
+
+def test_negative_zeros_are_zeros():
+    weight = torch.tensor([[1.0, -0.0, 2.0, -0.0] * 2])
+    assert is_nm(weight, 2, 4) and is_nm(weight.bfloat16(), 2, 4)
+    assert torch.equal(compress_24(weight)[0], torch.tensor([[1.0, 2.0] * 2]))
 
 
 # --- compression -----------------------------------------------------------------------------------
@@ -188,6 +207,21 @@ def test_round_trip(rows, groups, seed, density):
     assert values.shape == (rows, 2 * groups) and metadata.shape == (rows, math.ceil(groups / 2))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int64])
+def test_round_trip_of_other_types_across_blocks(dtype, monkeypatch):
+    monkeypatch.setattr("prunelab.semi_structured.compression.BLOCK", 64)
+    weight = torch.randint(-50, 50, (13, 20), generator=torch.Generator().manual_seed(0))
+    weight = (weight * nm_mask(weight, 2, 4)).to(dtype)
+    values, metadata = compress_24(weight)
+    assert values.dtype == dtype and torch.equal(decompress_24(values, metadata), weight)
+    weight[12, 17:] = 1
+    with pytest.raises(ValueError, match=r"got 3 in row 12, columns 16 to 19|got 4 in row 12"):
+        compress_24(weight)
+    metadata[12, 0] = 0
+    with pytest.raises(ValueError, match="two different positions"):
+        decompress_24(values, metadata)
+
+
 def test_compression_refuses_what_is_not_24():
     with pytest.raises(ValueError, match=r"got 3 in row 1, columns 4 to 7"):
         compress_24(torch.tensor([[1.0, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 0]]))
@@ -203,29 +237,3 @@ def test_decompression_refuses_damage():
         decompress_24(values, torch.zeros_like(metadata))
     with pytest.raises(ValueError, match="even number of columns"):
         decompress_24(values[:, :3], metadata)
-
-
-# --- permutation -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(3))
-def test_eight_columns_reach_the_optimum(seed):
-    weight = torch.randn(6, 8, generator=torch.Generator().manual_seed(seed))
-    order = permute_columns(weight)
-    assert sorted(order.tolist()) == list(range(8))
-    deals = [
-        (0, *three, *(c for c in range(8) if c not in (0, *three))) for three in combinations(range(1, 8), 3)
-    ]
-    best = max(kept_magnitude(weight[:, list(deal)]) for deal in deals)
-    assert kept_magnitude(weight[:, order]) == pytest.approx(best, abs=1e-7)
-
-
-def test_more_columns_gain_and_never_lose():
-    weight = torch.randn(32, 32, generator=torch.Generator().manual_seed(1))
-    order = permute_columns(weight)
-    assert sorted(order.tolist()) == list(range(32))
-    assert kept_magnitude(weight[:, order]) > kept_magnitude(weight) + 0.01
-    already = weight[:, order]
-    assert torch.equal(permute_columns(already), torch.arange(32)), "a second search finds nothing to gain"
-
-
-def test_equal_columns_end_the_search():
-    assert torch.equal(permute_columns(torch.ones(3, 12)), torch.arange(12))

@@ -186,6 +186,32 @@ def test_a_build_that_cannot_multiply_says_so(monkeypatch):
         sparse.SparseLinear(nn.Linear(4, 4))
 
 
+def test_where_a_form_is_missing_the_others_are_taken(monkeypatch, told):
+    def missing(*args):
+        raise RuntimeError("Calling addmm on a sparse CPU tensor requires Linux platform")
+
+    sparse.multiplies.cache_clear()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "addmm", missing)
+            assert not sparse.multiplies(sparse.SparseLinear) and not sparse.multiplies(sparse.BlockLinear)
+        asked = told("DenseLinear")
+        sparse.fastest(holed(3), torch.randn(2, 784))
+        assert {name.partition(" ")[0] for names, _ in asked for name in names} == {"DenseLinear"}
+    finally:
+        sparse.multiplies.cache_clear()
+    assert sparse.multiplies(sparse.DenseLinear)
+
+
+@pytest.mark.parametrize("form", [sparse.DenseLinear, sparse.SparseLinear])
+def test_inputs_are_fetched_alike_before_and_after_the_turn(form):
+    linear = nn.Linear(12, 8)
+    linear.weight.data[:, ::3] = 0
+    x, layer = torch.randn(5, 12), sparse.GatherLinear(linear, form)
+    assert torch.allclose(layer(x.t()), linear(x).t(), atol=1e-6)
+    assert torch.equal(layer(x.t()), layer(x.t().contiguous()))
+
+
 def test_latencies_times_every_layer_and_states_the_conditions():
     layers = {"dense": sparse.DenseLinear(nn.Linear(64, 64)), "CSR": sparse.SparseLinear(nn.Linear(64, 64))}
     times = latencies(layers, torch.randn(64, 8))

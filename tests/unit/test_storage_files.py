@@ -3,37 +3,22 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
+from stored import pruned, refused, same, state
 from torch import nn
 
 from prunelab import storage
-from prunelab.masks import apply_masks, mask_model, prunable
+from prunelab.masks import prunable
 from prunelab.measure import bytes_on_disk
 from prunelab.models import MODELS
 from prunelab.storage import files
-
-
-def pruned(name: str, sparsity: float = 0.95) -> nn.Module:
-    torch.manual_seed(1)
-    model = MODELS[name]()
-    apply_masks(
-        model, mask_model({n: w.detach().abs() for n, w in prunable(model).items()}, sparsity, "global")
-    )
-    return model
-
-
-def state(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    return a.keys() == b.keys() and all(
-        torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a
-    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -101,13 +86,6 @@ def saved(tmp_path):
     return path
 
 
-def refused(path, model, message):
-    before = state(model)
-    with pytest.raises(ValueError, match=message):
-        storage.load_sparse(path, model)
-    assert same(state(model), before)
-
-
 def test_a_file_of_another_model_is_refused(saved):
     refused(saved, MODELS["lenet5"](), "is from another model: it lacks")
     wider = nn.Sequential()
@@ -165,15 +143,36 @@ def forge(path, change):
             "fc1.weight cannot be decoded.*must lie in",
         ),
         (
-            lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}),
+            lambda arrays, cards: (
+                arrays.update({"fc1.weight:planes": torch.zeros(12, dtype=torch.uint8)})
+                or cards["fc1.weight"].update(planes=[0] * 4, values=3)
+            ),
             "names .* positions, but data holds 3 values",
+        ),
+        (
+            lambda arrays, cards: cards["fc1.weight"].update(planes=[0, 0, 5]),
+            "planes must be 4, and .* bytes together",
+        ),
+        (
+            lambda arrays, cards: arrays["fc1.weight:planes"][-400:].fill_(255),
+            "a plane of the values",
+        ),
+        (
+            lambda arrays, cards: arrays.update({"fc1.weight:data": torch.ones(3)}),
+            "values must stand there once",
+        ),
+        (
+            lambda arrays, cards: cards.update({"fc1.bias": cards["fc1.bias"] | {"same_as": "fc2.weight"}}),
+            "fc1.bias cannot be decoded",
         ),
         (lambda arrays, cards: arrays.pop("fc1.weight:stream"), "fc1.weight cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].update(format="rar"), "format must be one of"),
         (lambda arrays, cards: cards["fc1.bias"].update(format="csr"), "fc1.bias cannot be decoded"),
         (lambda arrays, cards: cards["fc1.weight"].pop("values"), "cannot be decoded"),
         (
-            lambda arrays, cards: arrays.update({"fc1.weight:data": arrays["fc1.weight:data"].double()}),
+            lambda arrays, cards: arrays.update(
+                {"fc1.weight:data": arrays.pop("fc1.weight:planes").double()}
+            ),
             "must be torch.float32",
         ),
     ],
@@ -186,13 +185,38 @@ def test_indices_out_of_range_are_refused_even_under_a_right_checksum(saved, cha
 def test_the_old_file_survives_a_save_that_fails(saved, monkeypatch):
     before = saved.read_bytes()
 
+    def half(arrays, path, metadata):
+        path.write_bytes(b"half of it")
+        raise SafetensorError("no space left on device")
+
     def full(*args):
         raise OSError("no space left on device")
 
-    for target, name in ((files.os, "replace"), (type(saved), "write_bytes")):
+    for target, name, fault in ((files, "save_file", half), (files.os, "replace", full)):
         with monkeypatch.context() as patch:
-            patch.setattr(target, name, full)
+            patch.setattr(target, name, fault)
             with pytest.raises(OSError, match="no space"):
                 storage.save_sparse(pruned("lenet300", 0.5), saved)
         assert saved.read_bytes() == before
         assert os.listdir(saved.parent) == [saved.name]
+
+
+NO_ROOM = """
+import resource, signal, sys
+from prunelab.models import LeNet300
+from prunelab.storage import save_sparse
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    save_sparse(LeNet300(), sys.argv[1])
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_a_disk_without_room_is_told(saved):
+    before = saved.read_bytes()
+    done = subprocess.run([sys.executable, "-c", NO_ROOM, saved], capture_output=True, text=True, check=True)
+    assert "m.safetensors could not be written" in done.stdout
+    assert saved.read_bytes() == before and os.listdir(saved.parent) == [saved.name]

@@ -91,3 +91,47 @@ plausible(
     lambda m, d, s, b: _best(m, s, b, d.valid, inverse=True),
     _with_the_model_itself,
 )
+
+# 1.5, once more from the text alone
+
+
+def _hs_1_5(
+    model,
+    mnist,
+    sp,
+    bound,
+    ok=None,
+    scope="layer",
+    split="valid",
+    order=sorted,
+    stop=False,
+    score=lambda w: w.abs(),
+    pick=max,
+    some=None,
+):
+    good = []
+    for s in order(sp):
+        c = copy.deepcopy(model)
+        apply_masks(c, mask_model({n: score(w) for n, w in prunable(c).items()}, s, scope=scope))
+        d = getattr(mnist, split)
+        if some:
+            d = torch.utils.data.TensorDataset(*(t[:some] for t in d.tensors))
+        a = accuracy(c, d)
+        if (ok or (lambda a, b: a >= b))(a, bound):
+            good.append((s, a))
+        elif stop:
+            break
+    return pick(s for s, _ in good) if good else 0.0
+
+
+right("1.5")(lambda *a: _hs_1_5(*a))
+
+plausible(
+    "1.5",
+    lambda *a: _hs_1_5(*a, some=100),  # first 100 validation images
+    lambda *a: _hs_1_5(*a, ok=lambda a, b: a >= b - 0.5),  # half a point of slack
+    lambda *a: _hs_1_5(*a, order=list, pick=lambda g: list(g)[-1]),  # last in list that qualifies
+    lambda *a: _hs_1_5(*a, score=lambda w: w),  # squares signed
+    lambda *a: _hs_1_5(*a, order=list, stop=True),  # stops at first miss in list order
+    lambda m, d, s, b: _hs_1_5(m, d, s, b, some=len(d.valid) // 2),  # first half of validation
+)

@@ -1,5 +1,6 @@
 """Answers to 1.1 and 1.2: right ones, written differently, and wrong ones that must be refused."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -84,4 +85,57 @@ plausible(
         (w.abs() < t).double().mean().item(),
     ),
     lambda w, s: (w.std().item() * s, (w.abs() <= w.std() * s).double().mean().item()),
+)
+
+# 1.1, once more from the text alone
+
+
+def _step_1_1(
+    w, g, v, m, lr, mu, vel=lambda v, g, mu: mu * v + g, move=lambda w, v, g, lr, mu: w - lr * v, keep=None
+):
+    v = vel(v, g, mu)
+    keep = m if keep is None else keep(w, m)
+    return torch.where(keep, move(w, v, g, lr, mu), torch.zeros_like(w)), v
+
+
+right("1.1")(lambda w, g, v, m, lr, mu: _step_1_1(w, g, v, m, lr, mu))
+
+plausible(
+    "1.1",
+    lambda *a: _step_1_1(*a, move=lambda w, v, g, lr, mu: w - lr * (g + mu * v)),  # nesterov
+    lambda *a: _step_1_1(*a, vel=lambda v, g, mu: mu * v + (1 - mu) * g),  # dampening
+    lambda *a: _step_1_1(*a, keep=lambda w, m: w != 0),  # mask from weight != 0
+    lambda *a: _step_1_1(
+        *a, vel=lambda v, g, mu: mu * v + a[4] * g, move=lambda w, v, g, lr, mu: w - v
+    ),  # lr inside velocity
+    lambda *a: _step_1_1(*a, keep=lambda w, m: m & (w != 0)),  # mask and nonzero weight
+)
+
+# 1.2, once more from the text alone
+
+
+def _cut_1_2(w, s, k=None, below=lambda m, t: m <= t, n=None):
+    m = w.abs().flatten().sort().values
+    n_ = len(m)
+    k = round(s * n_) if k is None else k(s, n_)
+    t = m[k - 1].item() if k > 0 else 0.0
+    return t, below(w.abs(), t).sum().item() / n_
+
+
+def _r12_1_2(w, s):
+    m = np.abs(w.detach().numpy().ravel())
+    k = round(s * m.size)
+    t = float(np.partition(m, k - 1)[k - 1]) if k else 0.0
+    return t, float(np.mean(m <= t))
+
+
+right("1.2")(_r12_1_2)
+
+plausible(
+    "1.2",
+    lambda w, s: _cut_1_2(w, s, below=lambda m, t: m < t),  # strictly below
+    lambda w, s: _cut_1_2(w, s, k=lambda s, n: min(round(s * n), n - 1)),  # k capped at n-1
+    lambda w, s: _cut_1_2(w, s, k=lambda s, n: max(1, round(s * n))),  # k at least 1
+    lambda w, s: (0.0, 0.0) if round(s * w.numel()) == 0 else _cut_1_2(w, s),  # zero k reaches 0
+    lambda w, s: (_cut_1_2(w, s)[0], round(s * w.numel()) / w.numel()),  # reached = counts distinct
 )

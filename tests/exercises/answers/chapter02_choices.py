@@ -1,12 +1,6 @@
-"""Answers to 2.6 and 2.7: right ones, written differently, and wrong ones that must be refused."""
+"""Answers to 2.6: right ones, written differently, and wrong ones that must be refused."""
 
-import math
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-from answers import plausible, right, wrong
+from answers import plausible, right
 from prunelab.granularity import group_scores
 from prunelab.masks import keep_top
 
@@ -65,65 +59,49 @@ plausible(
     lambda w, s, b: None if _coarse(w, s, b) == "dense" else _coarse(w, s, b),
 )
 
-
-# 2.7 layer_to_remove
-
-
-@right("2.7")
-def layer_by_slices(model, images, labels):
-    losses = {}
-    for k, layer in enumerate(model):
-        if isinstance(layer, nn.Linear) and layer.weight.shape[0] == layer.weight.shape[1]:
-            behind = model[k + 1 :]
-            behind = behind[1:] if len(behind) and isinstance(behind[0], nn.ReLU) else behind
-            losses[k] = nn.functional.cross_entropy(behind(model[:k](images)), labels).item()
-    return min(losses, key=losses.get, default=None)
+# 2.6, once more from the text alone
 
 
-@right("2.7")
-def layer_by_identity(model, images, labels):
-    best = None, math.inf
-    for k, layer in enumerate(model):
-        if isinstance(layer, nn.Linear) and layer.in_features == layer.out_features:
-            x = images
-            for j, part in enumerate(model):
-                x = x if j == k or (j == k + 1 and isinstance(part, nn.ReLU)) else part(x)
-            loss = -x.log_softmax(1)[torch.arange(len(labels)), labels].mean().item()
-            best = min(best, (k, loss), key=lambda pair: pair[1])
-    return best[0]
+def _co_2_6(
+    w,
+    s,
+    b,
+    names=("filter", "kernel", "vector", "weight"),
+    ok=lambda k, a, b: k.pow(2).sum() / a.pow(2).sum() >= b,
+    sc=lambda w, g: group_scores(w, g),
+):
+    for g in names:
+        if ok(w * keep_top(sc(w, g), s), w, b):
+            return g
+    return "dense"
 
 
-@wrong("2.7", "")
-def layer_without_its_relu(model, images, labels):
-    losses = {}
-    for k, layer in enumerate(model):
-        if isinstance(layer, nn.Linear) and layer.in_features == layer.out_features:
-            losses[k] = nn.functional.cross_entropy(model[k + 1 :](model[:k](images)), labels).item()
-    return min(losses, key=losses.get) if losses else None
-
-
-def _costs(model, images, labels, keep_relu=False, any_layer=False):
-    costs = {}
-    for k, layer in enumerate(model):
-        if isinstance(layer, nn.Linear) and layer.in_features == layer.out_features:
-            rest = list(model)
-            del rest[k : k + 2]
-            costs[k] = F.cross_entropy(nn.Sequential(*rest)(images), labels).item()
-    return costs
-
+right("2.6")(
+    lambda w, s, b: next(
+        (
+            g
+            for g in ("filter", "kernel", "vector", "weight")
+            if (w[keep_top(group_scores(w, g), s).expand_as(w)] ** 2).sum() >= b * (w**2).sum()
+        ),
+        "dense",
+    )
+)
 
 plausible(
-    "2.7",
-    lambda m, x, y: max(_costs(m, x, y), key=_costs(m, x, y).get, default=None),
-    lambda m, x, y: min(_costs(m, x, y), key=_costs(m, x, y).get, default=0),
-    lambda m, x, y: min(_costs(m, x, y), key=_costs(m, x, y).get, default=-1),
-    lambda m, x, y: min(_costs(m, x, y).values(), default=None),
-    lambda m, x, y: next(iter(_costs(m, x, y)), None),
-    lambda m, x, y: max(_costs(m, x, y), default=None),
-    lambda m, x, y: min((k for k in _costs(m, x, y)), key=lambda k: m[k].weight.abs().sum(), default=None),
-    lambda m, x, y: min(
-        (k for k in _costs(m, x, y)),
-        key=lambda k: (m[k].weight - torch.eye(len(m[k].weight))).norm(),
-        default=None,
-    ),
+    "2.6",
+    lambda *a: _co_2_6(*a, ok=lambda k, a, b: k.pow(2).sum() / a.pow(2).sum() > b),  # strict
+    lambda *a: _co_2_6(*a, names=("filter", "kernel", "weight")),  # skips vector
+    lambda *a: _co_2_6(
+        *a, sc=lambda w, g: w.pow(2).sum(2, keepdim=True).sqrt() if g == "vector" else group_scores(w, g)
+    ),  # vectors along columns
+    lambda *a: _co_2_6(
+        *a,
+        sc=lambda w, g: w.pow(2).sum((0, 2, 3), keepdim=True).sqrt() if g == "kernel" else group_scores(w, g),
+    ),  # channels for kernels
+    lambda *a: _co_2_6(*a, ok=lambda k, a, b: k.norm() / a.norm() >= b),  # energy of norms, root
+    lambda w, s, b: (
+        _co_2_6(w, s, b, names=("filter", "kernel", "vector"))
+        if _co_2_6(w, s, b, names=("filter", "kernel", "vector")) != "dense"
+        else "weight"
+    ),  # weight always meets
 )

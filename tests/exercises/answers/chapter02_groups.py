@@ -96,3 +96,101 @@ plausible(
     ),
     lambda w, h, b, s: keep_top(w.norm(dim=1, keepdim=True), s).expand_as(w),
 )
+
+# 2.1, once more from the text alone
+
+
+def _cs_2_1(
+    w,
+    v,
+    own=lambda x: x.square().sum(1),
+    read=lambda x: x.square().sum((0, 2)),
+    end=lambda a, b: (a + b).sqrt(),
+):
+    return end(own(w.flatten(1)), read(v.reshape(len(v), len(w), -1)))
+
+
+right("2.1")(
+    lambda w, v: torch.stack(
+        [
+            torch.cat([w[k].flatten(), v.reshape(len(v), len(w), -1)[:, k].flatten()]).norm()
+            for k in range(len(w))
+        ]
+    )
+)
+
+plausible(
+    "2.1",
+    lambda *a: _cs_2_1(*a, read=lambda x: x.square().amax((0, 2))),  # max norm read
+    lambda *a: _cs_2_1(*a, read=lambda x: x[0].square().sum(1)),  # first output only
+    lambda *a: _cs_2_1(*a, read=lambda x: x[:, :, 0].square().sum(0)),  # read by first pixel
+    lambda *a: _cs_2_1(*a, read=lambda x: x.sum((0, 2)).square()),  # signed sum of read
+    lambda *a: _cs_2_1(*a, read=lambda x: x.square().mean((0,)).sum(1)),  # hypot of own norm and read mean
+)
+
+# 2.2, once more from the text alone
+
+
+def _bm_2_2(w, h, b, s, score=lambda x: x.square().sum((1, 3)), pick=None):
+    r, c = w.shape[0] // h, w.shape[1] // b
+    sc = score(w.reshape(r, h, c, b))
+    m = (
+        pick
+        or (
+            lambda sc: (
+                torch.ones(sc.numel(), dtype=torch.bool)
+                .index_fill(0, sc.flatten().argsort(stable=True)[: round(s * sc.numel())], False)
+                .view(sc.shape)
+            )
+        )
+    )(sc)
+    return m[:, None, :, None].expand(r, h, c, b).reshape(w.shape)
+
+
+right("2.2")(
+    lambda w, h, b, s: torch.kron(
+        _bm_2_2(w, h, b, s)[::h, ::b].int(), torch.ones(h, b, dtype=torch.int)
+    ).bool()
+)
+
+plausible(
+    "2.2",
+    lambda *a: _bm_2_2(*a, score=lambda x: x.abs().amax((1, 3))),  # largest entry
+    lambda w, h, b, s: _bm_2_2(
+        w,
+        h,
+        b,
+        s,
+        pick=lambda sc: (
+            torch.ones(sc.numel(), dtype=torch.bool)
+            .index_fill(0, sc.t().flatten().argsort(stable=True)[: round(s * sc.numel())], False)
+            .view(sc.shape[1], sc.shape[0])
+            .t()
+        ),
+    ),  # by column order among ties
+    lambda w, h, b, s: _bm_2_2(
+        w, h, b, s, pick=lambda sc: sc > sc.flatten().quantile(s)
+    ),  # threshold at quantile
+    lambda *a: _bm_2_2(
+        *a, score=lambda x: (x.square().sum((1, 3)).sqrt() * 100).round()
+    ),  # norm rounded to 2 digits
+)
+
+
+# found by readers
+
+
+plausible(
+    "2.2",
+    lambda w, h, b, s: _bm_2_2(
+        w,
+        h,
+        b,
+        s,
+        pick=lambda sc: (
+            torch.ones(sc.numel(), dtype=torch.bool)
+            .index_fill(0, sc.flatten().topk(round(s * sc.numel()), largest=False).indices, False)
+            .view(sc.shape)
+        ),
+    ),
+)

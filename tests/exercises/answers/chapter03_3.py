@@ -66,3 +66,67 @@ plausible(
     lambda la, x: _apoz(la, x).double(),
     lambda la, x: _apoz(la, x, after=torch.sigmoid, what=lambda z: z < 0.5).mean(),
 )
+
+# 3.7, once more from the text alone
+
+
+def _ty_3_7(m, g, pos=lambda p: p.mean((2, 3)), im=lambda s: s.abs().mean(0)):
+    return im(pos(m * g))
+
+
+right("3.7")(
+    lambda m, g: torch.stack(
+        [
+            torch.stack([(m[n, c] * g[n, c]).mean().abs() for n in range(len(m))]).mean()
+            for c in range(m.shape[1])
+        ]
+    )
+)
+
+plausible(
+    "3.7",
+    lambda *a: _ty_3_7(*a, im=lambda s: s.square().mean(0).sqrt()),  # root mean square over images
+    lambda *a: _ty_3_7(*a, pos=lambda p: p.mean(3).abs().mean(2)),  # mean over one axis, size, then mean
+    lambda *a: _ty_3_7(*a, im=lambda s: s.abs().amax(0)),  # largest image
+    lambda *a: _ty_3_7(*a, im=lambda s: s.abs().median(0).values),  # median over images
+    lambda m, g: (m.mean((2, 3)) * g.mean((2, 3))).abs().mean(0),  # means multiplied
+    lambda m, g: (lambda s: s / s.norm().clamp(min=1e-12))(_ty_3_7(m, g)),  # normalised
+)
+
+# 3.8, once more from the text alone
+
+
+def _az_3_8(la, x, f=lambda z: z == 0, dims=None, dt=torch.float32, act=torch.relu):
+    with torch.no_grad():
+        z = act(la(x))
+    return f(z).to(dt).mean([d for d in range(z.ndim) if d != 1] if dims is None else dims(z))
+
+
+right("3.8")(lambda la, x: 1 - (la(x).detach() > 0).float().transpose(0, 1).flatten(1).mean(1))
+
+plausible(
+    "3.8",
+    lambda la, x: (lambda z: (z == 0).all(0).float().reshape(z.shape[1], -1).mean(1))(
+        torch.relu(la(x)).detach()
+    ),  # dead positions: zero in all images
+    lambda la, x: (lambda z: (z == 0).reshape(len(z), z.shape[1], -1).all(2).float().mean(0))(
+        torch.relu(la(x)).detach()
+    ),  # images with an all-zero map
+    lambda *a: _az_3_8(*a, f=lambda z: z < 0, act=lambda z: F.leaky_relu(z)),  # leaky
+    lambda la, x: _az_3_8(la, x[:1]),  # first image only
+    lambda la, x: _az_3_8(
+        la,
+        x,
+        act=lambda z: torch.relu(
+            z - (la.bias.detach().view(1, -1, *[1] * (z.ndim - 2)) if la.bias is not None else 0)
+        ),
+    ),  # bias forgotten
+)
+
+
+# found by readers
+
+
+plausible("3.7", lambda m, g: _ty_3_7(m.relu(), g))
+
+plausible("3.8", lambda la, x: _az_3_8(la, x, f=lambda z: z <= 1e-3))

@@ -93,3 +93,54 @@ plausible(
     lambda c, t: {n: list(x)[-1] for n, x in c.items()},
     lambda c, t: {n: max(s for s, v in x.items() if x[0.0] - v < t) for n, x in c.items()},
 )
+
+# 4.1, once more from the text alone
+
+
+def _cu_4_1(t, a, b, f, i, p=3, lo=0, hi=1):
+    x = min(max((t - a) / (b - a), lo), hi)
+    return f + (i - f) * (1 - x) ** p
+
+
+right("4.1")(
+    lambda t, a, b, f, i: float(i if t <= a else f if t >= b else f + (i - f) * ((b - t) / (b - a)) ** 3)
+)
+
+plausible(
+    "4.1",
+    lambda t, a, b, f, i: i + (f - i) * min(max((t - a) / (b - a), 0), 1) ** 3,  # cube of the road
+    lambda t, a, b, f, i: f + (i - f) * (1 - min(max((t - a) // (b - a), 0), 1)) ** 3,  # integer road
+    lambda t, a, b, f, i: 0.0 if t < a else _cu_4_1(t, a, b, f, i),  # start before is zero
+    lambda *x: round(_cu_4_1(*x), 3),  # three digits
+)
+
+# 4.2, once more from the text alone
+
+
+def _cr_4_2(curves, tau, ok=None, base=lambda c: c[0.0], pick=max, order=lambda c: c.items()):
+    out = {}
+    for n, c in curves.items():
+        g = [s for s, v in order(c) if s > 0 and (ok or (lambda d, v, t: d - v < t))(base(c), v, tau)]
+        if g:
+            out[n] = pick(g)
+    return out
+
+
+right("4.2")(
+    lambda cs, t: {
+        n: m
+        for n, c in cs.items()
+        for m in [max((s for s in c if s and c[s] > c[0.0] - t), default=None)]
+        if m is not None
+    }
+)
+
+plausible(
+    "4.2",
+    lambda *a: _cr_4_2(*a, ok=lambda d, v, t: abs(d - v) < t),  # gain counts as loss
+    lambda *a: _cr_4_2(*a, base=lambda c: max(c.values())),  # best of the curve as dense
+    lambda *a: _cr_4_2(*a, base=lambda c: next(iter(c.values()))),  # first listed as dense
+    lambda *a: _cr_4_2(*a, pick=lambda g: g[-1]),  # last listed that qualifies
+    lambda cs, t: _cr_4_2(cs, t, base=lambda c: next(iter(cs.values()))[0.0]),  # one dense accuracy for all
+    lambda *a: _cr_4_2(*a, ok=lambda d, v, t: (d - v) / d * 100 < t),  # percent of dense
+)

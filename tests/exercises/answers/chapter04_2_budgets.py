@@ -155,3 +155,80 @@ plausible(
     lambda m, d, share, points: nn.Sequential(nn.Flatten(), nn.Linear(d.valid.tensors[0][0].numel(), 2)),
     lambda m, d, share, points: nn.Identity(),
 )
+
+# 4.4, once more from the text alone
+
+
+def _mb_4_4(model, d, share, total=None, epochs=2, ds=None, after=False, lr=0.02):
+    s = copy.deepcopy(model)
+    sc = magnitude(s)
+    nw = sum(x.numel() for x in sc.values())
+    n = sum(p.numel() for p in s.parameters())
+    left = 0.98 * share * n - (n - nw) if total is None else total(share, n, nw)
+    m = mask_model(sc, 1 - left / nw, scope="global")
+    if after:
+        train(s, ds or d.train, epochs=epochs, lr=lr)
+        apply_masks(s, mask_model(magnitude(s), 1 - left / nw, scope="global"))
+    else:
+        train(s, ds or d.train, epochs=epochs, lr=lr, masks=m)
+    return s
+
+
+right("4.4")(lambda m, d, s, b: _mb_4_4(m, d, s, total=lambda s, n, nw: 0.95 * s * n - (n - nw)))
+
+plausible(
+    "4.4",
+    lambda m, d, s, b: _mb_4_4(m, d, s, total=lambda s, n, nw: s * n),  # weights only
+    lambda m, d, s, b: _mb_4_4(m, d, s, ds=d.test),  # trained on the test split
+    lambda m, d, s, b: (
+        lambda c: (
+            apply_masks(c, mask_model(magnitude(c), 1 - s, scope="global")),
+            train(c, d.train, epochs=1, lr=0.02),
+            c,
+        )[2]
+    )(copy.deepcopy(m)),  # masks forgotten in training
+)
+
+# 4.11, once more from the text alone
+
+
+def _fm_4_11(model, d, share, points, ds=None, epochs=2, tot=None, lr=0.02):
+    x = d.valid.tensors[0][:1]
+    sc = {n: group_scores(w, "filter") for n, w in prunable(model).items()}
+    sc.popitem()
+    for q in torch.arange(0.05, 0.97, 0.02).tolist():
+        s = remove_filters(model, mask_model(sc, q))
+        if (tot or (lambda s: macs(s, x) <= share * macs(model, x)))(s):
+            break
+    train(s, ds or d.train, epochs=epochs, lr=lr)
+    return s.eval()
+
+
+right("4.11")(lambda m, d, s, p: _fm_4_11(m, d, s, p))
+
+plausible(
+    "4.11",
+    lambda m, d, s, p: _fm_4_11(m, d, s, p, ds=d.test),  # trained on test
+    lambda m, d, s, p: _fm_4_11(
+        m,
+        d,
+        s,
+        p,
+        tot=lambda q: (
+            sum(x.numel() for x in q.parameters()) <= 2.2 * s * sum(x.numel() for x in m.parameters())
+        ),
+    ),  # parameters instead of MACs
+    lambda m, d, s, p: (
+        _fm_4_11(m, d, s, p, epochs=0)
+        if False
+        else remove_filters(
+            m,
+            mask_model(
+                (lambda sc: (sc.popitem(), sc)[1])(
+                    {n: group_scores(w, "filter") for n, w in prunable(m).items()}
+                ),
+                0.75,
+            ),
+        )
+    ),  # no fine-tune
+)

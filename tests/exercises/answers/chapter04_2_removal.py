@@ -170,3 +170,81 @@ plausible(
         lambda w, k: w[:, k.repeat_interleave(w.shape[1] // len(k))],
     ),
 )
+
+# 4.3, once more from the text alone
+
+
+def _rf_4_3(
+    w, b, nw, nb, i, c=lambda x: x.relu(), cols=lambda nw, w: nw.shape[1] // len(w), add=lambda x: x.sum(1)
+):
+    k = [j for j in range(len(w)) if j != i]
+    v = nw.reshape(len(nw), len(w), -1)
+    return w[k], b[k], v[:, k].reshape(len(nw), -1), nb + add(v[:, i]) * c(b[i])
+
+
+right("4.3")(_rf_4_3)
+
+plausible(
+    "4.3",
+    lambda *a: _rf_4_3(*a, add=lambda x: x.mean(1)),  # mean over positions
+    lambda *a: _rf_4_3(*a, c=lambda x: x),  # bias without relu
+    lambda *a: _rf_4_3(*a, add=lambda x: x.amax(1)),  # largest position: pooling
+    lambda w, b, nw, nb, i: _rf_4_3(
+        w, b, nw, nb, i, c=lambda x: (x + w[i].sum()).relu()
+    ),  # all of the filter's input
+    lambda w, b, nw, nb, i: (
+        lambda o: (
+            w[o],
+            b[o],
+            nw.reshape(len(nw), len(w), -1)[:, o].reshape(len(nw), -1),
+            _rf_4_3(w, b, nw, nb, i)[3],
+        )
+    )([len(w) - 1 if j == i else j for j in range(len(w) - 1)]),  # swap with the last
+)
+
+# 4.12, once more from the text alone
+
+
+def _wz_4_12(model, stay=lambda w, b: (w.flatten(1) != 0).any(1) | (b != 0), rep=None, last=True):
+    L, r = [], None
+    for i, la in enumerate(model):
+        if not isinstance(la, (nn.Conv2d, nn.Linear)):
+            L.append(copy.deepcopy(la))
+            continue
+        w, b = la.weight.detach(), la.bias.detach()
+        s0 = stay(w, b)
+        if r is not None:
+            w = w[:, (rep or (lambda r, n: r.repeat_interleave(n)))(r, w.shape[1] // len(r))]
+        s = s0 if i < len(model) - 1 or not last else torch.ones(len(b), dtype=torch.bool)
+        q = (
+            nn.Conv2d(w.shape[1], int(s.sum()), la.kernel_size)
+            if isinstance(la, nn.Conv2d)
+            else nn.Linear(w.shape[1], int(s.sum()))
+        )
+        q.weight, q.bias = nn.Parameter(w[s].clone()), nn.Parameter(b[s].clone())
+        L.append(q)
+        r = s
+    return nn.Sequential(*L).train(model.training)
+
+
+right("4.12")(_wz_4_12)
+
+plausible(
+    "4.12",
+    lambda m: _wz_4_12(
+        m,
+        stay=lambda w, b: (
+            (w.abs().flatten(1).sum(1) + b.abs()) > 0.05 * (w.abs().flatten(1).sum(1) + b.abs()).mean()
+        ),
+    ),  # dead by the sum of |w| below 1e-3 of the mean
+    lambda m: _wz_4_12(
+        m,
+        stay=lambda w, b: (
+            (w[:, 0, 0, 0] != 0) | (b != 0) if w.ndim == 4 else torch.ones(len(b), dtype=torch.bool)
+        ),
+    ),  # first tensor element
+    lambda m: _wz_4_12(m, rep=lambda r, n: r.repeat(n)),  # columns interleaved
+    lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1) != 0).any(1)),  # weights only decide
+    lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1) > 0).any(1) | (b > 0)),  # bias positive keeps
+    lambda m: _wz_4_12(m, last=False),  # classes too
+)

@@ -80,3 +80,40 @@ plausible(
         for n, w in _words(t, lambda a, b: _verdict((a / b).quantile(0.25), (a / b).quantile(0.75))).items()
     },
 )
+
+# 4.5, once more from the text alone
+
+
+def _js_4_5(
+    t,
+    lo=lambda r: np.quantile(r, 0.25),
+    hi=lambda r: np.quantile(r, 0.75),
+    r=lambda b, c: np.array(b) / np.array(c),
+    up=1.1,
+    dn=1 / 1.1,
+    base=lambda t: next(iter(t)),
+):
+    b = base(t)
+    out = {}
+    for n in t:
+        if n != b:
+            q = r(t[b], t[n])
+            out[n] = "faster" if lo(q) > up else "slower" if hi(q) < dn else "no measurable difference"
+    return out
+
+
+right("4.5")(_js_4_5)
+
+plausible(
+    "4.5",
+    lambda t: _js_4_5(t, base=lambda t: max(t, key=lambda name: np.median(t[name]))),  # slowest: the baseline
+    lambda t: _js_4_5(t, r=lambda b, c: np.sort(b) / np.sort(c)),  # rounds sorted
+    lambda t: _js_4_5(t, r=lambda b, c: np.median(b) / np.array(c)),  # against the median of the baseline
+    lambda t: _js_4_5(t, lo=np.median, hi=np.median),  # median decides
+    lambda t: _js_4_5(
+        t, lo=lambda r: np.quantile(r, 0.1), hi=lambda r: np.quantile(r, 0.9)
+    ),  # tails 10 and 90 %
+    lambda t: _js_4_5(
+        t, r=lambda b, c: np.array(b[1:] or b) / np.array(c[1:] or c)
+    ),  # first round is warm-up
+)

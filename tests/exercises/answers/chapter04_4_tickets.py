@@ -85,3 +85,71 @@ plausible(
     lambda r, p, z: float(r),
     lambda r, p, z: (1 - p) ** r if z else 1.0,
 )
+
+# 4.8, once more from the text alone
+
+
+def _wt_4_8(
+    i, t, m, s, sc=lambda i, t: t.abs(), cnt=lambda s, left, n: round(s * left), val=lambda i, t, m: i * m
+):
+    ws, new = {}, {}
+    for n in m:
+        f = m[n].flatten().clone()
+        k = f.nonzero().flatten()
+        o = sc(i[n], t[n]).flatten()[k].argsort(stable=True)
+        f[k[o[: cnt(s, len(k), m[n].numel())]]] = False
+        new[n] = f.view(m[n].shape)
+        ws[n] = val(i[n], t[n], new[n])
+    return ws, new
+
+
+right("4.8")(_wt_4_8)
+
+plausible(
+    "4.8",
+    lambda *a: _wt_4_8(*a, val=lambda i, t, m: i.sign() * t.abs() * m),  # sign of initial, size of trained
+    lambda *a: _wt_4_8(*a, sc=lambda i, t: (t - i).abs()),  # movement
+    lambda *a: _wt_4_8(*a, sc=lambda i, t: t.abs() - i.abs()),  # magnitude increase
+    lambda *a: _wt_4_8(
+        *a, cnt=lambda s, la, n: min(la - 1, round(s * la)) if la else 0
+    ),  # keeps at least one
+    lambda *a: _wt_4_8(*a, sc=lambda i, t: (t + i).abs()),  # mean of both
+    lambda i, t, m, s: (lambda c: _wt_4_8(i, t, m, s, cnt=lambda s, la, n: min(la, c)))(
+        round(s * int(next(iter(m.values())).sum()))
+    ),  # all layers by the first's count
+)
+
+# 4.10, once more from the text alone
+
+
+right("4.10")(lambda r, s, z: float(r) if not z else (1 - (1 - s) ** r) / s if s else float(r))
+
+plausible(
+    "4.10",
+    lambda r, s, z: float(sum((1 - s) ** k if z else 1 for k in range(r + 1))),  # ticket's own included
+    lambda r, s, z: float(sum((1 - s) ** (k + 1) if z else 1 for k in range(r))),  # densities after
+    lambda r, s, z: float(sum(max(0, 1 - k * s) if z else 1 for k in range(r))),  # linear
+    lambda r, s, z: (
+        0.0 if r == 0 else float(1 + (r - 1) * (1 - s)) if z else float(r)
+    ),  # always dense first only
+    lambda r, s, z: round(float(sum((1 - s) ** k if z else 1 for k in range(r))), 2),  # two digits
+)
+
+
+# found by readers
+
+
+plausible(
+    "4.8",
+    lambda i, t, m, s: _by_threshold(i, t, m, s),
+    lambda i, t, m, s: _wt_4_8(i, t, {n: (t[n] * m[n]) != 0 for n in m}, s),
+)
+
+
+def _by_threshold(i, t, m, s):
+    new = {}
+    for n, mask in m.items():
+        left = t[n][mask].abs().sort().values
+        count = round(s * len(left))
+        new[n] = mask & (t[n].abs() > left[count - 1]) if count else mask
+    return {n: i[n] * new[n] for n in m}, new

@@ -66,3 +66,51 @@ plausible(
     lambda w, o: w.sort(dim=1).values,
     lambda w, o: w[o] if len(w) > int(o.max()) else w.flip(1),
 )
+
+# 6.2, once more from the text alone
+
+
+def _de_6_2(
+    v, b, pos=lambda b, i: b >> 2 * i & 3, half=lambda i: i // 2, put=lambda w, k, x: w.__setitem__(k, x)
+):
+    w = torch.zeros(8)
+    for i in range(4):
+        put(w, 4 * half(i) + pos(b, i), v[i])
+    return w
+
+
+right("6.2")(
+    lambda v, b: torch.zeros(8).index_put(
+        (torch.tensor([4 * (i // 2) + (b // 4**i) % 4 for i in range(4)]),), v.float()
+    )
+)
+
+plausible(
+    "6.2",
+    lambda v, b: _de_6_2(
+        v,
+        b,
+        pos=lambda b, i: (
+            (b >> 2 * i & 3) if i % 2 == 0 else max(b >> 2 * i & 3, (b >> 2 * (i - 1) & 3) + 1) % 4
+        ),
+    ),  # second position behind the first
+    lambda v, b: _de_6_2(
+        v, b, pos=lambda b, i: (b >> (4 * (i // 2) + 2 * (1 - i % 2))) & 3
+    ),  # bits of a half reversed
+    lambda v, b: _de_6_2(v, b, pos=lambda b, i: 3 - (b >> 2 * i & 3)),  # positions xor 3
+    lambda v, b: _de_6_2(v, b, pos=lambda b, i: b >> 2 * i & 1),  # 3 bits each
+)
+
+# 6.3, once more from the text alone
+
+
+right("6.3")(lambda p, o: p[:, o.argsort()])
+
+plausible(
+    "6.3",
+    lambda p, o: p.roll(int(o[0]), 1),  # rotated back
+    lambda p, o: p[:, o],  # once more
+    lambda p, o: p[o.argsort()] if len(p) == len(o) else p[:, o],  # rows
+    lambda p, o: p[:, o.flip(0).argsort()],  # flipped order
+    lambda p, o: p[:, p[0].argsort()],  # sorted by the first row
+)

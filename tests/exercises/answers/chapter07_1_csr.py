@@ -1,5 +1,7 @@
 """Answers to 7.1 and 7.2: right ones, written differently, and wrong ones that must be refused."""
 
+from itertools import pairwise
+
 import scipy.sparse
 import torch
 
@@ -108,4 +110,101 @@ plausible(
     lambda d, i, p, x: _times(d, i, p, x).double().float(),
     lambda d, i, p, x: torch.zeros(len(x), dtype=d.dtype).index_add(0, i, d * x[i]),
     lambda d, i, p, x: _times(d, i, p, x.abs()),
+)
+
+# 7.1, once more from the text alone
+
+
+def _ca_7_1(w, keep=lambda v: v != 0):
+    d, c, s = [], [], [0]
+    for r in w:
+        for j in range(len(r)):
+            if keep(r[j].item()):
+                d.append(r[j].item())
+                c.append(j)
+        s.append(len(d))
+    return (
+        torch.tensor(d, dtype=w.dtype),
+        torch.tensor(c, dtype=torch.int64),
+        torch.tensor(s, dtype=torch.int64),
+    )
+
+
+right("7.1")(
+    lambda w: (lambda s: (s.values(), s.col_indices().long(), s.crow_indices().long()))(w.to_sparse_csr())
+)
+
+plausible(
+    "7.1",
+    lambda w: _ca_7_1(w, lambda v: v > 0),  # positive only
+    lambda w: _ca_7_1(w.t().contiguous()),  # columns first
+    lambda w: (lambda t: (t[0].float(), *t[1:]))(_ca_7_1(w)),  # values as float32
+    lambda w: (lambda t: (t[0], t[1], torch.cat([torch.zeros(1, dtype=torch.int64), t[2].diff()])))(
+        _ca_7_1(w)
+    ),  # row lengths
+    lambda w: (lambda t: (t[0], t[1], t[2].unique()))(_ca_7_1(w)),  # empty rows dropped
+)
+
+# 7.2, once more from the text alone
+
+
+def _ct_7_2(d, i, p, x, term=lambda d, x: d * x):
+    return (
+        torch.stack(
+            [term(d[a:b], x[i[a:b]]).sum() if b > a else d.new_zeros(()) for a, b in pairwise(p.tolist())]
+        )
+        if len(p) > 1
+        else d.new_zeros(0)
+    )
+
+
+right("7.2")(
+    lambda d, i, p, x: d.new_zeros(len(p) - 1).index_add(
+        0, torch.repeat_interleave(torch.arange(len(p) - 1), p.diff()), d * x[i]
+    )
+)
+
+plausible(
+    "7.2",
+    lambda d, i, p, x: (
+        torch.stack([(d[a:b] * x[: b - a]).sum() for a, b in pairwise(p.tolist())])
+        if len(p) > 1
+        else d.new_zeros(0)
+    ),  # x by position
+    lambda d, i, p, x: (
+        torch.stack([(d[a : max(a, b - 1)] * x[i[a : max(a, b - 1)]]).sum() for a, b in pairwise(p.tolist())])
+        if len(p) > 1
+        else d.new_zeros(0)
+    ),  # last value of each row left out
+    lambda d, i, p, x: (
+        torch.stack([(d[a] * x[i[a]] if b > a else d.new_zeros(())) for a, b in pairwise(p.tolist())])
+        if len(p) > 1
+        else d.new_zeros(0)
+    ),  # one value per row
+    lambda d, i, p, x: (
+        torch.stack(
+            [(d[a:b] * x[i[a:b]]).mean() if b > a else d.new_zeros(()) for a, b in pairwise(p.tolist())]
+        )
+        if len(p) > 1
+        else d.new_zeros(0)
+    ),  # mean
+    lambda d, i, p, x: _ct_7_2(d, i.sort().values, p, x),  # columns sorted first
+)
+
+
+# found by readers
+
+
+plausible("7.1", lambda w: _ca_7_1(w, lambda v: abs(v) > 1e-7))
+
+
+def _running_sum(d, i, p, x):
+    total = torch.cat([d.new_zeros(1), (d * x[i]).cumsum(0)])
+    return total[p[1:]] - total[p[:-1]]
+
+
+plausible(
+    "7.2",
+    _running_sum,
+    lambda d, i, p, x: torch.sparse_csr_tensor(p, i, d, (len(p) - 1, len(x))).to_dense() @ x,
 )

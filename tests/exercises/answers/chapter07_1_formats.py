@@ -1,5 +1,7 @@
 """Answers to 7.3 and 7.6: right ones, written differently, and wrong ones that must be refused."""
 
+import torch
+
 from answers import plausible, right
 from prunelab.storage import encode, format_bytes, gap_code
 
@@ -86,4 +88,75 @@ plausible(
         ),
         "none",
     ),
+)
+
+# 7.3, once more from the text alone
+
+
+right("7.3")(lambda v, i, c: max(0.0, (c * v - 32) / (c * (v + i))))
+
+plausible(
+    "7.3",
+    lambda v, i, c: v / (v + i),  # no row start
+    lambda v, i, c: min(0.5, max(0.0, (v - 32 / c) / (v + i))),  # at most a half
+    lambda v, i, c: abs((v - 32 / c) / (v + i)),  # absolute
+    lambda v, i, c: max(0.0, (v - i / c) / (v + i)),  # row start of index bits
+    lambda v, i, c: max(0, (c * v - 32) // (v + i)) / c,  # nonzeros of a row, whole
+    lambda v, i, c: v / (v + i + 32 / c),  # row start times density
+)
+
+# 7.6, once more from the text alone
+
+
+def _pick_7_6(w, b, s=None, order=("dense", "csr", "bitmap", "gap")):
+    s = {**_sizes_7_6(w), **(s(w) if s else {})}
+    return next((k for k in order if s[k] <= b), "none")
+
+
+def _sizes_7_6(w):
+    r, c = w.shape
+    n = int((w != 0).sum())
+    pos = (w.flatten() != 0).nonzero().flatten().tolist()
+    h, e = -1, 0
+    for q in pos:
+        e += (q - h - 1) // 32 + 1
+        h = q
+    return {
+        "dense": 4 * r * c,
+        "csr": 4 * n + 2 * n + 4 * (r + 1),
+        "bitmap": 4 * n + -(-r * c // 8),
+        "gap": 4 * e + -(-5 * e // 8),
+    }
+
+
+right("7.6")(_pick_7_6)
+
+plausible(
+    "7.6",
+    lambda w, b: (lambda s: min(s, key=s.get) if min(s.values()) <= b else "none")(
+        _sizes_7_6(w)
+    ),  # smallest that fits
+    lambda w, b: _pick_7_6(w, b, lambda w: {"csr": _sizes_7_6(w)["csr"] - 4}),  # no end of the row starts
+    lambda w, b: _pick_7_6(
+        w, b, lambda w: {"bitmap": 4 * int((w != 0).sum()) + len(w) * -(-w.shape[1] // 8)}
+    ),  # bitmap per row
+    lambda w, b: _pick_7_6(
+        w, b, lambda w: {"csr": 8 * int((w != 0).sum()) + 4 * (len(w) + 1)}
+    ),  # 32-bit column numbers
+    lambda w, b: _pick_7_6(
+        w,
+        b,
+        lambda w: (lambda e: {"gap": 4 * e + -(-5 * e // 8)})(
+            sum(
+                sum(
+                    (g - 1) // 32 + 1 for g in r.nonzero().flatten().diff(prepend=torch.tensor([-1])).tolist()
+                )
+                for r in w
+            )
+        ),
+    ),  # gaps start anew in each row
+    lambda w, b: _pick_7_6(w, b, lambda w: {"gap": _sizes_7_6(w.t().contiguous())["gap"]}),  # gap by column
+    lambda w, b: _pick_7_6(
+        w, b, lambda w: {"gap": 5 * (_sizes_7_6(w)["gap"] * 8 // 37)}
+    ),  # gap bytes of an entry rounded
 )

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import torch
 
 from answers import plausible, right
@@ -112,3 +113,128 @@ plausible(
         (b := max(1, math.ceil(math.log2(max(1, int(g.max()) if len(g) else 1)))), len(g) * (v + b)),
     )[1],
 )
+
+# 7.4, once more from the text alone
+
+
+def _eq_parts_7_4(t, b):
+    g, v, h = [], [], -1
+    for p in t.nonzero().flatten().tolist():
+        gap = p - h
+        n = (gap - 1) // 2**b + 1
+        q = gap // n
+        g += [q] * (n - 1) + [gap - q * (n - 1)]
+        v += [0.0] * (n - 1) + [t[p].item()]
+        h = p
+    return torch.tensor(g, dtype=torch.int64), torch.tensor(v, dtype=t.dtype)
+
+
+def _gf_7_4(t, bits, reach=None, tail=False, start=-1, fill=lambda v: 0.0):
+    reach = reach(bits) if reach else 2**bits
+    g, v, h = [], [], start
+    for p in t.nonzero().flatten().tolist():
+        while p - h > reach:
+            g.append(reach)
+            v.append(0.0)
+            h += reach
+        g.append(p - h)
+        v.append(t[p].item())
+        h = p
+    if tail and h < len(t) - 1:
+        while len(t) - 1 - h > 0:
+            q = min(reach, len(t) - 1 - h)
+            g.append(q)
+            v.append(0.0)
+            h += q
+    return torch.tensor(g, dtype=torch.int64), torch.tensor(v, dtype=t.dtype)
+
+
+def _r74_7_4(t, bits):
+    p = t.nonzero().flatten()
+    gap = p.diff(prepend=torch.tensor([-1]))
+    n = (gap - 1) // 2**bits
+    rep = torch.repeat_interleave(torch.arange(len(gap)), n + 1)
+    last = torch.zeros(len(rep), dtype=torch.bool)
+    last[(n + 1).cumsum(0) - 1] = True
+    g = torch.where(last, (gap - n * 2**bits)[rep], torch.tensor(2**bits))
+    return g, torch.where(last, t[p][rep], torch.zeros((), dtype=t.dtype))
+
+
+def _rem_first_7_4(t, b):
+    g, v, h = [], [], -1
+    for p in t.nonzero().flatten().tolist():
+        gap = p - h
+        n = (gap - 1) // 2**b
+        parts = [gap - n * 2**b] + [2**b] * n
+        g += parts
+        v += [0.0] * n + [t[p].item()]
+        h = p
+    return torch.tensor(g, dtype=torch.int64), torch.tensor(v, dtype=t.dtype)
+
+
+right("7.4")(_r74_7_4)
+
+plausible(
+    "7.4",
+    lambda t, b: _gf_7_4(t, b, tail=True),  # fillers to the end
+    lambda t, b: _gf_7_4(t, b, reach=lambda b: 2**b - 1),  # reach one less
+    lambda t, b: (lambda g, v: (g, v))(*_rem_first_7_4(t, b)),  # remainder first
+    lambda t, b: _eq_parts_7_4(t, b),  # equal parts
+    lambda t, b: (lambda g, v: (g, v.masked_fill(v == 0, 1e-6)))(*_gf_7_4(t, b)),  # fillers repeat the value
+    lambda t, b: _gf_7_4(t.clamp(min=0), b),  # positive nonzeros
+)
+
+# 7.9, once more from the text alone
+
+
+def _bg_7_9(
+    t, v, ent=lambda g, b: sum((x - 1) // 2**b + 1 for x in g), rng=range(1, 17), per=lambda v, b: v + b
+):
+    g = np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()
+    T = {b: ent(g, b) * per(v, b) for b in rng}
+    k = min(T, key=T.get)
+    return k, T[k]
+
+
+right("7.9")(_bg_7_9)
+
+plausible(
+    "7.9",
+    lambda t, v: (
+        lambda g: (lambda b: (b, len(g) * (v + b)))(max(1, math.ceil(math.log2(max(g))))) if g else (1, 0)
+    )(np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()),  # widest gap
+    lambda t, v: (
+        lambda g: (
+            (lambda b: (b, sum((x - 1) // 2**b + 1 for x in g) * (v + b)))(
+                min(16, max(1, round(math.log2(max(1.0, sum(g) / len(g))))))
+            )
+            if g
+            else (1, 0)
+        )
+    )(np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()),  # mean gap
+    lambda t, v: _bg_7_9(t, v, rng=range(1, 9)),  # up to 8 bits
+    lambda t, v: _bg_7_9(t, v, rng=range(16, 0, -1)),  # largest width among equals
+    lambda t, v: (lambda r: (r[0], -(-r[1] // 8)))(_bg_7_9(t, v)),  # bytes
+    lambda t, v: (
+        lambda g: (lambda T: (min(T, key=T.get), min(T.values())))(
+            {b: len(g) * v + sum((x - 1) // 2**b + 1 for x in g) * b for b in range(1, 17)}
+        )
+    )(np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()),  # fillers without a value
+    lambda t, v: _bg_7_9(t, v, ent=lambda g, b: sum(x // 2**b + 1 for x in g)),  # exact powers need a filler
+)
+
+
+# found by readers
+
+
+plausible("7.4", lambda t, b: (lambda g, v: (g, v.float().to(t.dtype)))(*_gf_7_4(t, b)))
+
+
+def _first_minimum(t, v):
+    g = np.diff([-1, *t.nonzero().flatten().tolist()]).tolist()
+    totals = [sum((x - 1) // 2**b + 1 for x in g) * (v + b) for b in range(1, 17)]
+    best = next((k for k in range(15) if totals[k] <= totals[k + 1]), 15)
+    return best + 1, totals[best]
+
+
+plausible("7.9", _first_minimum, lambda t, v: _bg_7_9(torch.cat([t[:1], t]), v))

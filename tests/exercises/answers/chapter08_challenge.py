@@ -1,12 +1,14 @@
 """Answers to 8.5: right ones, written differently, and wrong ones that must be refused."""
 
 import copy
+import shutil
 
 import torch
 from safetensors.torch import save_file
 from torch.utils.data import TensorDataset
 
 from answers import plausible, right, wrong
+from prunelab import records
 from prunelab.criteria import magnitude
 from prunelab.dynamic import gradual
 from prunelab.masks import apply_masks, mask_model, prunable
@@ -170,3 +172,33 @@ plausible(
     _saved(lambda m: _pruned(m, 0.95, scope="layer")),
     lambda dataset, path: 12,
 )
+
+# 8.5, once more from the text alone
+
+
+def _ch_8_5(d, path, sparsity=0.925, epochs=4, masked=True, lr=0.05):
+    m = load_pretrained("lenet300")
+    k = mask_model(magnitude(m), sparsity, scope="global")
+    train(m, d, epochs=epochs, lr=lr, masks=k if masked else None)
+    return save_sparse(m, path)
+
+
+right("8.5")(lambda d, p: _ch_8_5(d, p))
+
+plausible(
+    "8.5",
+    lambda d, p: save_sparse(load_pretrained("lenet300"), p),  # dense
+    lambda d, p: _ch_8_5(d, p, sparsity=0.90, epochs=1),  # 11 x
+    lambda d, p: (_ch_8_5(d, p, epochs=1), 22183)[1],  # number of parameters
+    lambda d, p: (
+        lambda m: (apply_masks(m, mask_model(magnitude(m), 0.95, scope="global")), save_sparse(m, p))[1]
+    )(load_pretrained("lenet300")),  # untrained
+)
+
+
+# found by readers
+
+
+@wrong("8.5", "own records")
+def a_copied_record(dataset, path):
+    return shutil.copy(sorted(records.RECORDS.glob("lenet300-*"))[0], path).stat().st_size

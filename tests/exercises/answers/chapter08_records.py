@@ -1,6 +1,7 @@
 """Answers to 8.3 and 8.4: right ones, written differently, and wrong ones that must be refused."""
 
 import math
+import statistics
 
 import torch
 
@@ -87,4 +88,61 @@ plausible(
     lambda m, s: sorted(
         _beaten(m, s, lambda a, b, c, e: a >= c and b <= e and (a, b) != (c, e)), reverse=True
     ),
+)
+
+# 8.3, once more from the text alone
+
+
+def _re_8_3(
+    v, t, ep=lambda v, t: v.argmin(1), out=lambda e: (e.mean().item(), e.std().item(), e.max().item())
+):
+    return out(t[torch.arange(len(t)), ep(v, t)])
+
+
+right("8.3")(
+    lambda v, t: (lambda e: (statistics.fmean(e), statistics.stdev(e), max(e)))(
+        [b[min(range(len(a)), key=lambda j: (a[j], j))] for a, b in zip(v.tolist(), t.tolist(), strict=False)]
+    )
+)
+
+plausible(
+    "8.3",
+    lambda v, t: _re_8_3(v, t, ep=lambda v, t: v.shape[1] - 1 - v.flip(1).argmin(1)),  # latest of equals
+    lambda v, t: _re_8_3(v, t, ep=lambda v, t: v.mean(0).argmin().expand(len(v))),  # one epoch for all
+    lambda v, t: _re_8_3(v, t, ep=lambda v, t: torch.full((len(v),), v.shape[1] - 1)),  # last epoch
+    lambda v, t: _re_8_3(
+        v, t, ep=lambda v, t: torch.where(v == v.amin(1, keepdim=True), t, torch.full_like(t, 1e9)).argmin(1)
+    ),  # ties by lowest test error
+    lambda v, t: _re_8_3(v, t, out=lambda e: (e.median().item(), e.std().item(), e.max().item())),  # median
+    lambda v, t: _re_8_3(
+        v, t, out=lambda e: (e.mean().item(), e.std().item(), e.min().item())
+    ),  # worst is the lowest
+    lambda v, t: (*_re_8_3(v, t)[:2], t.max().item()),  # worst over all epochs
+    lambda v, t: _re_8_3(
+        v, t, out=lambda e: (e.mean().item(), e.std().item() / len(e) ** 0.5, e.max().item())
+    ),  # standard error
+)
+
+# 8.4, once more from the text alone
+
+
+def _bb_8_4(ms, es, b=lambda c, e, C, E: c >= C and e <= E and (c > C or e < E), q=all):
+    return [n for n, C, E in ms if q(b(c, e, C, E) for c, e in es)]
+
+
+right("8.4")(_bb_8_4)
+
+plausible(
+    "8.4",
+    lambda ms, es: (lambda c, e: [n for n, C, E in ms if c >= C and e <= E and (c > C or e < E)])(
+        sum(x for x, _ in es) / len(es), sum(x for _, x in es) / len(es)
+    ),  # means
+    lambda ms, es: _bb_8_4(ms, es, b=lambda c, e, C, E: c > C and e < E),  # strictly better in both
+    lambda ms, es: _bb_8_4(ms, es, b=lambda c, e, C, E: c >= C and e < E),  # error must be better
+    lambda ms, es: _bb_8_4(ms, es, b=lambda c, e, C, E: c > C and e <= E),  # compression must be better
+    lambda ms, es: _bb_8_4(ms, es, q=lambda g: (lambda la: sum(la) > len(la) / 2)(list(g))),  # majority
+    lambda ms, es: sorted(_bb_8_4(ms, es)),  # set of names sorted
+    lambda ms, es: (lambda c, e: [n for n, C, E in ms if c >= C and e <= E and (c > C or e < E)])(
+        min(x for x, _ in es), max(x for _, x in es)
+    ),  # worst compression, worst error, better than in one of the two
 )

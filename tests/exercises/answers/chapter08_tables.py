@@ -83,3 +83,61 @@ plausible(
     lambda w, b, n, v, i: _four(w, b, n, v, i, shared=32 * (w + b) / ((v + i) * (n + b) + 32 * 2**v)),
     lambda w, b, n, v, i: {k: round(r) for k, r in _four(w, b, n, v, i).items()},
 )
+
+# 8.1, once more from the text alone
+
+
+right("8.1")(lambda la: 100 * sum(w for w, _ in la.values()) / sum(w * p for w, p in la.values()))
+
+plausible(
+    "8.1",
+    lambda la: (
+        sum(w * 100 / p for w, p in la.values() if p) / sum(w for w, _ in la.values())
+    ),  # mean of ratios weighted by weights
+    lambda la: len(la) / sum(p / 100 for _, p in la.values()),  # harmonic mean of ratios
+    lambda la: (
+        sum(w for w, _ in la.values()) / max(1, sum(round(w * p / 100) for w, p in la.values()))
+    ),  # whole weights
+    lambda la: (
+        sum(w for w, _ in la.values()) / max(1e-9, sum(w * (100 - p) / 100 for w, p in la.values()))
+    ),  # pruned percent
+    lambda la: 100 / max(la.values())[1],  # largest layer
+    lambda la: math.exp(sum(math.log(100 / p) for _, p in la.values() if p) / len(la)),  # geometric mean
+)
+
+# 8.2, once more from the text alone
+
+
+def _ra_8_2(w, b, n, vb, ib, **k):
+    d = 32 * (w + b)
+    r = {
+        "weights": w / n,
+        "parameters": (w + b) / (n + b),
+        "pairs": d / (64 * n + 32 * b),
+        "shared": d / ((vb + ib) * n + 32 * 2**vb + 32 * b),
+    }
+    return {**r, **{a: f(w, b, n, vb, ib, d) for a, f in k.items()}}
+
+
+right("8.2")(_ra_8_2)
+
+plausible(
+    "8.2",
+    lambda *a: _ra_8_2(
+        *a, shared=lambda w, b, n, v, i, d: d / ((v + i) * n + v * 2**v + 32 * b)
+    ),  # codebook of value_bits
+    lambda *a: _ra_8_2(
+        *a, shared=lambda w, b, n, v, i, d: d / ((v + i) * n + 32 * v + 32 * b)
+    ),  # codebook per value
+    lambda *a: _ra_8_2(
+        *a, shared=lambda w, b, n, v, i, d: d / ((v + i) * (n + b) + 32 * 2**v)
+    ),  # biases coded, too
+    lambda *a: _ra_8_2(
+        *a, parameters=lambda w, b, n, v, i, d: (w + b) / (n + b * n / w)
+    ),  # bias without index but pruned share
+    lambda *a: _ra_8_2(*a, pairs=lambda w, b, n, v, i, d: d / ((32 + i) * n + 32 * b)),  # pairs of index_bits
+    lambda *a: _ra_8_2(
+        *a, shared=lambda w, b, n, v, i, d: d / ((v + i) * n + 32 * min(2**v, n) + 32 * b)
+    ),  # no codebook if larger than the values
+    lambda *a: {k: round(x, 3) for k, x in _ra_8_2(*a).items()},  # four digits
+)

@@ -1,8 +1,6 @@
-"""Answers to 9.1 and 9.2: right ones, written differently, and wrong ones that must be refused."""
+"""Answers to 9.1: right ones, written differently, and wrong ones that must be refused."""
 
-import torch
-
-from answers import right, wrong
+from answers import plausible, right, wrong
 
 # 9.1 coupled_outputs
 
@@ -51,33 +49,56 @@ def coupled_unsorted(network, start):
     return coupled_by_search(network, start)[::-1]
 
 
-# 9.2 group_score
+# 9.1, once more from the text alone
 
 
-@right("9.2")
-def score_by_reshape(members, channels, reduction):
-    parts = [weight.abs().movedim(dim, 0).reshape(channels, -1).sum(1) for weight, dim in members]
-    return getattr(torch.stack(parts), reduction)(0)
+def _co9_9_1(net, start, kinds=("relu", "sum", "depthwise"), both=True):
+    g = {start}
+    while True:
+        n = set(g)
+        for k, (kind, ins) in net.items():
+            t = {k, *ins}
+            if kind in kinds and t & n:
+                n |= t
+        if n == g:
+            break
+        g = n
+    return sorted(k for k in g if k in net and net[k][0] in ("conv", "depthwise"))
 
 
-@right("9.2")
-def score_by_cases(members, channels, reduction):
-    total = 0
-    for weight, dim in members:
-        if dim == 0:
-            total = total + weight.abs().flatten(1).sum(1)
-        else:
-            columns = weight.abs().flatten(2).sum((0, 2)) if weight.ndim > 2 else weight.abs().sum(0)
-            total = total + columns.view(channels, -1).sum(1)
-    return total / len(members) if reduction == "mean" else total
+def _fw_9_1(net, s):
+    g = {s}
+    for k, (kind, ins) in net.items():
+        if kind in ("relu", "sum", "depthwise") and g & set(ins):
+            g |= {k}
+    return g
 
 
-@wrong("9.2", "movedim")
-def score_of_the_first_alone(members, channels, reduction):
-    return score_by_reshape(members[:1], channels, reduction)
+def _r91_9_1(net, start):
+    par = {k: k for k in [*net, "image"]}
+
+    def find(k):
+        while par[k] != k:
+            k = par[k]
+        return k
+
+    for k, (kind, ins) in net.items():
+        if kind in ("relu", "sum", "depthwise"):
+            for i in ins:
+                par[find(i)] = find(k)
+    return sorted(k for k in net if find(k) == find(start) and net[k][0] in ("conv", "depthwise"))
 
 
-@wrong("9.2", "movedim")
-def score_by_norms(members, channels, reduction):
-    parts = [weight.movedim(dim, 0).reshape(channels, -1).norm(dim=1) for weight, dim in members]
-    return getattr(torch.stack(parts), reduction)(0)
+right("9.1")(_r91_9_1)
+
+plausible(
+    "9.1",
+    lambda n, s: _co9_9_1(n, s, ("relu", "sum", "depthwise", "cat")),  # cat couples
+    lambda n, s: (lambda g: sorted(k for k in g if n[k][0] in ("conv", "depthwise")))(
+        _fw_9_1(n, s)
+    ),  # forward only
+    lambda n, s: _co9_9_1(
+        {k: (kind, ins[:2] if kind == "sum" else ins) for k, (kind, ins) in n.items()}, s
+    ),  # first two of a sum
+    lambda n, s: sorted(_co9_9_1(n, s), key=list(n).index),  # in order of the pass
+)

@@ -2,7 +2,7 @@
 
 import torch
 
-from answers import right, wrong
+from answers import plausible, right, wrong
 
 # 9.3 remove_from_sum
 
@@ -37,3 +37,34 @@ def sum_that_folds_everything_dropped(a, a_bias, b, b_bias, next_weight, next_bi
     *rest, _ = sum_by_masks(a, a_bias, b, b_bias, next_weight, next_bias, a_keep, b_keep)
     lost = ~(a_keep & b_keep)
     return (*rest, next_bias + next_weight[:, lost] @ (a_bias + b_bias).relu()[lost])
+
+
+# 9.3, once more from the text alone
+
+
+def _rfs_9_3(a, ab, b, bb_, nw, nb, ak, bk, stay=lambda a, b: a | b, const=lambda x, y: (x + y).relu()):
+    s = stay(ak, bk)
+    f = nb + nw[:, ~s] @ const(ab, bb_)[~s]
+    a, b = a * ak[:, None], b * bk[:, None]
+    return a[s], ab[s], b[s], bb_[s], nw[:, s], f
+
+
+right("9.3")(_rfs_9_3)
+
+plausible(
+    "9.3",
+    lambda *x: _rfs_9_3(*x, stay=lambda a, b: a & b),  # both must keep
+    lambda *x: _rfs_9_3(*x, const=lambda x, y: x.relu() + y.relu()),  # relu of each
+    lambda *x: _rfs_9_3(
+        *x, const=lambda x, y: torch.where((x > 0) & (y > 0), x + y, torch.zeros_like(x))
+    ),  # constant only if both biases positive
+    lambda a, ab, b, bb_, nw, nb, ak, bk: _rfs_9_3(
+        a, ab * (ak | ~(ak | bk)), b, bb_ * (bk | ~(ak | bk)), nw, nb, ak, bk
+    ),  # masked biases zeroed, too
+    lambda a, ab, b, bb_, nw, nb, ak, bk: (lambda r, s: (a[s], r[1], b[s], *r[3:]))(
+        _rfs_9_3(a, ab, b, bb_, nw, nb, ak, bk), ak | bk
+    ),  # rows of the masked side stay as they are
+    lambda a, ab, b, bb_, nw, nb, ak, bk: (
+        lambda r, s: (*r[:5], nb + nw[:, ~s].sum(1) * (ab + bb_).relu()[~s].sum())
+    )(_rfs_9_3(a, ab, b, bb_, nw, nb, ak, bk), ak | bk),  # constant folded times number of channels
+)

@@ -1,8 +1,10 @@
-"""Exercises of chapter 03.2: second order."""
+"""Exercises of chapter 03.2: the saliency of OBD, the surgeon's step."""
 
 import torch
 
+from prunelab.check.compare import difference, says
 from prunelab.check.core import Case
+from prunelab.check.draws import EXACTLY_ZERO
 from prunelab.check.exercise import Exercise
 
 # 3.4 obd_saliency(weight, gradients, probabilities)
@@ -23,6 +25,21 @@ def _weighted(g, p):
     return g * p[:, :, None, None]
 
 
+def _edges_3_4():
+    for about, scale, images, classes, shape in [
+        ("very small gradients", 1e-6, 3, 2, (2, 3)),
+        ("very large gradients", 1e6, 2, 3, (1, 4)),
+        ("a single weight", 1.0, 4, 5, (1, 1)),
+    ]:
+        p = torch.randn(images, classes).softmax(1)
+        yield Case(about, (torch.randn(shape), scale * torch.randn(images, classes, *shape), p))
+    sure = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    yield Case(
+        "a model that is sure, weights that are zero and equal",
+        (torch.tensor([[0.0, 2.0, -2.0, 2.0]]), torch.randn(2, 3, 1, 4), sure),
+    )
+
+
 def _cases_3_4():
     weight = torch.tensor([[2.0, -1.0]])
     gradients = torch.tensor([[[[1.0, 0.0]], [[-3.0, 2.0]]], [[[0.0, 1.0]], [[1.0, -1.0]]]])
@@ -40,6 +57,7 @@ def _cases_3_4():
             1, keepdim=True
         )  # as for log-probabilities: their mean slope is zero
         yield Case(about, (w, g, p))
+    yield from _edges_3_4()
 
 
 ex_3_4 = Exercise(
@@ -111,17 +129,51 @@ def _saliency(weights, inverse, q):
     return (weights[q] ** 2 / (2 * inverse[q, q])).item()
 
 
+def _exactly(args):
+    """A weight that is removed is zero to the last bit: masks are made of zeros."""
+    weights, rise = obs_step(*args)
+
+    def judge(result):
+        problem = difference(tuple(result), (weights, rise))
+        if problem is None and result[0][args[2]] != 0:
+            return says("0.0 at the place of the weight that goes", result[0][args[2]].item()), EXACTLY_ZERO
+        return problem
+
+    return judge
+
+
+def _edges_3_5():
+    inverse = torch.tensor([[3.0, -1.0, 0.5], [-1.0, 2.0, 0.25], [0.5, 0.25, 1.0]], dtype=torch.float64)
+    weights = torch.tensor([0.5, -1.0, 0.5], dtype=torch.float64)
+    for about, args in [
+        ("very small weights", (1e-9 * weights, inverse, 1)),
+        ("very large weights", (1e9 * weights, inverse, 2)),
+        (
+            "float32, a weight that is zero already",
+            (weights.float() * torch.tensor([0.0, 1, 1]), inverse.float(), 0),
+        ),
+        ("a single weight", (weights[:1], inverse[:1, :1], 0)),
+        *((f"10 weights, q = {q}", (torch.randn(10).double(), _inverse(10), q)) for q in range(10)),
+    ]:
+        yield Case(about, args, judge=_exactly(args))
+
+
+def _inverse(n):
+    root = torch.randn(n, n, dtype=torch.float64)
+    return torch.linalg.inv(root @ root.T + 0.2 * torch.eye(n))
+
+
 def _cases_3_5():
     weights = torch.tensor([1.0, 2.0], dtype=torch.float64)
     inverse = torch.tensor([[2.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
     yield Case("the example, q = 0", (weights, inverse, 0))
     for n, q in [(2, 1), (5, 3), (8, 0), (8, 7)]:
-        root = torch.randn(n, n, dtype=torch.float64)
-        inverse = torch.linalg.inv(root @ root.T + 0.2 * torch.eye(n))
+        inverse = _inverse(n)
         weights = torch.randn(n, dtype=torch.float64)
         yield Case(f"{n} weights, q = {q}", (weights, inverse, q))
     weights = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
     yield Case("weights that do not depend on each other", (weights, torch.eye(3).double(), 1))
+    yield from _edges_3_5()
 
 
 ex_3_5 = Exercise(
@@ -175,95 +227,5 @@ ex_3_5 = Exercise(
                 _saliency(w, i, q),
             ),
         ),
-    ],
-)
-
-
-# 3.6 refit_row(row, hessian, kept)
-
-
-def refit_row(row, hessian, kept):
-    inside = [i for i, stays in enumerate(kept.tolist()) if stays]
-    result = torch.zeros_like(row)
-    if inside:
-        matrix = [[hessian[i, j].item() for j in inside] for i in inside]
-        wanted = [sum(hessian[i, j].item() * row[j].item() for j in range(len(row))) for i in inside]
-        result[inside] = torch.linalg.solve(
-            torch.tensor(matrix, dtype=row.dtype), torch.tensor(wanted, dtype=row.dtype)
-        )
-    return result
-
-
-def _placed(row, kept, values):
-    result = torch.zeros_like(row)
-    result[kept] = values
-    return result
-
-
-def _inside(hessian, kept):
-    return hessian[kept][:, kept]
-
-
-def _cases_3_6():
-    row = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
-    hessian = torch.tensor([[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 2.0]], dtype=torch.float64)
-    kept = torch.tensor([True, False, True])
-    yield Case("the example, the weight in the middle goes", (row, hessian, kept))
-    for n, some in [(4, [0, 1]), (6, [1, 2, 5]), (10, [0, 3, 4, 8, 9])]:
-        x = torch.randn(3 * n, n, dtype=torch.float64)
-        kept = torch.zeros(n, dtype=torch.bool)
-        kept[some] = True
-        row = torch.randn(n, dtype=torch.float64)
-        yield Case(f"{n} inputs, {len(some)} kept", (row, x.T @ x / n, kept))
-    row = torch.tensor([1.0, -2.0], dtype=torch.float64)
-    matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
-    for about, kept in (
-        ("all kept", torch.tensor([True, True])),
-        ("none kept", torch.tensor([False, False])),
-    ):
-        yield Case(about, (row, matrix, kept))
-
-
-ex_3_6 = Exercise(
-    "3.6",
-    refit_row,
-    _cases_3_6,
-    verified="rows of 2 to 10 weights, everything kept, nothing kept",
-    hint=(
-        "Set the derivative of the squared output error by each kept weight to zero: a linear system in the"
-        " kept weights."
-    ),
-    mistakes=[
-        (
-            (
-                "The kept weights have not moved. What did the removed ones contribute, and who can take it"
-                " over?"
-            ),
-            lambda w, h, k: w * k,
-        ),
-        (
-            "A part of the inverse is not the inverse of the part: cut the Hessian first, then solve.",
-            lambda w, h, k: _placed(w, k, torch.linalg.inv(h)[k][:, k] @ (h @ w)[k]),
-        ),
-        (
-            "You take the removed weights' part away once more. The kept ones have to add it.",
-            lambda w, h, k: _placed(w, k, w[k] - torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
-        ),
-        (
-            "The right side is what the whole dense row gives, H w, not the weights themselves.",
-            lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), w[k])),
-        ),
-        (
-            "That is only what the removed weights leave behind. The kept weights' own part is missing.",
-            lambda w, h, k: _placed(w, k, torch.linalg.solve(_inside(h, k), h[k][:, ~k] @ w[~k])),
-        ),
-        (
-            (
-                "The kept inputs depend on each other: solve with the block of the Hessian, not with its"
-                " diagonal."
-            ),
-            lambda w, h, k: _placed(w, k, (h @ w)[k] / h.diagonal()[k]),
-        ),
-        ("True means kept: you fit the weights that should be zero.", lambda w, h, k: refit_row(w, h, ~k)),
     ],
 )

@@ -1,83 +1,13 @@
-"""Exercises of chapter 10.1: language models."""
+"""Exercises of chapter 10.1: Wanda, and a column of SparseGPT."""
 
 import math
 
 import torch
 
+from prunelab.check.compare import difference, says
 from prunelab.check.core import Case
+from prunelab.check.draws import EXACTLY_ZERO
 from prunelab.check.exercise import Exercise
-
-# 10.1 bits(logits, numbers)
-
-
-def bits(logits, numbers):
-    total = 0.0
-    for row, number in zip(logits.double().tolist(), numbers.tolist()[1:], strict=True):
-        highest = max(row)
-        total += math.log2(sum(math.exp(v - highest) for v in row)) - (row[number] - highest) / math.log(2)
-    return total / len(logits)
-
-
-def _log_p(logits):
-    return logits.double().log_softmax(1)
-
-
-def _picked(logits, numbers):
-    return _log_p(logits)[torch.arange(len(logits)), numbers]
-
-
-def _cases_10_1():
-    logits = torch.log(
-        torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75], [0.25, 0.5, 0.25]], dtype=torch.float64)
-    )
-    yield Case("the example, three predictions", (logits, torch.tensor([2, 0, 0, 1])))
-    for about, places, characters, dtype in [
-        ("7 places, 5 characters", 7, 5, torch.float32),
-        ("40 places, 85 characters, float64", 40, 85, torch.float64),
-        ("a single prediction", 1, 4, torch.float32),
-        ("two characters", 9, 2, torch.float32),
-    ]:
-        yield Case(
-            about,
-            (3 * torch.randn(places, characters, dtype=dtype), torch.randint(characters, (places + 1,))),
-        )
-    yield Case("large logits", (torch.tensor([[1000.0, 990.0], [-1000.0, -1001.0]]), torch.tensor([0, 1, 0])))
-
-
-ex_10_1 = Exercise(
-    "10.1",
-    bits,
-    _cases_10_1,
-    verified="several alphabets, a single prediction, logits of a thousand",
-    hint=(
-        "The prediction at place t is about the character at place t + 1; its surprise is minus the logarithm"
-        " of its probability."
-    ),
-    mistakes=[
-        (
-            "Natural logarithms give nats. A bit is a factor of two.",
-            lambda logits, n: -_picked(logits, n[1:]).mean().item(),
-        ),
-        (
-            "Which character does the prediction at place 0 speak about? Not the one that was just read.",
-            lambda logits, n: -_picked(logits, n[:-1]).mean().item() / math.log(2),
-        ),
-        (
-            "A mean over the characters, not a sum.",
-            lambda logits, n: -_picked(logits, n[1:]).sum().item() / math.log(2),
-        ),
-        (
-            "The surprise of something possible is never negative.",
-            lambda logits, n: _picked(logits, n[1:]).mean().item() / math.log(2),
-        ),
-        (
-            "Take the logarithm of each probability first, and the mean then.",
-            lambda logits, n: -math.log2(max(_picked(logits, n[1:]).exp().mean().item(), 1e-300)),
-        ),
-        ("That is perplexity: two to the power of the answer.", lambda logits, n: 2 ** bits(logits, n)),
-    ],
-)
-
 
 # 10.2 wanda_mask(weight, inputs, sparsity)
 
@@ -100,6 +30,33 @@ def wanda_mask(weight, inputs, sparsity, squared=False, norm=True, rows=True, ke
         for j in order[: cut(sparsity * columns)]:
             mask[i][j] = False
     return torch.tensor(mask)
+
+
+def _edges_10_2():
+    ones = torch.ones(1, 2)
+    zeros = torch.tensor([[0.0, 0.0, 0.0, 2.0], [1.0, 0.0, 3.0, 0.0]])
+    for about, weight, inputs, sparsity in [
+        ("the norm over all texts", ones, torch.tensor([[[3.0, 2.0]], [[0.0, 2.0]]]), 0.5),
+        ("half of five inputs: 2.5 is rounded to 2", torch.randn(3, 5), torch.randn(2, 2, 5), 0.5),
+        ("rows with more zeros than go", zeros, torch.rand(2, 3, 4) + 0.5, 0.25),
+        (
+            "inputs that lie in memory in another order",
+            torch.randn(2, 3),
+            torch.randn(4, 3, 5).transpose(1, 2),
+            0.4,
+        ),
+        ("very small numbers", 1e-9 * torch.randn(3, 4), 1e-9 * torch.randn(2, 3, 4), 0.5),
+        ("very large numbers", 1e9 * torch.randn(3, 4), 1e9 * torch.randn(2, 3, 4), 0.5),
+        (
+            "scores that differ in the last digits, float64",
+            1 + 1e-12 * torch.randperm(4).double().view(1, 4),
+            torch.ones(1, 1, 4).double(),
+            0.5,
+        ),
+        ("some scores equal", torch.tensor([[2.0, -1, 1, 1, 3]]), torch.ones(1, 1, 5), 0.4),
+        ("a single weight", torch.tensor([[0.5]]), torch.ones(1, 1, 1), 1.0),
+    ]:
+        yield Case(about, (weight, inputs, sparsity))
 
 
 def _cases_10_2():
@@ -127,6 +84,7 @@ def _cases_10_2():
     )
     yield Case("3.5 of 7 and everything", (torch.randn(2, 7), torch.randn(2, 2, 7), 0.5))
     yield Case("everything goes", (torch.randn(2, 3), torch.randn(1, 2, 3), 1.0))
+    yield from _edges_10_2()
 
 
 ex_10_2 = Exercise(
@@ -191,6 +149,36 @@ def _factor(n):
     return torch.linalg.cholesky(torch.linalg.inv(root.T @ root / n + 0.1 * torch.eye(n)), upper=True)
 
 
+def _exactly(args):
+    """A weight that is gone is zero to the last bit: masks are made of zeros."""
+    expected, (_, kept, _, j) = sparsegpt_step(*args), args
+
+    def judge(result):
+        problem = difference(result, expected)
+        if problem is None and result[~kept, j].any():
+            left = result[~kept, j].abs().max().item()
+            return says(f"0.0 in column {j} of every row that loses its weight", left), EXACTLY_ZERO
+        return problem
+
+    return judge
+
+
+def _edges_10_3():
+    for number in range(20):
+        kept = torch.rand(8) < 0.25
+        args = (torch.randn(8, 6, dtype=torch.float64), kept, _factor(6), number % 6)
+        yield Case(f"8 rows, column {number % 6} of 6, number {number}", args, judge=_exactly(args))
+    for about, scale, dtype in [
+        ("very small weights", 1e-9, torch.float64),
+        ("very large weights, float32", 1e9, torch.float32),
+    ]:
+        weight = (scale * torch.tensor([[1.0, 1.0, -2.0], [0.0, 3.0, 1.0], [0.0, 0.0, 0.5]])).to(dtype)
+        args = (weight, torch.tensor([False, True, False]), _factor(3).to(dtype), 1)
+        yield Case(about, args, judge=_exactly(args))
+    args = (torch.tensor([[0.5]]), torch.tensor([False]), torch.tensor([[2.0]]), 0)
+    yield Case("a single weight", args, judge=_exactly(args))
+
+
 def _cases_10_3():
     weight = torch.tensor([[1.0, 2.0, 4.0], [3.0, -2.0, 1.0]], dtype=torch.float64)
     factor = torch.tensor([[2.0, 1.0, 0.0], [0.0, 2.0, -1.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
@@ -207,6 +195,7 @@ def _cases_10_3():
         (torch.randn(3, 4, dtype=torch.float64), torch.ones(3) > 0, _factor(4), 1),
     )
     yield Case("no row keeps it", (torch.randn(3, 4, dtype=torch.float64), torch.zeros(3) > 0, _factor(4), 2))
+    yield from _edges_10_3()
 
 
 ex_10_3 = Exercise(
