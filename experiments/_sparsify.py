@@ -1,4 +1,4 @@
-"""What ``records``, ``record_limits`` and ``record_300x`` share: pruning while the network learns, the dead
+"""What ``records`` and ``record_limits`` share: pruning while the network learns, the dead
 parts taken out and put back, the shifted images, and teachers' answers as labels."""
 
 import functools
