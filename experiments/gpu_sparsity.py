@@ -1,11 +1,12 @@
 """Is 2:4 faster than dense on a GPU, and for which types, shapes and batches? (notebook 06; ten minutes)
 
-One CUDA device. 2:4 through torch's semi-structured tensors, CUTLASS and cuSPARSELt (hipSPARSELt on ROCm), in
-float16, bfloat16, int8 and float8; beside it CSR with 95 % zeros and blocks of 64 x 64 with 80 % zeros, in
-float16. Shapes: those of chapter 06 and the linear layers of an 8-billion-parameter Llama. Every way
-takes turns with the dense product of its type; single calls are timed between two events of the device, after
-a warm-up. What a way computes is compared with the product in float32; what a backend refuses is stored with
-its reason. On a CPU the same code runs by the CPU's clock, and most ways are refused: its test does that."""
+One CUDA device. 2:4 through torch's semi-structured tensors, CUTLASS and cuSPARSELt (hipSPARSELt on ROCm),
+in float16, bfloat16, int8 and float8; beside it CSR with 95 % zeros and blocks of 64 x 64 with 80 % zeros,
+in float16. Shapes: those of chapter 06 and the linear layers of an 8-billion-parameter Llama. Every way
+takes turns with the dense product of its type; single calls are timed between two events of the device,
+after a warm-up. What a way computes is compared with the product in float32; what a backend refuses is
+stored with its reason. On a CPU the same code runs by the CPU's clock, and most ways are refused: its test
+does that."""
 
 import statistics
 import time

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from answers import plausible, right, wrong
-from prunelab import masks
 from prunelab.masks import prunable
 
 # 1.4 sparsity_and_ratio
