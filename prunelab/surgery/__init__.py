@@ -3,6 +3,7 @@ zeros become fewer bytes and operations.
 """
 
 from prunelab.surgery.batchnorm import reestimate_batchnorm
+from prunelab.surgery.explanation import explain
 from prunelab.surgery.groups import coupled_groups, coupled_masks, coupled_scores
 from prunelab.surgery.heads import block_influence, remove_blocks, remove_heads, remove_neurons
 from prunelab.surgery.removal import remove_filters
@@ -13,6 +14,7 @@ __all__ = [
     "coupled_groups",
     "coupled_masks",
     "coupled_scores",
+    "explain",
     "reestimate_batchnorm",
     "remove_blocks",
     "remove_filters",

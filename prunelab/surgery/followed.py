@@ -74,12 +74,23 @@ class Followed:
 
     def owners(self, label: int) -> str:
         """Return the modules that make the channels of a group."""
-        found = [
-            name.rpartition(".")[0] or name
-            for name, dim in self.places
-            if (name, dim) not in self.reads and (self.labels(name, dim) == label).any()
-        ]
+        return self._modules(label, [place for place in self.places if place not in self.reads])
+
+    def readers(self, label: int) -> str:
+        """Return the modules that read the channels of a group."""
+        return self._modules(label, [place for place in self.places if place in self.reads])
+
+    def _modules(self, label: int, places: list[tuple[str, int]]) -> str:
+        found = [n.rpartition(".")[0] or n for n, dim in places if (self.labels(n, dim) == label).any()]
         return ", ".join(dict.fromkeys(found))
+
+    def free(self) -> torch.Tensor:
+        """Return for each label whether ``removable`` finds it, ``(labels,)`` bool."""
+        free = torch.zeros(len(self.stays), dtype=torch.bool)
+        for group in self.removable().values():
+            for (name, dim), indices in group.items():
+                free[self.labels(name, dim)[indices.flatten()]] = True
+        return free
 
     def removable(self) -> dict[str, Group]:
         """Return the groups of at least two channels with the same members, by their first weight's name."""
