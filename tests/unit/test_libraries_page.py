@@ -13,14 +13,14 @@ def rows() -> list[str]:
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def tested() -> set[str]:
+def names_of_tests() -> set[str]:
     files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in ("torch", "tools"))
     return {name for path in files for name in re.findall(r"^def test_(\w+)", path.read_text(), re.MULTILINE)}
 
 
 def test_rows_are_the_tests_and_the_findings():
     assert len(rows()) >= 40 and len(rows()) == len(set(rows()))
-    assert set(rows()) == tested() | {path.stem for path in FINDINGS}
+    assert set(rows()) == names_of_tests() | {path.stem for path in FINDINGS}
 
 
 def test_findings_pin_say_and_fail():
