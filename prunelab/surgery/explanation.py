@@ -14,7 +14,10 @@ NAMED = 3  # companions that a row names
 # words of a reason -> what the owner of the network can do
 ADVICE = (
     ("makes the model's output", "nothing: these are the answers"),
-    ("names the size", "compute the size from the tensor's shape, or write the reshape as torch.flatten(x, 1)"),
+    (
+        "names the size",
+        "compute the size from the tensor's shape, or write the reshape as torch.flatten(x, 1)",
+    ),
     ("lays channels out", "compute the sizes from the tensor's shape, or make one of them -1"),
     ("is not known", "give the operation a rule in surgery.rules.RULES, or keep these channels"),
     ("divides by the spread", "prune inside the blocks; LayerNorm's own channels would change the others"),
@@ -67,11 +70,11 @@ class Explanation:
 
 
 def explain(model: nn.Module, example_input: Example) -> Explanation:
-    """Return for every layer of ``model`` that makes channels how many there are, how many ``remove_filters`` can
-    take, which layers lose channels with them, and why the others stay, with what can be done about it.
+    """Return for every layer of ``model`` that makes channels how many there are, how many ``remove_filters``
+    can take, which layers lose channels with them, and why the others stay, with what can be done about it.
 
-    ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict of
-    named ones. Layers that it does not reach have no row. Raises TypeError or ValueError if the model does not
+    ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict
+    of named ones. Layers that it does not reach have no row. Raises TypeError or ValueError if the model does not
     run on it. Source: notebook 09.1."""
     inner, prefix = unwrapped(model)
     if example_input is None:
