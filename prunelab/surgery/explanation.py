@@ -74,8 +74,8 @@ def explain(model: nn.Module, example_input: Example) -> Explanation:
     can take, which layers lose channels with them, and why the others stay, with what can be done about it.
 
     ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict
-    of named ones. Layers that it does not reach have no row. Raises TypeError or ValueError if the model does not
-    run on it. Source: notebook 09.1."""
+    of named ones. Layers that it does not reach have no row. Raises TypeError or ValueError if the model
+    does not run on it. Source: notebook 09.1."""
     inner, prefix = unwrapped(model)
     if example_input is None:
         raise TypeError("example_input must be a tensor (N, ...), a tuple or a dict, got None")
