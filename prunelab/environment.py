@@ -48,6 +48,10 @@ def versions() -> dict[str, str]:
     return found
 
 
+# networks only; and what needs a GPU, and has not been run on one
+WITHOUT_RESULT = {"checkpoints", "decoders", "gpu_sparsity"}
+
+
 def problems(data: Path | str = DATA) -> list[str]:
     """Return what is wrong with the set-up, one sentence each; an empty list means that all is in place.
 
@@ -109,7 +113,7 @@ def _results() -> list[str]:
     beside the data, and the scoreboard.
     """
     experiments = {path.stem for path in (DATA.parent / "experiments").glob("[!_]*.py")}
-    return sorted(experiments - {"checkpoints", "decoders"} | {"scoreboard"})  # these two leave networks only
+    return sorted(experiments - WITHOUT_RESULT | {"scoreboard"})
 
 
 def _rows(path: Path) -> dict:
@@ -127,7 +131,7 @@ def _named(path: Path) -> list[str]:
         parts = [part for part in _rows(path).values() if isinstance(part, list)]
     except (FileNotFoundError, ValueError):
         return []
-    return [row["file"] for part in parts for row in part if "file" in row]
+    return [row["file"] for part in parts for row in part if isinstance(row.get("file"), str)]
 
 
 def _record(path: Path) -> None:

@@ -115,12 +115,14 @@ def _kept(model: nn.Module, sparsities: Mapping[str, float]) -> dict[str, int]:
     """Return how many weights each named layer keeps; refuse what is wrong before anything is changed."""
     weights, kept = prunable(model), {}
     for name, share in arguments.mapping("sparsities", sparsities, at_least=0).items():
+        path = str(name).rpartition(".")[0]
+        layer = dict(model.named_modules()).get(path)
+        if layer is not None and parametrize.is_parametrized(layer, "weight"):
+            raise ValueError(f"model must not be parametrized yet, {name!r} is; call settle first")
         weight = weights[arguments.one_of("a name in sparsities", name, weights)]
         if arguments.fraction(f"sparsities[{name!r}]", share) == 1:
             raise ValueError(
                 f"sparsities[{name!r}] must be below 1, got 1.0: a layer without weights learns nothing"
             )
-        if parametrize.is_parametrized(model.get_submodule(name.rpartition(".")[0]), "weight"):
-            raise ValueError(f"model must not be parametrized yet, {name!r} is; call settle first")
         kept[name] = weight.numel() - round(share * weight.numel())
     return kept
