@@ -24,7 +24,8 @@ class Noise(Replay):
     def __init__(self, tensors, masks: Mapping[str, torch.Tensor], reads: Mapping[int, Read], taken: list):
         super().__init__(tensors, masks)
         self.taken = taken  # the decisions of the first run: this one goes the same way
-        self.reads, self.made = reads, {}
+        self.reads = reads
+        self.made: dict = {}
         self.generator = torch.Generator().manual_seed(0)
 
     def ran(self, func, base: str, ready: tuple, result: Any) -> Any:

@@ -88,7 +88,7 @@ class Couplings:
             both = torch.broadcast_tensors(small, one)
             known = both[0] != NOTHING
             if strict:
-                self.couple(*both, why, why)
+                self.couple(both[0], both[1], why, why)
             else:
                 self.couple(both[0][known], both[1][known], why, why)
         return one

@@ -49,7 +49,8 @@ def written(op: Operation) -> None:
 
 def meet(op: Operation, tensors: list[torch.Tensor], shape: torch.Size, multiplies: bool) -> list:
     """Couple what the tensors carry, broadcast to ``shape``, and return the tracks of the outcome."""
-    couplings, ndim, found = op.couplings, len(shape), []
+    couplings, ndim = op.couplings, len(shape)
+    found: list = []
     names = [op.carried(t).by for t in tensors if op.carried(t).tracks and not op.carried(t).weight]
     why = f"{op.verb} joins {', '.join(names)}, so their channels are coupled" if len(names) > 1 else ""
     for tensor in tensors:
