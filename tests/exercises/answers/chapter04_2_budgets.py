@@ -179,7 +179,6 @@ right("4.4")(lambda m, d, s, b: _mb_4_4(m, d, s, total=lambda s, n, nw: 0.95 * s
 plausible(
     "4.4",
     lambda m, d, s, b: _mb_4_4(m, d, s, total=lambda s, n, nw: s * n),  # weights only
-    lambda m, d, s, b: _mb_4_4(m, d, s, ds=d.test),  # trained on the test split
     lambda m, d, s, b: (
         lambda c: (
             apply_masks(c, mask_model(magnitude(c), 1 - s, scope="global")),
@@ -208,7 +207,6 @@ right("4.11")(lambda m, d, s, p: _fm_4_11(m, d, s, p))
 
 plausible(
     "4.11",
-    lambda m, d, s, p: _fm_4_11(m, d, s, p, ds=d.test),  # trained on test
     lambda m, d, s, p: _fm_4_11(
         m,
         d,
