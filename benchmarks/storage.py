@@ -48,7 +48,7 @@ except ImportError:  # Windows
 SIZE, DENSITY = 4096, 0.1
 SECONDS, TIMES_ITS_MEMORY = 1.0, 3.0
 SHARE_OF_XZ, TIMES_FASTER_THAN_XZ = 0.90, 5.0
-RESNET = {"save": 0.7, "load": 0.31}  # seconds, on two quiet cores of 2024
+RESNET = {"save": 0.7, "load": 0.31}  # seconds: the aims
 
 
 def matrix() -> torch.Tensor:
