@@ -45,6 +45,20 @@ def execute_as_jupyter_does(self: RunningKernel, cell_input: str, allow_stdin: b
 
 RunningKernel.execute_cell_input = execute_as_jupyter_does
 
+start_once = RunningKernel.__init__
+
+
+def start_again(self: RunningKernel, *args: object, **kwargs: object) -> None:
+    """Start a kernel, and once more if it does not answer: two that start at the same moment may choose the
+    same port."""
+    try:
+        start_once(self, *args, **kwargs)
+    except RuntimeError:
+        start_once(self, *args, **kwargs)
+
+
+RunningKernel.__init__ = start_again
+
 
 def notebook(nodeid: str) -> str:
     """Return the path of the notebook, from pytest's root folder, to which a cell belongs."""
