@@ -21,36 +21,20 @@ import time
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
-from scipy.stats import spearmanr
 from torch import nn
 from torch.utils.data import TensorDataset
 
 from experiments._common import Configuration, first, mnist
+from experiments._criteria import LR, SCORED, TUNED, UNITS, against, each_alone, pruned_and_tuned, scores_of
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import SEEDS, LeNet5, load_pretrained
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy, train
 
-SCORED, TUNED, SAMPLED = 1_000, 10_000, 40
-LR = 0.02
+SAMPLED = 40
 FILTER_SPARSITIES, FILTER_TUNED = (0.25, 0.5, 0.75), (0.5, 0.75)
 WEIGHT_SPARSITIES, WEIGHT_TUNED = (0.5, 0.8, 0.9), (0.9,)
-UNITS = (
-    "random filters",
-    "filter L1",
-    "filter L2",
-    "FPGM",
-    "filter weight x gradient",
-    "filter squared weight x gradient",
-    "APoZ",
-    "entropy",
-    "Taylor",
-    "ICC",
-    "reconstruction",
-    "oracle",
-)
 IN_ROUNDS = ("Taylor in rounds", "reconstruction in rounds", "oracle in rounds")
 FILTERS = (*UNITS, *IN_ROUNDS, "random-mask search", "evolutionary search")
 WEIGHTS = (
@@ -72,24 +56,10 @@ WEIGHTS = (
 BATCHNORM = ("random filters", "filter L1", "BatchNorm scale")
 PULL, DECAY = 0.1, 1e-3  # of |gamma|, and of the squares of the weights, as in notebook 03.1
 STEP = 0.025  # of every layer in a round
-RANDOM = {"random": "weight", "random filters": "filter"}
 SEARCHES = {
     "random-mask search": functools.partial(criteria.random_search, draws=20),
     "evolutionary search": functools.partial(criteria.evolve, generations=5, population=12),
 }
-
-
-def scores_of(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> dict[str, torch.Tensor]:
-    """Return a criterion's scores; the random control draws anew for every network."""
-    if name in RANDOM:
-        return criteria.random_scores(model, granularity=RANDOM[name], seed=seed)
-    return criteria.CRITERIA[name.removesuffix(" + refit").removesuffix(" per row")].function(model, dataset)
-
-
-def against(truth: dict, scores: dict[str, torch.Tensor], chosen: dict | None = None) -> dict[str, float]:
-    """Return the rank correlation of scores with ``truth`` by layer, at the positions ``chosen``."""
-    at = {layer: scores[layer].flatten()[... if chosen is None else chosen[layer]] for layer in truth}
-    return {layer: float(spearmanr(at[layer], truth[layer].abs().flatten())[0]) for layer in truth}
 
 
 def timed(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> tuple[dict, float]:
@@ -136,32 +106,6 @@ class Weights(Configuration):
             row = {"criterion": name, "rho": against(truth, scores, chosen)}
             rows.append(row | {"rho_seen": against(seen, scores, chosen), "seconds": seconds})
         return rows
-
-
-@torch.no_grad()
-def each_alone(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, chosen: dict) -> dict:
-    """Return the change of the summed loss for each chosen weight, set to zero alone."""
-    before = F.cross_entropy(model(images), labels, reduction="sum").double()
-    changes = {}
-    for name, weight in prunable(model).items():
-        flat, found = weight.view(-1), []
-        for index in chosen[name]:
-            value = flat[index].clone()
-            flat[index] = 0
-            found.append(F.cross_entropy(model(images), labels, reduction="sum").double() - before)
-            flat[index] = value
-        changes[name] = torch.stack(found)
-    return changes
-
-
-def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> dict:
-    """Return validation accuracy as pruned and, if wanted, after the fine-tune; ``model`` is changed."""
-    apply_masks(model, masks)
-    result = {"before": accuracy(model, mnist().valid)}
-    if tune:
-        train(model, first(mnist().train, TUNED), epochs=1, lr=LR, masks=masks, seed=seed)
-        result["after"] = accuracy(model, mnist().valid)
-    return result
 
 
 def in_rounds(criterion: str, seed: int, sparsity: float) -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from experiments._common import Configuration
-from experiments.criteria_compared import LR, UNITS, against, scores_of
+from experiments._criteria import LR, UNITS, against, scores_of
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from experiments._common import Configuration, first, mnist
-from experiments.criteria_compared import SCORED, TUNED, pruned_and_tuned
+from experiments._criteria import SCORED, TUNED, pruned_and_tuned
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS, load_pretrained
