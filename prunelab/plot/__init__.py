@@ -35,13 +35,14 @@ from prunelab.plot.real_networks import group_members
 from prunelab.plot.second_order import signed_shares, surgery, weights_left
 from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
-from prunelab.plot.your_own_network import costs, dots, report, waves
+from prunelab.plot.your_own_network import bands, costs, dots, report, runtime_bars, waves
 
 _style.use()
 
 __all__ = [
     "against_oracle",
     "answer_bars",
+    "bands",
     "best_of",
     "comings_and_goings",
     "compression_curves",
@@ -80,6 +81,7 @@ __all__ = [
     "report",
     "responses",
     "roofline",
+    "runtime_bars",
     "scales",
     "scoreboard",
     "search_progress",

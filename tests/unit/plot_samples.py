@@ -18,6 +18,7 @@ from plot_inputs import (
     lenet5,
     networks,
     page,
+    programmes,
     row24,
     runs,
     tape,
@@ -122,6 +123,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
         ),
         {},
     ),
+    "runtime_bars": ((programmes,), {}),
     "scales": (
         (
             {
