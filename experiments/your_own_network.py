@@ -1,5 +1,5 @@
 """A published network pruned and repaired: labels or a teacher, a score or chance, and why chance won
-(notebook 09.2; three quarters of an hour)
+(notebook 09.2; half an hour)
 
 CREPE loses filters in two rounds and is trained after each, from the dense network's outputs or from
 labels, on the same tones, for as many passes; beside it a new network of the final widths. ``first`` says
@@ -38,7 +38,7 @@ FILTERS_LEFT = (
     (64, 16, 16, 16, 24, 48),
     (24, 8, 16, 16, 16, 32),
 )  # after the first round, and after the second
-BUDGETS = {"short": (1200, (1, 4)), "long": (4000, (1, 8))}  # tones, and passes over them in each round
+BUDGETS = {"short": (600, (1, 2)), "long": (4000, (1, 8))}  # tones, and passes over them in each round
 VALID, TEST = 300, 1000  # tones
 LR = 0.002
 PRUNED = crepe.FOLDER / "crepe-pruned.safetensors"
