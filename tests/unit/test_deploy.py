@@ -3,8 +3,8 @@ none.
 """
 
 import copy
-import logging
 import io
+import logging
 import sys
 import warnings
 
