@@ -160,9 +160,11 @@ def bands(peaks: torch.Tensor, scores: torch.Tensor, kept: torch.Tensor) -> Figu
 
     Raises TypeError or ValueError for other tensors. Source: notebook 09.2.
     """
-    for name, value in (("peaks", peaks), ("scores", scores), ("kept", kept)):
-        if arguments.tensor(name, value).shape != (len(peaks),):
-            raise ValueError(f"{name} must have shape ({len(peaks)},), got {tuple(value.shape)}")
+    if arguments.tensor("peaks", peaks).ndim != 1:
+        raise ValueError(f"peaks must have shape (N,), got {tuple(peaks.shape)}")
+    for name, value in (("scores", scores), ("kept", kept)):
+        if arguments.tensor(name, value).shape != peaks.shape:
+            raise ValueError(f"{name} must have shape {tuple(peaks.shape)}, got {tuple(value.shape)}")
     if kept.dtype != torch.bool:
         raise TypeError(f"kept must be bool, got {kept.dtype}")
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.2))
@@ -194,7 +196,7 @@ def runtime_bars(result: Runtimes) -> Figure:
     )
     for place, (way, why) in enumerate(result.absent.items(), start=len(names)):
         axis.barh([way], [0])
-        axis.annotate(f" does not run here: {why:.60}", (0, place), va="center", fontsize=_style.SMALL)
+        axis.annotate(f" does not run here: {why:.45}", (0, place), va="center", fontsize=_style.SMALL)
     axis.invert_yaxis()
     axis.set(xlabel=f"milliseconds for a batch of {times[0].batch}, {times[0].threads} thread")
     axis.grid(axis="y", visible=False)
