@@ -61,6 +61,12 @@ class FewerHeads(nn.MultiheadAttention):
             weights[0] if single else weights
         ) if need_weights else None
 
+    def _reset_parameters(self) -> None:
+        """As ``nn.MultiheadAttention``, which reads from this attribute which of the matrices are there."""
+        self._qkv_same_embed_dim = self._joined
+        super()._reset_parameters()
+        self._qkv_same_embed_dim = False
+
     def _projections(self) -> tuple:
         """Return the weights and the biases of the query, the key and the value."""
         if self._joined:

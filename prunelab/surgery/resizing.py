@@ -53,6 +53,13 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 def _tell(module: nn.Module, sizes: list[tuple[torch.Size, torch.Size]]) -> None:
     """Let the attributes of a layer tell the sizes of its parameters."""
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):  # its gates stand in one matrix
+        first = "_l0" if isinstance(module, nn.RNNBase) else ""
+        sent = getattr(module, f"weight_hh{first}").shape[1]
+        module.input_size, module.hidden_size = getattr(module, f"weight_ih{first}").shape[1], sent
+        if getattr(module, "proj_size", 0):
+            module.proj_size, module.hidden_size = sent, module.weight_hr_l0.shape[1]
+        return
     groups = getattr(module, "groups", 1)
     for before, after in sizes:
         if groups > 1 and len(before) > 2:  # the filters of one group stay or go together
