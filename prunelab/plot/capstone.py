@@ -82,7 +82,14 @@ def joint_cuts(task: Task, choice: Choice) -> Figure:
     before = [step["cost"] + task.lost(step["repaired"], step["damaged"]) for step in choice.tried]
     axis.plot(numbers, before, linestyle="", label="before the repair", **_style.look(0))
     axis.plot(numbers, after, linestyle="", label="after it", **_style.look(1))
-    axis.axhline(task.price, color=_style.BLACK, linestyle="--", linewidth=1, label=f"the price, {task.price:g}", marker="")
+    axis.axhline(
+        task.price,
+        color=_style.BLACK,
+        linestyle="--",
+        linewidth=1,
+        label=f"the price, {task.price:g}",
+        marker="",
+    )
     dense = parameters(task.model)
     gone = [100 * (1 - step["parameters"] / dense) for step in choice.tried]
     axis.set_xticks(numbers, [f"{n}\n{share:.0f} %" for n, share in zip(numbers, gone, strict=True)])

@@ -1,5 +1,7 @@
 """Layers that compute in CSR give what the dense ones give."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
