@@ -228,7 +228,6 @@ def silero() -> capstone.Task:
 
 STRANGERS = {
     "MobileNetV3": mobilenet,
-    "GroupNorm and attention": group_norm_and_attention,
     "LSTM": lstm,
     "silero-vad": silero,
 }
