@@ -128,7 +128,8 @@ def _method(node: ast.AST) -> Iterator[ast.AST]:
 def _rounding(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call) and _name(node) in ("round", "ceil") and len(node.args) == 1:
         inside = ast.unparse(node.args[0])
-        yield from (ast.parse(form.format(inside), mode="eval").body for form in ROUNDED)
+        forms = [form for form in ROUNDED if _name(node) != "ceil" or "ceil" not in form]
+        yield from (ast.parse(form.format(inside), mode="eval").body for form in forms)
 
 
 def _axis(node: ast.AST) -> Iterator[ast.AST]:

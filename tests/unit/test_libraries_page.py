@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "libraries.md").read_text(encoding="utf-8")
+PARTS = ("torch", "tools", "networks")
 FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
 
 
@@ -14,7 +15,7 @@ def rows() -> list[str]:
 
 
 def names_of_tests() -> set[str]:
-    files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in ("torch", "tools"))
+    files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in PARTS)
     return {name for path in files for name in re.findall(r"^def test_(\w+)", path.read_text(), re.MULTILINE)}
 
 
