@@ -61,6 +61,12 @@ def _edges_4_9():
     dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
         dead[0].bias[1:3] = -100.0
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3)).train()
+    with torch.no_grad():
+        model[1].running_mean.copy_(torch.tensor([3.0, -3.0, 2.0, 0.0]))
+    images, labels = torch.randn(9, 3), torch.randint(0, 3, (9,))
+    yield Case("BatchNorm that comes in training mode", (model, images, labels, 0.6))
+    yield Case("very small images", (nn.Sequential(nn.Linear(3, 5)), 1e-9 * images, labels, 0.6))
     yield Case(
         "dead units: of equal scores the earlier go first",
         (dead, torch.randn(8, 3), torch.randint(0, 2, (8,)), 0.3),
