@@ -64,6 +64,7 @@ def _edges_7_5():
     yield _changed(
         "one row, as many values as columns", GOOD_7_5 | {"indices": [0, 1, 2, 3, 4, 5], "indptr": [0, 6]}
     )
+    yield _changed("a start below zero", {**GOOD_7_5, "indices": [2, 0, 1, 3, 4, 5], "indptr": [0, -1, 6]})
     yield _changed("as many rows as columns, float64", GOOD_7_5 | {"indptr": [0, 1, 2, 3, 4, 5, 6]})
 
 
