@@ -56,6 +56,7 @@ def _edges_7_5():
     stored = {"data": [5.0, 0.0, 1e-9, -1e9, 1.0, 1.0]}
     for about, change in [
         ("a stored zero is a value like any other", {}),
+        ("so is a number without end", {"data": [5.0, torch.inf, 2.0, 7.0, -torch.inf, 9.0]}),
         ("a column that does not exist, among stored zeros", {"indices": [1, 4, 0, 3, 6, 2]}),
         ("a first row whose columns fall", {"indices": [4, 1, 0, 3, 5, 2]}),
         ("a last row whose columns fall", {"indices": [1, 4, 0, 3, 5, 2], "indptr": [0, 2, 2, 4, 6]}),

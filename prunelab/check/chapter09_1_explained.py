@@ -86,13 +86,13 @@ def _cases_9_8():
             "a convolution in four groups",
             grouped(nn.Conv2d(8, 12, 1, groups=4)),
             torch.randn(2, 3, 8, 8),
-            None,
+            (20 / 22, ["5"], {"0": 2, "2": 3}),
         ),
         (
             "heads of attention, float64",
             nn.TransformerEncoderLayer(16, 4, 24, dropout=0.0, batch_first=True).double().eval(),
             torch.randn(2, 5, 16).double(),
-            None,
+            (72 / 136, ["linear2", "norm1", "norm2", "self_attn.out_proj"], {"self_attn": 12}),
         ),
     ]:
         yield Case(about, (model, example_input), expected)

@@ -73,8 +73,9 @@ def test_a_sparse_network_is_copied_averaged_and_compared():
     averaged = AveragedModel(sparse)
     averaged.update_parameters(copy.deepcopy(sparse))
     assert torch.equal(averaged(x), sparse(x))
-    found = measure.compare({"dense": model, "sparse": sparse}, x)
-    assert 0 < found["sparse"]["parameters"] <= found["dense"]["parameters"]
+    dense_row, sparse_row = measure.compare({"dense": model, "sparse": sparse}, x).rows
+    assert sparse_row["nonzeros"] == dense_row["nonzeros"] > 0
+    assert 0 < sparse_row["parameters"] <= dense_row["parameters"]
 
 
 def test_float32_is_compressed_as_2_to_4():
