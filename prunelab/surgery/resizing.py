@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from prunelab import arguments
 from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.smaller import MADE, READ
 
@@ -22,8 +23,7 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
     Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
     Source: notebook 04.2."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise TypeError(f"state must be a dict of parameter name -> tensor, got {type(state).__name__}")
     resized = copy.deepcopy(model)
