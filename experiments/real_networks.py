@@ -5,9 +5,11 @@ Networks with random weights lose half of the channels of every coupled group, b
 "rows": does the smaller network give the masked network's outputs, by ``remove_filters`` and by torch_pruning
 on the same channels, under three conditions: weights as initialised (most constants are 0), with biases and
 BatchNorm drawn at random as training would leave them, and these with the dropped channels silenced. "speed":
-bytes, MACs and milliseconds of two networks before and after, and by kind of layer."""
+bytes, MACs and milliseconds of two networks before and after; "kinds": MACs and milliseconds of one of them
+by kind of layer, on one thread."""
 
 import copy
+import statistics
 
 import torch
 import torch_pruning
@@ -15,7 +17,7 @@ import torchvision
 from torch import nn
 
 from prunelab.masks import apply_masks, mask_model, prunable
-from prunelab.measure import bytes_on_disk, latencies, macs, parameters
+from prunelab.measure import bytes_on_disk, latencies, macs, parameters, profile
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
 
 SIDES = {
@@ -50,9 +52,10 @@ TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2
 
 def configurations() -> list[dict]:
     networks = [{"network": network, "condition": condition} for network in SIDES for condition in CONDITIONS]
-    return networks + [
+    speeds = [
         {"part": "speed", "network": network, "threads": threads} for network in TIMED for threads in THREADS
     ]
+    return networks + speeds + [{"part": "kinds", "network": "mobilenet_v2", "batch": b} for b in BATCHES]
 
 
 def build(network: str, condition: str) -> nn.Module:
@@ -116,10 +119,12 @@ def difference(small: nn.Module, masked: nn.Module, example: torch.Tensor) -> fl
 
 
 def measure(
-    network: str, condition: str = "drawn", part: str = "rows", threads: int = 1
+    network: str, condition: str = "drawn", part: str = "rows", threads: int = 1, batch: int = 1
 ) -> dict | list[dict]:
     if part == "speed":
         return speed(network, threads)
+    if part == "kinds":
+        return kinds(network, batch)
     model = build(network, condition)
     example = torch.randn(2, 3, SIDES[network], SIDES[network])
     groups, kept = choose(model, example)
@@ -140,17 +145,56 @@ def measure(
     return row
 
 
+def before_and_after(network: str) -> dict[str, nn.Module]:
+    model, example = build(network, "silenced"), torch.randn(2, 3, SIDE, SIDE)
+    groups, kept = choose(model, example)
+    return {"dense": model, "removed": remove_filters(model, coupled_masks(model, groups, kept), example)}
+
+
+def kind(model: nn.Module, layer: str) -> str:
+    """Return what sort of layer a row of ``profile`` is about."""
+    found = dict(model.named_modules()).get(layer)
+    if isinstance(found, nn.Conv2d):
+        return "depthwise" if found.groups > 1 else "1 x 1" if found.kernel_size == (1, 1) else "3 x 3"
+    return type(found).__name__ if isinstance(found, nn.BatchNorm2d | nn.ReLU6) else "everything else"
+
+
+def kinds(network: str, batch: int) -> list[dict]:
+    """Return MACs and milliseconds by kind of layer; the two networks take turns, seven times."""
+    torch.set_num_threads(1)
+    models, example = before_and_after(network), torch.randn(batch, 3, SIDE, SIDE)
+    times: dict[tuple[str, str], list[float]] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for turn in range(7):
+        for name, model in models.items():
+            totals: dict[str, float] = {}
+            for row in profile(model, example).rows:
+                place = kind(model, row["layer"])
+                totals[place] = totals.get(place, 0) + row["seconds"]
+                if not turn:
+                    counts[name, place] = counts.get((name, place), 0) + row["macs"]
+            for place, seconds in totals.items():
+                times.setdefault((name, place), []).append(seconds)
+    return [
+        {
+            "model": name,
+            "kind": place,
+            "macs": counts[name, place],
+            "ms": round(1e3 * statistics.median(seconds), 4),
+        }
+        for (name, place), seconds in times.items()
+    ]
+
+
 def speed(network: str, threads: int) -> list[dict]:
-    model = build(network, "silenced")
-    groups, kept = choose(model, torch.randn(2, 3, SIDE, SIDE))
-    small = remove_filters(model, coupled_masks(model, groups, kept), torch.randn(2, 3, SIDE, SIDE))
+    models = before_and_after(network)
     before, rows = torch.get_num_threads(), []
     torch.set_num_threads(threads)
     try:
         for batch in BATCHES:
             example = torch.randn(batch, 3, SIDE, SIDE)
-            times = latencies({"dense": model, "removed": small}, example)
-            for name, measured in (("dense", model), ("removed", small)):
+            times = latencies(models, example)
+            for name, measured in models.items():
                 rows.append(
                     {
                         "batch": batch,

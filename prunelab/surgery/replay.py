@@ -78,7 +78,14 @@ class Doubled(TorchFunctionMode):
     """Hands float64 tensors to every torch function, because some check their arguments' types first."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func == torch.Tensor.dtype.__get__:
+            return self.said(func(*args))
         return func(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
+
+    @staticmethod
+    def said(dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype that a module shall see: it may compare its input's with its parameters'."""
+        return torch.float64 if dtype.is_floating_point else dtype
 
     def doubled(self, func, arguments: Any) -> Any:
         name = getattr(func, "__name__", "")

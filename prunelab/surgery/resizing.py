@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.smaller import MADE, READ
 
 
@@ -15,7 +16,9 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
     This is how a network made smaller by ``remove_filters`` is read back without pickle: save
     ``state_dict()`` as safetensors, build the original class, resize. ``model`` is left alone. The layers'
-    attributes follow (``out_channels``, ``groups``, ...).
+    attributes follow (``out_channels``, ``groups``, ...), and ``nn.MultiheadAttention`` gets the heads that
+    its matrices have. What other classes keep of their heads in attributes of their own, tensors do not tell:
+    set those, as ``remove_filters`` did.
 
     Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
     Source: notebook 04.2."""
@@ -44,6 +47,9 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
                     trains = tensor.requires_grad
                     setattr(module, key, nn.Parameter(new, trains) if key in module._parameters else new)
         _tell(module, sizes)
+    for module in resized.modules():
+        if isinstance(module, nn.MultiheadAttention) and heads_changed(module):
+            FewerHeads.of(module)
     try:
         resized.load_state_dict(dict(state))
     except RuntimeError as error:
