@@ -14,6 +14,7 @@ import multiprocessing
 import resource
 import time
 import warnings
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import torch_pruning
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from experiments._common import Configuration
 from experiments._reach_networks import BUILDERS, NETWORKS
 from prunelab.masks import apply_masks, mask_model
 from prunelab.measure import parameters
@@ -33,26 +35,31 @@ EXACT = 1e-5  # of the largest output, in float32
 LARGE = "resnet50"  # at 224 pixels, for the memory
 
 
-def configurations() -> list[dict]:
-    pairs = [
-        {"part": part, "network": network} for part, networks in NETWORKS.items() for network in networks
-    ]
-    return [pair | {"tool": tool} for pair in [*pairs, {"part": "large", "network": LARGE}] for tool in TOOLS]
+@dataclass(frozen=True)
+class Reach(Configuration):
+    """One network and one tool, in a process that may fail or take too long."""
+
+    part: str
+    network: str
+    tool: str
+
+    def measure(self) -> dict:
+        context = multiprocessing.get_context("fork")  # the libraries are imported once
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(sender, self.part, self.network, self.tool))
+        process.start()
+        sender.close()
+        try:
+            row = receiver.recv()
+        except EOFError:
+            row = {"status": "error", "reason": f"stopped after {LIMIT} s of processor time"}
+        process.join()
+        return row
 
 
-def measure(part: str, network: str, tool: str) -> dict:
-    """Return the row of one network and one tool, computed in a process that may fail or take too long."""
-    context = multiprocessing.get_context("fork")  # the libraries are imported once
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, part, network, tool))
-    process.start()
-    sender.close()
-    try:
-        row = receiver.recv()
-    except EOFError:
-        row = {"status": "error", "reason": f"stopped after {LIMIT} s of processor time"}
-    process.join()
-    return row
+def configurations() -> list[Configuration]:
+    pairs = [(part, network) for part, networks in NETWORKS.items() for network in networks]
+    return [Reach(*pair, tool) for pair in [*pairs, ("large", LARGE)] for tool in TOOLS]
 
 
 def _child(sender: Any, part: str, network: str, tool: str) -> None:

@@ -10,12 +10,14 @@ by kind of layer, on one thread."""
 
 import copy
 import statistics
+from dataclasses import dataclass, field
 
 import torch
 import torch_pruning
 import torchvision
 from torch import nn
 
+from experiments._common import Configuration
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.measure import bytes_on_disk, latencies, macs, parameters, profile
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
@@ -48,14 +50,6 @@ OPTIONS = {
 CONDITIONS = ("initialised", "drawn", "silenced")
 SPARSITY, SEED = 0.5, 0
 TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2)
-
-
-def configurations() -> list[dict]:
-    networks = [{"network": network, "condition": condition} for network in SIDES for condition in CONDITIONS]
-    speeds = [
-        {"part": "speed", "network": network, "threads": threads} for network in TIMED for threads in THREADS
-    ]
-    return networks + speeds + [{"part": "kinds", "network": "mobilenet_v2", "batch": b} for b in BATCHES]
 
 
 def build(network: str, condition: str) -> nn.Module:
@@ -118,33 +112,6 @@ def difference(small: nn.Module, masked: nn.Module, example: torch.Tensor) -> fl
     return float(f"{float((small(example) - expected).abs().max() / expected.abs().max()):.2g}")
 
 
-def measure(
-    network: str, condition: str = "drawn", part: str = "rows", threads: int = 1, batch: int = 1
-) -> dict | list[dict]:
-    if part == "speed":
-        return speed(network, threads)
-    if part == "kinds":
-        return kinds(network, batch)
-    model = build(network, condition)
-    example = torch.randn(2, 3, SIDES[network], SIDES[network])
-    groups, kept = choose(model, example)
-    masks = coupled_masks(model, groups, kept, silent=condition == "silenced")
-    masked = copy.deepcopy(model)
-    apply_masks(masked, masks)
-    row = {"groups": len(groups), "channels": sum(map(len, kept.values())), "parameters": parameters(model)}
-    try:
-        small = remove_filters(model, masks, example)
-        row |= {"left": parameters(small), "difference": difference(small, masked, example)}
-    except ValueError as error:
-        row |= {"refused": str(error)}
-    try:
-        theirs = by_torch_pruning(masked, example, groups, kept)
-        row |= {"theirs left": parameters(theirs), "theirs difference": difference(theirs, masked, example)}
-    except Exception as error:  # whatever it is, there is no network then
-        row |= {"theirs error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-    return row
-
-
 def before_and_after(network: str) -> dict[str, nn.Module]:
     model, example = build(network, "silenced"), torch.randn(2, 3, SIDE, SIDE)
     groups, kept = choose(model, example)
@@ -159,54 +126,109 @@ def kind(model: nn.Module, layer: str) -> str:
     return type(found).__name__ if isinstance(found, nn.BatchNorm2d | nn.ReLU6) else "everything else"
 
 
-def kinds(network: str, batch: int) -> list[dict]:
-    """Return MACs and milliseconds by kind of layer; the two networks take turns, seven times."""
-    torch.set_num_threads(1)
-    models, example = before_and_after(network), torch.randn(batch, 3, SIDE, SIDE)
-    times: dict[tuple[str, str], list[float]] = {}
-    counts: dict[tuple[str, str], int] = {}
-    for turn in range(7):
-        for name, model in models.items():
-            totals: dict[str, float] = {}
-            for row in profile(model, example).rows:
-                place = kind(model, row["layer"])
-                totals[place] = totals.get(place, 0) + row["seconds"]
-                if not turn:
-                    counts[name, place] = counts.get((name, place), 0) + row["macs"]
-            for place, seconds in totals.items():
-                times.setdefault((name, place), []).append(seconds)
-    return [
-        {
-            "model": name,
-            "kind": place,
-            "macs": counts[name, place],
-            "ms": round(1e3 * statistics.median(seconds), 4),
+@dataclass(frozen=True)
+class Removed(Configuration):
+    """Remove half of a network's coupled channels and compare with the masked network."""
+
+    network: str
+    condition: str
+
+    def measure(self) -> dict:
+        model = build(self.network, self.condition)
+        example = torch.randn(2, 3, SIDES[self.network], SIDES[self.network])
+        groups, kept = choose(model, example)
+        masks = coupled_masks(model, groups, kept, silent=self.condition == "silenced")
+        masked = copy.deepcopy(model)
+        apply_masks(masked, masks)
+        row = {
+            "groups": len(groups),
+            "channels": sum(map(len, kept.values())),
+            "parameters": parameters(model),
         }
-        for (name, place), seconds in times.items()
-    ]
+        try:
+            small = remove_filters(model, masks, example)
+            row |= {"left": parameters(small), "difference": difference(small, masked, example)}
+        except ValueError as error:
+            row |= {"refused": str(error)}
+        try:
+            theirs = by_torch_pruning(masked, example, groups, kept)
+            row |= {
+                "theirs left": parameters(theirs),
+                "theirs difference": difference(theirs, masked, example),
+            }
+        except Exception as error:  # whatever it is, there is no network then
+            row |= {"theirs error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        return row
 
 
-def speed(network: str, threads: int) -> list[dict]:
-    models = before_and_after(network)
-    before, rows = torch.get_num_threads(), []
-    torch.set_num_threads(threads)
-    try:
-        for batch in BATCHES:
-            example = torch.randn(batch, 3, SIDE, SIDE)
-            times = latencies(models, example)
-            for name, measured in models.items():
-                rows.append(
-                    {
-                        "batch": batch,
-                        "model": name,
-                        "bytes": bytes_on_disk(measured),
-                        "macs": macs(measured, example[:1]),
-                        "ms": round(1e3 * times[name].median, 3),
-                    }
-                )
-    finally:
-        torch.set_num_threads(before)
-    return rows
+@dataclass(frozen=True)
+class Speed(Configuration):
+    """Bytes, MACs and time of a network before and after."""
+
+    part: str = field(default="speed", init=False)
+    network: str
+    threads: int
+
+    def measure(self) -> list[dict]:
+        models = before_and_after(self.network)
+        before, rows = torch.get_num_threads(), []
+        torch.set_num_threads(self.threads)
+        try:
+            for batch in BATCHES:
+                example = torch.randn(batch, 3, SIDE, SIDE)
+                times = latencies(models, example)
+                for name, measured in models.items():
+                    rows.append(
+                        {
+                            "batch": batch,
+                            "model": name,
+                            "bytes": bytes_on_disk(measured),
+                            "macs": macs(measured, example[:1]),
+                            "ms": round(1e3 * times[name].median, 3),
+                        }
+                    )
+        finally:
+            torch.set_num_threads(before)
+        return rows
+
+
+@dataclass(frozen=True)
+class Kinds(Configuration):
+    """MACs and time by kind of layer, before and after; the two networks take turns, seven times."""
+
+    part: str = field(default="kinds", init=False)
+    network: str
+    batch: int
+
+    def measure(self) -> list[dict]:
+        models, example = before_and_after(self.network), torch.randn(self.batch, 3, SIDE, SIDE)
+        times: dict[tuple[str, str], list[float]] = {}
+        counts: dict[tuple[str, str], int] = {}
+        for turn in range(7):
+            for name, model in models.items():
+                totals: dict[str, float] = {}
+                for row in profile(model, example).rows:
+                    place = kind(model, row["layer"])
+                    totals[place] = totals.get(place, 0) + row["seconds"]
+                    if not turn:
+                        counts[name, place] = counts.get((name, place), 0) + row["macs"]
+                for place, seconds in totals.items():
+                    times.setdefault((name, place), []).append(seconds)
+        return [
+            {
+                "model": name,
+                "kind": place,
+                "macs": counts[name, place],
+                "ms": round(1e3 * statistics.median(seconds), 4),
+            }
+            for (name, place), seconds in times.items()
+        ]
+
+
+def configurations() -> list[Configuration]:
+    removed = [Removed(network, condition) for network in SIDES for condition in CONDITIONS]
+    speeds = [Speed(network, threads) for network in TIMED for threads in THREADS]
+    return [*removed, *speeds, *(Kinds("mobilenet_v2", batch) for batch in BATCHES)]
 
 
 def provenance() -> dict:
