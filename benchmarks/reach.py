@@ -78,12 +78,14 @@ def main() -> int:
     stored = sweep.load("reach")
     for part in stored_parts(stored):
         for row in stored[part]:
-            share = (
+            done = (
                 f"{row['left'] / row['parameters']:.0%} left, {row['seconds']:.1f} s" if "left" in row else ""
             )
-            print(
-                f"{part:13}{row['network']:38}{row['tool']:15}{row['status']:12}{share} {row.get('reason', '')[:90]}"
+            name, said = (
+                f"{part:13}{row['network']:38}{row['tool']:15}{row['status']:12}",
+                row.get("reason", ""),
             )
+            print(name + done, said[:90])
     missed = 0
     for figure, measured, met in aims(stored):
         print(f"{'yes' if met else 'NO':4}{figure}: {measured}")
