@@ -80,7 +80,7 @@ HUGGING_FACE: dict[str, tuple[Callable, dict, list[str], str]] = {
         "lm_head",
     ),
     "qwen3": (qwen3, IDS, ["self_attn.q_proj", "self_attn.v_proj", "mlp.gate_proj"], "lm_head"),
-    "vit": (vit, IMAGES, ["attention", "intermediate"], "classifier"),
+    "vit": (vit, IMAGES, ["attention.q_proj", "mlp.fc1"], "classifier"),
     "resnet": (resnet, IMAGES, ["embedder.convolution", "layer.0.convolution"], "classifier.1"),
     "wav2vec2": (
         wav2vec2,
@@ -88,5 +88,5 @@ HUGGING_FACE: dict[str, tuple[Callable, dict, list[str], str]] = {
         ["attention.q_proj", "intermediate_dense"],
         "lm_head",
     ),
-    "segformer": (segformer, IMAGES, ["attention.self", "mlp"], "decode_head.classifier"),
+    "segformer": (segformer, IMAGES, ["attention.q_proj", "mlp.fc1"], "decode_head.classifier"),
 }
