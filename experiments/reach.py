@@ -4,7 +4,8 @@ one core)
 Networks of timm, transformers and torchvision with random weights lose 30 % of the channels of every group,
 by the sum of magnitudes. "PruneLab" finds the groups, removes them, and compares the outcome with the masked
 network; "Torch-Pruning" is called as its own script for timm calls it, told which layers make the answers
-and how many heads a layer has. "blind" are families that were first tried after all others; two faults found there were mended.
+and how many heads a layer has. "blind" are families that were first tried after all others; two faults found
+there were mended.
 
 Each runs in a process of its own, with a limit on the time of its processor. "memory" is what the process
 took beyond the model, its example and one forward pass."""
@@ -32,7 +33,7 @@ from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remo
 
 SPARSITY, SEED, LIMIT = 0.3, 0, 90  # seconds of processor time, for building the network, too
 EXACT = 1e-5  # of the largest output, in float32
-BESIDE = 50  # families of timm on which the other tool is tried, too
+BESIDE = 68  # families of timm on which the other tool is tried, too
 LARGE = "resnet50"  # at 224 pixels, for the memory
 
 
