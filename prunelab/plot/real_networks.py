@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import NullFormatter
 from torch import nn
 
 from prunelab import arguments
@@ -176,6 +177,8 @@ def two_tools(rows: Sequence[Mapping]) -> Figure:
         axis.set(xlabel=f"{title}, {tools[0]}", ylabel=f"{title}, {tools[1]}", aspect="equal")
         if title == "seconds":
             axis.set(xscale="log", yscale="log")
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set(xlim=(low, high), ylim=(low, high))
     return figure
 
