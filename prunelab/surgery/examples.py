@@ -17,15 +17,9 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     """Return the model inside a DataParallel or torch.compile wrapper, and the prefix of its parameters'
     names.
 
-<<<<<<< HEAD
     Raises TypeError for what is no module, ValueError for compiled code or packed weights, which cannot be
     changed."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-=======
-    Raises TypeError for what is no module, ValueError for compiled code that cannot be changed."""
     arguments.module("model", model)
->>>>>>> main
     prefix = ""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
