@@ -31,7 +31,7 @@ from prunelab.plot.magnitude_gradient_scale import kept_by_layer, predicted_and_
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
 from prunelab.plot.paper_tables import compression_curves, race
-from prunelab.plot.real_networks import group_members
+from prunelab.plot.real_networks import coupled_layers, gains_by_kind, group_members, two_tools
 from prunelab.plot.second_order import signed_shares, surgery, weights_left
 from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
@@ -47,6 +47,7 @@ __all__ = [
     "comings_and_goings",
     "compression_curves",
     "costs",
+    "coupled_layers",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -60,6 +61,7 @@ __all__ = [
     "feature_maps",
     "feeding",
     "forest",
+    "gains_by_kind",
     "gap_tape",
     "group_costs",
     "group_members",
@@ -101,6 +103,7 @@ __all__ = [
     "tensor_and_accuracy",
     "tensor_view",
     "tradeoff",
+    "two_tools",
     "unit_maps",
     "waves",
     "weight_histograms",
