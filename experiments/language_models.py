@@ -20,6 +20,15 @@ from prunelab.text import Text, decode, encode, load_text
 
 WINDOWS = 16  # of 128 characters: the calibration set
 SPARSITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
+# bits of a value and share of zeros; a bitmap of the zeros costs one bit a weight: in turn 1, 0.625, 0.5,
+# 0.375 and 0.25 bytes
+SIZES = (
+    *((16, 0.5625), (8, 0.0)),
+    (8, 0.5),
+    *((16, 0.8125), (8, 0.625), (4, 0.0)),
+    *((8, 0.75), (4, 0.5), (3, 0.0)),
+    *((8, 0.875), (4, 0.75), (2, 0.0)),
+)
 PROMPT = "\n  Alice "
 TUNING = {"steps": 30, "lr": 1e-3, "batch_size": 8}
 SCORES = {"random": random_scores, "magnitude": magnitude, "Wanda": functools.partial(wanda, batch_size=16)}
@@ -64,7 +73,8 @@ def configurations() -> list[dict]:
     methods = ("random", "magnitude", "Wanda", "SparseGPT")
     grid = [{"part": "cut", "method": m, "sparsity": s} for s in (*SPARSITIES, "2:4") for m in methods]
     grid += [
-        {"part": "scope", "method": m, "sparsity": 0.7, "scope": s}
+        {"part": "scope", "method": m, "sparsity": p, "scope": s}
+        for p in SPARSITIES
         for m in ("magnitude", "Wanda")
         for s in ("layer", "output")
     ]
@@ -74,10 +84,7 @@ def configurations() -> list[dict]:
         for m in ("Wanda", "SparseGPT")
     ]
     grid += [{"part": "tuned", "method": m, "sparsity": s} for s in (0.8,) for m in methods]
-    grid += [
-        {"part": "bytes", "bits": b, "sparsity": s}
-        for b, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))
-    ]
+    grid += [{"part": "bytes", "bits": b, "sparsity": s} for b, s in SIZES]
     grid += [{"part": "structure"}]
     samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
     wanted = [{"seed": 0, "part": "sample", "method": m, "sparsity": s} for m, s in samples]

@@ -99,6 +99,17 @@ class Decoder(nn.Module):
         return self.head(self.norm(x))
 
 
+def logits(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
+    """Return what ``model`` predicts at every place of ``numbers`` ``(N, T)``: logits ``(N, T, 85)``, also of
+    a model that wraps them, as those of transformers do. Raises TypeError for another kind of output.
+    Source: notebook 10.1."""
+    found = arguments.module("model", model)(numbers)
+    found = getattr(found, "logits", found)
+    if not isinstance(found, torch.Tensor):
+        raise TypeError(f"model must return logits, or an output that has them, got {type(found).__name__}")
+    return found
+
+
 def train_decoder(
     model: nn.Module,
     numbers: torch.Tensor,
@@ -132,7 +143,7 @@ def train_decoder(
     with progress(steps, "training") as bar:
         for step in range(steps):
             batch = windows[torch.randint(len(windows), (batch_size,), generator=generator)]
-            loss = F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+            loss = F.cross_entropy(logits(model, batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1)
@@ -166,7 +177,9 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
     with arguments.eval_mode(model):
         total = sum(
             float(
-                F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
+                F.cross_entropy(
+                    logits(model, batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"
+                )
             )
             for batch in windows.split(batch_size)
         )
@@ -215,17 +228,21 @@ def generate(
 
 
 def block_names(model: nn.Module) -> list[list[str]]:
-    """Return the names of the weights of each block of a ``Decoder``, front to back: six matrices a block.
-    Source: notebook 10.1.
+    """Return the names of the weights of each block of a transformer, front to back: six matrices a block in
+    a ``Decoder``, seven in transformers' Llama and Qwen.
 
-    Raises TypeError if ``model`` is no ``Decoder``.
+    The blocks are the entries of the ``ModuleList`` that holds most weights. Raises TypeError if ``model`` is
+    no module and ValueError if it has no such list. Source: notebook 10.1.
     """
-    if not isinstance(model, Decoder):
-        raise TypeError(f"model must be a Decoder, got {type(model).__name__}")
-    return [
-        [name for name in prunable(model) if name.startswith(f"blocks.{i}.")]
-        for i in range(len(model.blocks))
+    weights = prunable(model)
+    lists = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.ModuleList)]
+    found = [
+        [[name for name in weights if name.startswith(f"{prefix}.{i}.")] for i in range(len(part))]
+        for prefix, part in lists
     ]
+    if not any(names for blocks in found for names in blocks):
+        raise ValueError(f"model must have its blocks in a ModuleList, got {type(model).__name__} without")
+    return max(found, key=lambda blocks: sum(weights[n].numel() for names in blocks for n in names))
 
 
 def check_stream(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
