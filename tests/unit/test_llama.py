@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from prunelab.language import CONTEXT, bits_per_character, block_names, logits, train_decoder
-from prunelab.llama import LLAMA_SEEDS, llama_folder, load_llama, new_llama
+from prunelab.llama import LLAMA_SEEDS, llama_folder, load_llama, new_llama, smaller_llama
 from prunelab.models import CHECKPOINTS, load_pretrained
 from prunelab.text import load_text
 
@@ -94,3 +94,69 @@ def test_transformers_is_imported_only_where_it_is_used():
     code = "import sys, prunelab.llama, prunelab.environment; print('transformers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def masks_of(neurons, groups, stay):
+    generator = torch.Generator().manual_seed(0)
+    return (
+        {i: torch.rand(256, generator=generator).argsort() < neurons for i in stay},
+        {i: torch.arange(2) == (0 if i % 2 else 1) for i in stay} if groups == 1 else None,
+    )
+
+
+@pytest.mark.parametrize(("stay", "groups"), [([0, 1, 2, 3], 2), ([0, 2, 3], 1), ([3], 1)])
+def test_the_smaller_model_computes_what_the_zeroed_one_does(stay, groups, tmp_path):
+    model, numbers = new_llama(0, num_hidden_layers=4), load_text().valid[:60].view(2, 30)
+    neurons, heads = masks_of(100, groups, stay)
+    small = smaller_llama(model, stay, neurons, heads)
+    with torch.no_grad():
+        for i in stay:
+            layer = model.model.layers[i]
+            layer.mlp.down_proj.weight[:, ~neurons[i]] = 0
+            if heads is not None:
+                layer.self_attn.o_proj.weight[:, ~heads[i].repeat_interleave(64)] = 0
+    model.model.layers = torch.nn.ModuleList(model.model.layers[i] for i in stay)
+    for number, layer in enumerate(model.model.layers):
+        layer.self_attn.layer_idx = number
+    model.config.num_hidden_layers = len(stay)
+    with torch.inference_mode():
+        assert torch.allclose(logits(small, numbers), logits(model, numbers), atol=1e-5)
+    small.save_pretrained(tmp_path)
+    from transformers import AutoModelForCausalLM
+
+    again = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    with torch.inference_mode():
+        assert torch.equal(logits(again, numbers), logits(small, numbers))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"layers": []}, ValueError, "at least one layer"),
+        ({"layers": [0, 0]}, ValueError, "each once"),
+        ({"layers": [2]}, ValueError, "a number in layers"),
+        ({"neurons": {0: torch.ones(256) > 0}}, ValueError, "one mask for each"),
+        ({"neurons": {i: torch.ones(5) > 0 for i in range(2)}}, ValueError, "256"),
+        ({"neurons": {i: torch.arange(256) > i for i in range(2)}}, ValueError, "the same number"),
+        ({"groups": {i: torch.zeros(2) > 0 for i in range(2)}}, ValueError, "at least one"),
+        ({"groups": 3}, TypeError, "groups"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(arguments, error, words):
+    with pytest.raises(error, match=words):
+        smaller_llama(new_llama(0, num_hidden_layers=2), **arguments)
+    with pytest.raises(TypeError, match="LlamaForCausalLM"):
+        smaller_llama(load_pretrained("decoder"), **arguments)
+
+
+def test_learning_from_the_dense_model_is_the_kl_divergence_at_every_place():
+    teacher, student = new_llama(0, num_hidden_layers=1), new_llama(1, num_hidden_layers=1)
+    text = load_text().train[:129]
+    with torch.inference_mode():
+        p, q = (logits(m, text[None, :-1])[0].double().log_softmax(1) for m in (teacher, student))
+    expected = (p.exp() * (p - q)).sum(1).mean() / torch.log(torch.tensor(2.0))
+    history = train_decoder(student, text, steps=8, batch_size=2, teacher=teacher)
+    assert abs(history[0] - expected) < 1e-4 and history[-1] < history[0]
+    assert torch.equal(teacher.lm_head.weight, new_llama(0, num_hidden_layers=1).lm_head.weight)
+    with pytest.raises(TypeError, match="teacher"):
+        train_decoder(student, text, steps=1, teacher="dense")
