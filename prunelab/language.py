@@ -99,7 +99,7 @@ class Decoder(nn.Module):
         return self.head(self.norm(x))
 
 
-def logits(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
+def _logits(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
     """Return what ``model`` predicts at every place of ``numbers`` ``(N, T)``: logits ``(N, T, 85)``, also of
     a model that wraps them, as those of transformers do. Raises TypeError for another kind of output.
     Source: notebook 10.1."""
@@ -172,11 +172,11 @@ def _schedule(step: int, steps: int, warm_up: int) -> float:
 
 def _loss(model: nn.Module, batch: torch.Tensor, teacher: nn.Module | None) -> torch.Tensor:
     """Return the mean loss, in nats, of the predictions for the windows ``batch`` ``(N, T + 1)``."""
-    predicted = logits(model, batch[:, :-1]).flatten(0, 1)
+    predicted = _logits(model, batch[:, :-1]).flatten(0, 1)
     if teacher is None:
         return F.cross_entropy(predicted, batch[:, 1:].flatten())
     with torch.no_grad():
-        wanted = logits(teacher, batch[:, :-1]).flatten(0, 1).log_softmax(1)
+        wanted = _logits(teacher, batch[:, :-1]).flatten(0, 1).log_softmax(1)
     return F.kl_div(predicted.log_softmax(1), wanted, reduction="batchmean", log_target=True)
 
 
@@ -197,7 +197,7 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
         total = sum(
             float(
                 F.cross_entropy(
-                    logits(model, batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"
+                    _logits(model, batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"
                 )
             )
             for batch in windows.split(batch_size)

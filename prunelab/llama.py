@@ -42,8 +42,9 @@ def new_llama(seed: int = 0, **sizes: int) -> nn.Module:
     a bad seed or an unknown name. Source: Touvron et al., arXiv 2302.13971 and 2307.09288; notebook 10.1."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    for name in sizes:
+    for name, size in sizes.items():
         arguments.one_of("a name in sizes", name, SIZES)
+        arguments.count(name, size)
     torch.manual_seed(arguments.count("seed", seed, at_least=0))
     return LlamaForCausalLM(LlamaConfig(**SIZES | sizes)).eval()
 
@@ -134,6 +135,8 @@ def _llama_config(model: nn.Module):
 
 def _kept_layers(layers: Sequence[int], config) -> list[int]:
     """Return the numbers of the layers that stay, in order, each once."""
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise TypeError(f"layers must be a list of numbers, got {layers!r:.80}")
     stay = sorted(arguments.one_of("a number in layers", n, range(config.num_hidden_layers)) for n in layers)
     if not stay or len(set(stay)) < len(stay):
         raise ValueError(f"layers must name at least one layer, each once, got {layers!r}")

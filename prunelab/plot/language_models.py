@@ -88,12 +88,13 @@ def column_steps(before: torch.Tensor, after: Mapping[int, torch.Tensor]) -> Fig
     if arguments.tensor("before", before).ndim != 2:
         raise ValueError(f"before must have shape (rows, columns), got {tuple(before.shape)}")
     rows, columns = before.shape
-    steps = {
-        arguments.one_of("a column in after", j, range(columns)): (
-            arguments.shaped(f"after[{j}]", value, before.shape).detach().double() - before.detach().double()
-        ).numpy()
+    after = {
+        arguments.one_of("a column in after", j, range(columns)): arguments.shaped(
+            f"after[{j}]", value, before.shape
+        ).detach()
         for j, value in arguments.mapping("after", after).items()
     }
+    steps = {j: (value.double() - before.detach().double()).numpy() for j, value in after.items()}
     figure, axes = plt.subplots(1, len(steps), figsize=(_style.WIDTH, 2.6), squeeze=False, sharey=True)
     widest = max(np.abs(change[after[j].numpy() != 0]).max(initial=1e-12) for j, change in steps.items())
     for axis, (j, change) in zip(axes[0], steps.items(), strict=True):

@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from prunelab.language import CONTEXT, bits_per_character, block_names, logits, train_decoder
+from prunelab.language import CONTEXT, bits_per_character, block_names, train_decoder
 from prunelab.llama import LLAMA_SEEDS, llama_folder, load_llama, new_llama, smaller_llama
 from prunelab.models import CHECKPOINTS, load_pretrained
 from prunelab.text import load_text
@@ -43,7 +43,7 @@ def test_a_place_does_not_read_what_comes_after_it():
     changed = numbers.clone()
     changed[0, 20:] = 3
     with torch.inference_mode():
-        before, after = logits(model, numbers), logits(model, changed)
+        before, after = model(numbers).logits, model(changed).logits
     assert torch.allclose(before[:, :20], after[:, :20], atol=1e-5)
     assert not torch.allclose(before[:, 20:], after[:, 20:], atol=1e-2)
 
@@ -120,13 +120,13 @@ def test_the_smaller_model_computes_what_the_zeroed_one_does(stay, groups, tmp_p
         layer.self_attn.layer_idx = number
     model.config.num_hidden_layers = len(stay)
     with torch.inference_mode():
-        assert torch.allclose(logits(small, numbers), logits(model, numbers), atol=1e-5)
+        assert torch.allclose(small(numbers).logits, model(numbers).logits, atol=1e-5)
     small.save_pretrained(tmp_path)
     from transformers import AutoModelForCausalLM
 
     again = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     with torch.inference_mode():
-        assert torch.equal(logits(again, numbers), logits(small, numbers))
+        assert torch.equal(again(numbers).logits, small(numbers).logits)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_learning_from_the_dense_model_is_the_kl_divergence_at_every_place():
     teacher, student = new_llama(0, num_hidden_layers=1), new_llama(1, num_hidden_layers=1)
     text = load_text().train[:129]
     with torch.inference_mode():
-        p, q = (logits(m, text[None, :-1])[0].double().log_softmax(1) for m in (teacher, student))
+        p, q = (m(text[None, :-1]).logits[0].double().log_softmax(1) for m in (teacher, student))
     expected = (p.exp() * (p - q)).sum(1).mean() / torch.log(torch.tensor(2.0))
     history = train_decoder(student, text, steps=8, batch_size=2, teacher=teacher)
     assert abs(history[0] - expected) < 1e-4 and history[-1] < history[0]
