@@ -42,6 +42,7 @@ def _cases_10_7():
         about = f"group {group} of {groups}, {heads} heads, {width} wide"
         yield Case(about, (*_drawn_10_7(heads, groups, width, inputs), heads, groups, group))
     yield Case("as many inputs as rows", (*_drawn_10_7(4, 2, 2, 8), 4, 2, 1))
+    yield Case("one input", (*_drawn_10_7(4, 2, 2, 1), 4, 2, 1))
     yield Case("float64", (*_drawn_10_7(6, 2, 3, 5, torch.float64), 6, 2, 0))
     yield Case("very small numbers", (*_drawn_10_7(4, 2, 1, 3, scale=1e-9), 4, 2, 0))
     query, key, out = _drawn_10_7(4, 2, 1, 3, scale=1e9)
