@@ -6,20 +6,22 @@
 
 An experiment is a module of this folder with a docstring (the question, the notebook, the time it takes) and
 
-    configurations() -> list of dicts    the grid
-    measure(**configuration) -> dict     the row of this configuration, or a list of dicts for several; JSON
-                                         values only
-    provenance() -> dict                 networks, recipe and whatever else a reader needs; script and torch
-                                         are added here
+    configurations() -> list    the grid: instances of its dataclasses, each a ``Configuration`` whose method
+                                ``measure`` returns a row (a dict of JSON values) or a list of rows
+    provenance() -> dict        networks, recipe and whatever else a reader needs; script and torch are added
+                                here
 
-The rows, each with its configuration in front, are stored in ``data/results/NAME.json`` as "rows". A
-configuration or a row with a "part" goes to the list of that name instead. ``checkpoints`` has no
+The rows, each with the fields of its configuration in front, are stored in ``data/results/NAME.json`` as
+"rows". Those of a configuration with a field "part", and a row with an entry "part", go to the list of that
+name instead. ``checkpoints`` has no
 ``provenance``: it leaves files that carry their own, and no results. What ``measure`` writes beside its rows
 (``data/records``, ``data/checkpoints``) is named in the docstring."""
 
 import argparse
+import functools
 import importlib
 import pkgutil
+from dataclasses import asdict
 from types import ModuleType
 
 import torch
@@ -38,6 +40,12 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"experiments.{name}")
 
 
+def measured(name: str, **fields: object) -> dict | list[dict]:
+    """Return the rows of the configuration with these fields in the grid of the experiment ``name``."""
+    found = [each for each in load(name).configurations() if asdict(each) == fields]
+    return found[0].measure()
+
+
 def grouped(rows: list[dict]) -> dict[str, list[dict]]:
     """Return the rows by their "part", which they lose; those without one are the "rows"."""
     parts: dict[str, list[dict]] = {}
@@ -54,9 +62,9 @@ def run(name: str, jobs: int = 1) -> None:
     path = DATA / "results" / f"{name}.json"
     unfinished = path.with_suffix(".partial.jsonl")
     torch.set_num_threads(1)
-    rows = sweep.rows(
-        sweep.run(module.measure, module.configurations(), unfinished, n_jobs=jobs, retry_failed=True)
-    )
+    grid = [asdict(each) for each in module.configurations()]
+    measure = functools.partial(measured, name)
+    rows = sweep.rows(sweep.run(measure, grid, unfinished, n_jobs=jobs, retry_failed=True))
     if hasattr(module, "provenance"):
         made_with = {"script": f"experiments/{name}.py", "torch": torch.__version__.split("+")[0]}
         sweep.store(path, made_with | module.provenance(), grouped(rows))

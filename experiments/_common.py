@@ -3,6 +3,8 @@ rows report.
 """
 
 import functools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -12,6 +14,15 @@ from prunelab.data import Mnist, load_mnist
 from prunelab.training import accuracy
 
 SGD = "SGD, momentum 0.9, batch 128, cosine learning rate from"
+
+
+@dataclass(frozen=True)
+class Configuration(ABC):
+    """One entry of an experiment's grid. Its fields are JSON values; they stand in front of its rows."""
+
+    @abstractmethod
+    def measure(self) -> dict | list[dict]:
+        """Return the row of this configuration, or a list of rows."""
 
 
 @functools.cache

@@ -6,10 +6,12 @@ left, trained from a new initialisation for as long as the fine-tune took, and f
 network had been trained: 15 epochs of all 55,000 images. Accuracies in percent; all on the validation split.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch.utils.data import TensorDataset
 
-from experiments._common import SGD, first, mnist
+from experiments._common import SGD, Configuration, first, mnist
 from prunelab.criteria import filter_l1
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS, LeNet5, load_pretrained
@@ -57,15 +59,19 @@ def from_scratch(seed: int, data: TensorDataset, epochs: int) -> float:
     return round(accuracy(model, mnist().valid), 2)
 
 
-def configurations() -> list[dict]:
-    return [{"seed": seed} for seed in SEEDS]
+def configurations() -> list[Configuration]:
+    return [Run(seed=seed) for seed in SEEDS]
 
 
-def measure(seed: int) -> dict:
-    return fine_tuned(seed) | {
-        "scratch, same epochs": from_scratch(seed, first(mnist().train, TUNED), EPOCHS),
-        "scratch, as long as the first": from_scratch(seed, mnist().train, SCRATCH_EPOCHS),
-    }
+@dataclass(frozen=True)
+class Run(Configuration):
+    seed: int
+
+    def measure(self) -> dict:
+        return fine_tuned(self.seed) | {
+            "scratch, same epochs": from_scratch(self.seed, first(mnist().train, TUNED), EPOCHS),
+            "scratch, as long as the first": from_scratch(self.seed, mnist().train, SCRATCH_EPOCHS),
+        }
 
 
 def provenance() -> dict:

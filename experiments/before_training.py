@@ -1,5 +1,5 @@
-"""Lottery tickets, and pruning an untrained network: can one start small? (notebook 04.4; about five minutes
-on one core)
+"""Lottery tickets, and pruning an untrained network: can one start small? (notebook 04.4; about a quarter of
+an hour on one core)
 
 ``tickets`` trains LeNet300 from an initialisation of its own, prunes 20 % of the remaining weights of each
 hidden layer and 10 % of the output layer's, rewinds the survivors to where they began, and repeats. At four
@@ -13,12 +13,13 @@ scores on frozen weights. Accuracies in percent; 2,000 validation images every 5
 of each training, but not in the last three parts."""
 
 import functools
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from experiments._common import first, mnist, shuffled
+from experiments._common import Configuration, first, mnist, shuffled
 from prunelab.criteria import magnitude, weight_gradient
 from prunelab.masks import apply_masks, mask_model, prunable, sparsity
 from prunelab.models import LeNet300
@@ -26,12 +27,10 @@ from prunelab.rewinding import prune_rounds
 from prunelab.straight_through import learn_masks, settle
 from prunelab.training import accuracy, train
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 IMAGES, EPOCHS, LONGER = 27_500, 4, 8
 ROUNDS, CONTROLS = 15, (3, 7, 12, 15)  # 0.8 ** 3 = 51 %, 21 %, 6.9 %, 3.5 % of the hidden layers' weights
 EVERY = 50
-MORE_SEEDS = (0, 1, 2, 3, 4)  # of the parts in which no test image is read
-LONG_SEEDS = (0, 1)  # of those that are trained four times as long
 EARLY = 43  # steps, a twentieth of a training: where late rewinding goes back to
 SUPERMASKS = (0.5, 0.9)
 HIDDEN = {0.95: (16, 16), 0.98: (6, 30)}  # the small dense network: at most 5 % or 2 % of the 266,200 weights
@@ -65,23 +64,29 @@ def trained(model: nn.Module, masks: dict[str, torch.Tensor], seed: int) -> dict
     return {"left": round(1 - sparsity(model), 4)} | reached | {"valid": curve}
 
 
-def tickets(seed: int) -> list[dict]:
-    masks, rows = {}, []
-    for number in range(ROUNDS + 1):
-        if number in CONTROLS:
-            rows.append(
-                {"round": number, "start": "new initialisation"} | trained(initial(1000 + seed), masks, seed)
-            )
-            rows.append(
-                {"round": number, "start": "random mask"}
-                | trained(initial(seed), shuffled(masks, seed), seed)
-            )
-        model = initial(seed)
-        rows.append({"round": number, "start": "ticket"} | trained(model, masks, seed))
-        scores = magnitude(model)
-        gone = {name: 1 - (0.9 if name == "fc3.weight" else 0.8) ** (number + 1) for name in scores}
-        masks = mask_model(scores, gone)
-    return rows
+@dataclass(frozen=True)
+class Tickets(Configuration):
+    part: str = field(default="tickets", init=False)
+    seed: int
+
+    def measure(self) -> list[dict]:
+        masks, rows = {}, []
+        for number in range(ROUNDS + 1):
+            if number in CONTROLS:
+                rows.append(
+                    {"round": number, "start": "new initialisation"}
+                    | trained(initial(1000 + self.seed), masks, self.seed)
+                )
+                rows.append(
+                    {"round": number, "start": "random mask"}
+                    | trained(initial(self.seed), shuffled(masks, self.seed), self.seed)
+                )
+            model = initial(self.seed)
+            rows.append({"round": number, "start": "ticket"} | trained(model, masks, self.seed))
+            scores = magnitude(model)
+            gone = {name: 1 - (0.9 if name == "fc3.weight" else 0.8) ** (number + 1) for name in scores}
+            masks = mask_model(scores, gone)
+        return rows
 
 
 def glorot(seed: int) -> LeNet300:
@@ -97,24 +102,41 @@ def snip_masks(seed: int, sparsity: float) -> dict[str, torch.Tensor]:
     return mask_model(weight_gradient(glorot(seed), batch), sparsity, scope="global")
 
 
-def longer(seed: int, sparsity: float) -> dict:
-    model = glorot(seed)
-    train(model, mnist().train, epochs=LONGER, masks=snip_masks(seed, sparsity), seed=seed)
-    return {"SNIP": round(accuracy(model, mnist().valid), 2), "test": round(accuracy(model, mnist().test), 2)}
+@dataclass(frozen=True)
+class Longer(Configuration):
+    part: str = field(default="longer", init=False)
+    seed: int
+    sparsity: float
+
+    def measure(self) -> dict:
+        model = glorot(self.seed)
+        train(model, mnist().train, epochs=LONGER, masks=snip_masks(self.seed, self.sparsity), seed=self.seed)
+        return {
+            "SNIP": round(accuracy(model, mnist().valid), 2),
+            "test": round(accuracy(model, mnist().test), 2),
+        }
 
 
-def untrained(seed: int, sparsity: float) -> dict:
-    snip = snip_masks(seed, sparsity)
-    uniform = shuffled(mask_model(magnitude(glorot(seed)), sparsity), seed)
-    starts = {"SNIP": snip, "SNIP, shuffled": shuffled(snip, seed), "uniform random": uniform}
-    result = {start: trained(glorot(seed), masks, seed)["reached"] for start, masks in starts.items()}
-    a, b = HIDDEN[sparsity]
-    torch.manual_seed(seed)
-    small = nn.Sequential(
-        nn.Flatten(), nn.Linear(784, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 10)
-    )
-    result["small dense"] = trained(small, {}, seed)["reached"]
-    return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
+@dataclass(frozen=True)
+class Untrained(Configuration):
+    part: str = field(default="untrained", init=False)
+    seed: int
+    sparsity: float
+
+    def measure(self) -> dict:
+        snip = snip_masks(self.seed, self.sparsity)
+        uniform = shuffled(mask_model(magnitude(glorot(self.seed)), self.sparsity), self.seed)
+        starts = {"SNIP": snip, "SNIP, shuffled": shuffled(snip, self.seed), "uniform random": uniform}
+        result = {
+            start: trained(glorot(self.seed), masks, self.seed)["reached"] for start, masks in starts.items()
+        }
+        a, b = HIDDEN[self.sparsity]
+        torch.manual_seed(self.seed)
+        small = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 10)
+        )
+        result["small dense"] = trained(small, {}, self.seed)["reached"]
+        return result | {"kept": {name: round(float(mask.double().mean()), 4) for name, mask in snip.items()}}
 
 
 SHARES = {"fc1.weight": 0.2, "fc2.weight": 0.2, "fc3.weight": 0.1}  # that go in each round
@@ -140,78 +162,85 @@ def after_rounds(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Te
     return mask_model(magnitude(model), gone), model.state_dict()
 
 
-def length(seed: int) -> dict:
+@dataclass(frozen=True)
+class Length(Configuration):
     """Dense network and ticket, trained short, short in another order of the examples, and four times as
     long."""
-    masks, _ = after_rounds(seed)
-    result = {"left": round(1 - sparsity(masks), 4)}
-    for name, kept in (("dense", {}), ("ticket", masks)):
-        for steps, data, epochs, order in (
-            ("860 steps", half(), EPOCHS, seed),
-            ("860 steps, another order", half(), EPOCHS, 100 + seed),
-            ("3440 steps", mnist().train, LONGER, seed),
-        ):
-            model = initial(seed)
-            train(model, data, epochs=epochs, masks=kept, seed=order)
-            result[f"{name}, {steps}"] = reached(model)
-    return result
+
+    part: str = field(default="length", init=False)
+    seed: int
+
+    def measure(self) -> dict:
+        masks, _ = after_rounds(self.seed)
+        result = {"left": round(1 - sparsity(masks), 4)}
+        for name, kept in (("dense", {}), ("ticket", masks)):
+            for steps, data, epochs, order in (
+                ("860 steps", half(), EPOCHS, self.seed),
+                ("860 steps, another order", half(), EPOCHS, 100 + self.seed),
+                ("3440 steps", mnist().train, LONGER, self.seed),
+            ):
+                model = initial(self.seed)
+                train(model, data, epochs=epochs, masks=kept, seed=order)
+                result[f"{name}, {steps}"] = reached(model)
+        return result
 
 
-def rewinding(seed: int) -> dict:
+@dataclass(frozen=True)
+class Rewinding(Configuration):
     """One mask, four starts: the initial weights, those of step ``EARLY``, and the trained ones, with the
     learning rate from 0.05 again (learning-rate rewinding) or from a tenth of it (fine-tuning)."""
-    masks, trained_weights = after_rounds(seed)
-    early = initial(seed)
-    few = first(half(), 128 * EARLY)
-    train(early, few, epochs=1, seed=seed)
-    rows = {}
-    for name, state, lr in (
-        ("initial weights", initial(seed).state_dict(), 0.05),
-        ("early weights", early.state_dict(), 0.05),
-        ("learning rate", trained_weights, 0.05),
-        ("fine-tuning", trained_weights, 0.005),
-    ):
-        model = LeNet300()
-        model.load_state_dict(state)
-        train(model, half(), epochs=EPOCHS, lr=lr, masks=masks, seed=seed)
-        rows[name] = reached(model)
-    return rows
+
+    part: str = field(default="rewinding", init=False)
+    seed: int
+
+    def measure(self) -> dict:
+        masks, trained_weights = after_rounds(self.seed)
+        early = initial(self.seed)
+        few = first(half(), 128 * EARLY)
+        train(early, few, epochs=1, seed=self.seed)
+        rows = {}
+        for name, state, lr in (
+            ("initial weights", initial(self.seed).state_dict(), 0.05),
+            ("early weights", early.state_dict(), 0.05),
+            ("learning rate", trained_weights, 0.05),
+            ("fine-tuning", trained_weights, 0.005),
+        ):
+            model = LeNet300()
+            model.load_state_dict(state)
+            train(model, half(), epochs=EPOCHS, lr=lr, masks=masks, seed=self.seed)
+            rows[name] = reached(model)
+        return rows
 
 
-def supermask(seed: int, sparsity: float) -> dict:
+@dataclass(frozen=True)
+class Supermask(Configuration):
     """Learn which of the frozen weights to use; beside it, the same number of frozen weights by chance."""
-    model = glorot(seed)
-    for layer in (model.fc1, model.fc2, model.fc3):
-        nn.init.zeros_(layer.bias)
-    weights = prunable(model)
-    drawn = {name: weight.detach().clone() for name, weight in weights.items()}
-    random = shuffled(mask_model(magnitude(model), sparsity), seed)
-    chance = glorot(seed)
-    apply_masks(chance, random)
-    learn_masks(model, dict.fromkeys(weights, sparsity), seed)
-    train(model, half(), epochs=EPOCHS, lr=0.1, seed=seed)
-    masks = settle(model)
-    same = all(torch.equal(prunable(model)[n], drawn[n] * mask) for n, mask in masks.items())
-    return {"supermask": reached(model), "random": reached(chance), "weights unchanged": same}
+
+    part: str = field(default="supermask", init=False)
+    seed: int
+    sparsity: float
+
+    def measure(self) -> dict:
+        model = glorot(self.seed)
+        for layer in (model.fc1, model.fc2, model.fc3):
+            nn.init.zeros_(layer.bias)
+        weights = prunable(model)
+        drawn = {name: weight.detach().clone() for name, weight in weights.items()}
+        random = shuffled(mask_model(magnitude(model), self.sparsity), self.seed)
+        chance = glorot(self.seed)
+        apply_masks(chance, random)
+        learn_masks(model, dict.fromkeys(weights, self.sparsity), self.seed)
+        train(model, half(), epochs=EPOCHS, lr=0.1, seed=self.seed)
+        masks = settle(model)
+        same = all(torch.equal(prunable(model)[n], drawn[n] * mask) for n, mask in masks.items())
+        return {"supermask": reached(model), "random": reached(chance), "weights unchanged": same}
 
 
-def configurations() -> list[dict]:
-    lottery = [{"part": "tickets", "seed": seed} for seed in SEEDS]
-    more = [{"part": "supermask", "seed": seed, "sparsity": s} for seed in MORE_SEEDS for s in SUPERMASKS]
-    more += [{"part": p, "seed": seed} for seed in LONG_SEEDS for p in ("rewinding", "length")]
-    lottery += more
-    return lottery + [
-        {"part": p, "seed": seed, "sparsity": s}
-        for p in ("untrained", "longer")
-        for seed in SEEDS
-        for s in HIDDEN
-    ]
-
-
-def measure(part: str, **configuration) -> dict | list[dict]:
-    parts = {"tickets": tickets, "untrained": untrained, "longer": longer, "length": length}
-    parts |= {"rewinding": rewinding, "supermask": supermask}
-    return parts[part](**configuration)
+def configurations() -> list[Configuration]:
+    lottery = [Tickets(seed) for seed in SEEDS]
+    lottery += [Supermask(seed, s) for seed in SEEDS for s in SUPERMASKS]
+    lottery += [kind(seed) for seed in SEEDS for kind in (Rewinding, Length)]
+    return lottery + [kind(seed, s) for kind in (Untrained, Longer) for seed in SEEDS for s in HIDDEN]
 
 
 def provenance() -> dict:

@@ -7,12 +7,13 @@ which are on the images the network was trained on (the first 10,000 of them, if
 is before the fine-tune. ``experiment`` says what a row holds."""
 
 import copy
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from experiments._common import SGD, mnist
+from experiments._common import SGD, Configuration, mnist
 from prunelab.criteria import magnitude
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import MODELS, SEEDS, LeNet300, load_pretrained
@@ -54,13 +55,21 @@ def with_dropout(seed: int) -> nn.Module:
     )
 
 
-def magnitude_or_random(network: str, seed: int, scope: str, criterion: str) -> list[dict]:
-    model = load_pretrained(network, seed)
-    random = seed if criterion == "random" else None
-    return [
-        {"sparsity": s, "valid": accuracy(pruned(model, s, scope, random)[0], mnist().valid)}
-        for s in SPARSITIES
-    ]
+@dataclass(frozen=True)
+class MagnitudeOrRandom(Configuration):
+    experiment: str = field(default="magnitude_or_random", init=False)
+    network: str
+    seed: int
+    scope: str
+    criterion: str
+
+    def measure(self) -> list[dict]:
+        model = load_pretrained(self.network, self.seed)
+        random = self.seed if self.criterion == "random" else None
+        return [
+            {"sparsity": s, "valid": accuracy(pruned(model, s, self.scope, random)[0], mnist().valid)}
+            for s in SPARSITIES
+        ]
 
 
 def prune_then_tune(model: nn.Module, data: TensorDataset, epochs: int, seed: int) -> list[dict]:
@@ -81,84 +90,94 @@ def prune_then_tune(model: nn.Module, data: TensorDataset, epochs: int, seed: in
     return rows
 
 
-def few_images(network: str, seed: int) -> list[dict]:
-    data = TensorDataset(*mnist().train[FEW * seed : FEW * (seed + 1)])  # other images for every network
-    torch.manual_seed(seed)
-    model = MODELS[network]()
-    train(model, data, epochs=60, seed=seed)
-    return prune_then_tune(model, data, 20, seed)
+@dataclass(frozen=True)
+class FewImages(Configuration):
+    experiment: str = field(default="few_images", init=False)
+    network: str
+    seed: int
+
+    def measure(self) -> list[dict]:
+        data = TensorDataset(
+            *mnist().train[FEW * self.seed : FEW * (self.seed + 1)]
+        )  # other images for every network
+        torch.manual_seed(self.seed)
+        model = MODELS[self.network]()
+        train(model, data, epochs=60, seed=self.seed)
+        return prune_then_tune(model, data, 20, self.seed)
 
 
-def all_images(network: str, seed: int) -> list[dict]:
-    return prune_then_tune(load_pretrained(network, seed), mnist().train, 1, seed)
+@dataclass(frozen=True)
+class AllImages(Configuration):
+    experiment: str = field(default="all_images", init=False)
+    network: str
+    seed: int
+
+    def measure(self) -> list[dict]:
+        return prune_then_tune(load_pretrained(self.network, self.seed), mnist().train, 1, self.seed)
 
 
-def penalty(kind: str, strength: float, seed: int) -> list[dict]:
-    torch.manual_seed(seed)
-    model = LeNet300()
-    norms = {
-        "none": lambda w: w.new_zeros(()),
-        "l1": lambda w: w.abs().sum(),
-        "l2": lambda w: w.square().sum(),
-    }
-    term = (
-        None if kind == "none" else lambda net: strength * sum(norms[kind](w) for w in prunable(net).values())
-    )
-    train(model, mnist().train, epochs=EPOCHS, penalty=term, seed=seed)
-    weights = torch.cat([w.detach().flatten() for w in prunable(model).values()])
-    near_zero = float((weights.abs() < 1e-3).double().mean())
-    rows = []
-    for s in SPARSITIES:
-        small, masks = pruned(model, s)
-        row = {"sparsity": s, "near_zero": near_zero, "valid": accuracy(small, mnist().valid)}
-        if s in (0.95, 0.98):
-            train(small, mnist().train, epochs=1, masks=masks, seed=100 + seed)
-            row["tuned"] = accuracy(small, mnist().valid)
-        rows.append(row)
-    return rows
+@dataclass(frozen=True)
+class Penalty(Configuration):
+    experiment: str = field(default="penalty", init=False)
+    kind: str
+    strength: float
+    seed: int
+
+    def measure(self) -> list[dict]:
+        torch.manual_seed(self.seed)
+        model = LeNet300()
+        norms = {
+            "none": lambda w: w.new_zeros(()),
+            "l1": lambda w: w.abs().sum(),
+            "l2": lambda w: w.square().sum(),
+        }
+        term = (
+            None
+            if self.kind == "none"
+            else lambda net: self.strength * sum(norms[self.kind](w) for w in prunable(net).values())
+        )
+        train(model, mnist().train, epochs=EPOCHS, penalty=term, seed=self.seed)
+        weights = torch.cat([w.detach().flatten() for w in prunable(model).values()])
+        near_zero = float((weights.abs() < 1e-3).double().mean())
+        rows = []
+        for s in SPARSITIES:
+            small, masks = pruned(model, s)
+            row = {"sparsity": s, "near_zero": near_zero, "valid": accuracy(small, mnist().valid)}
+            if s in (0.95, 0.98):
+                train(small, mnist().train, epochs=1, masks=masks, seed=100 + self.seed)
+                row["tuned"] = accuracy(small, mnist().valid)
+            rows.append(row)
+        return rows
 
 
-def dropout(rate: float, seed: int) -> list[dict]:
-    torch.manual_seed(seed)
-    model = with_dropout(seed) if rate else LeNet300()
-    train(model, mnist().train, epochs=2 * EPOCHS, seed=seed)
-    return [{"sparsity": s, "valid": accuracy(pruned(model, s)[0], mnist().valid)} for s in SPARSITIES]
+@dataclass(frozen=True)
+class Dropout(Configuration):
+    experiment: str = field(default="dropout", init=False)
+    rate: float
+    seed: int
+
+    def measure(self) -> list[dict]:
+        torch.manual_seed(self.seed)
+        model = with_dropout(self.seed) if self.rate else LeNet300()
+        train(model, mnist().train, epochs=2 * EPOCHS, seed=self.seed)
+        return [{"sparsity": s, "valid": accuracy(pruned(model, s)[0], mnist().valid)} for s in SPARSITIES]
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     networks, scopes, criteria = ("lenet300", "lenet5"), ("layer", "global"), ("magnitude", "random")
     return [
         *(
-            {
-                "experiment": "magnitude_or_random",
-                "network": network,
-                "seed": seed,
-                "scope": scope,
-                "criterion": criterion,
-            }
+            MagnitudeOrRandom(network, seed, scope, criterion)
             for seed in SEEDS
             for network in networks
             for scope in scopes
             for criterion in criteria
         ),
-        *(
-            {"experiment": "few_images", "network": network, "seed": seed}
-            for seed in SEEDS
-            for network in networks
-        ),
-        *({"experiment": "all_images", "network": "lenet300", "seed": seed} for seed in SEEDS),
-        *(
-            {"experiment": "penalty", "kind": kind, "strength": w, "seed": seed}
-            for seed in SEEDS
-            for kind, w in PENALTIES
-        ),
-        *({"experiment": "dropout", "rate": rate, "seed": seed} for seed in SEEDS for rate in (0.0, 0.5)),
+        *(FewImages(network, seed) for seed in SEEDS for network in networks),
+        *(AllImages("lenet300", seed) for seed in SEEDS),
+        *(Penalty(kind, strength, seed) for seed in SEEDS for kind, strength in PENALTIES),
+        *(Dropout(rate, seed) for seed in SEEDS for rate in (0.0, 0.5)),
     ]
-
-
-def measure(experiment: str, **configuration) -> list[dict]:
-    functions = (magnitude_or_random, few_images, all_images, penalty, dropout)
-    return {function.__name__: function for function in functions}[experiment](**configuration)
 
 
 def provenance() -> dict:

@@ -18,38 +18,23 @@ compares hundreds of configurations.
 
 import functools
 import time
+from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
-from scipy.stats import spearmanr
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from experiments._common import first, mnist
+from experiments._common import Configuration, first, mnist
+from experiments._criteria import LR, SCORED, TUNED, UNITS, against, each_alone, pruned_and_tuned, scores_of
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import SEEDS, LeNet5, load_pretrained
 from prunelab.surgery import remove_filters
 from prunelab.training import accuracy, train
 
-SCORED, TUNED, SAMPLED = 1_000, 10_000, 40
-LR = 0.02
+SAMPLED = 40
 FILTER_SPARSITIES, FILTER_TUNED = (0.25, 0.5, 0.75), (0.5, 0.75)
 WEIGHT_SPARSITIES, WEIGHT_TUNED = (0.5, 0.8, 0.9), (0.9,)
-UNITS = (
-    "random filters",
-    "filter L1",
-    "filter L2",
-    "FPGM",
-    "filter weight x gradient",
-    "filter squared weight x gradient",
-    "APoZ",
-    "entropy",
-    "Taylor",
-    "ICC",
-    "reconstruction",
-    "oracle",
-)
 IN_ROUNDS = ("Taylor in rounds", "reconstruction in rounds", "oracle in rounds")
 FILTERS = (*UNITS, *IN_ROUNDS, "random-mask search", "evolutionary search")
 WEIGHTS = (
@@ -71,24 +56,10 @@ WEIGHTS = (
 BATCHNORM = ("random filters", "filter L1", "BatchNorm scale")
 PULL, DECAY = 0.1, 1e-3  # of |gamma|, and of the squares of the weights, as in notebook 03.1
 STEP = 0.025  # of every layer in a round
-RANDOM = {"random": "weight", "random filters": "filter"}
 SEARCHES = {
     "random-mask search": functools.partial(criteria.random_search, draws=20),
     "evolutionary search": functools.partial(criteria.evolve, generations=5, population=12),
 }
-
-
-def scores_of(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> dict[str, torch.Tensor]:
-    """Return a criterion's scores; the random control draws anew for every network."""
-    if name in RANDOM:
-        return criteria.random_scores(model, granularity=RANDOM[name], seed=seed)
-    return criteria.CRITERIA[name.removesuffix(" + refit").removesuffix(" per row")].function(model, dataset)
-
-
-def against(truth: dict, scores: dict[str, torch.Tensor], chosen: dict | None = None) -> dict[str, float]:
-    """Return the rank correlation of scores with ``truth`` by layer, at the positions ``chosen``."""
-    at = {layer: scores[layer].flatten()[... if chosen is None else chosen[layer]] for layer in truth}
-    return {layer: float(spearmanr(at[layer], truth[layer].abs().flatten())[0]) for layer in truth}
 
 
 def timed(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> tuple[dict, float]:
@@ -96,61 +67,45 @@ def timed(name: str, model: nn.Module, dataset: TensorDataset, seed: int) -> tup
     return scores_of(name, model, dataset, seed), round(time.process_time() - began, 4)
 
 
-def agreement(seed: int) -> list[dict]:
-    model, images = load_pretrained("lenet5", seed), mnist().train
-    dataset, other = first(images, SCORED), TensorDataset(*images[SCORED : 2 * SCORED])
-    seen, truth = criteria.loss_changes(model, dataset), criteria.loss_changes(model, other)
-    rows = []
-    for name in UNITS:
-        scores, seconds = timed(name, model, dataset, seed)
-        row = {"criterion": name, "rho": against(truth, scores), "rho_seen": against(seen, scores)}
-        rows.append(row | {"seconds": seconds})
-    rows[UNITS.index("oracle")]["helpful"] = {
-        layer: float((t < 0).double().mean()) for layer, t in truth.items()
-    }
-    return rows
+@dataclass(frozen=True)
+class Agreement(Configuration):
+    part: str = field(default="agreement", init=False)
+    seed: int
+
+    def measure(self) -> list[dict]:
+        model, images = load_pretrained("lenet5", self.seed), mnist().train
+        dataset, other = first(images, SCORED), TensorDataset(*images[SCORED : 2 * SCORED])
+        seen, truth = criteria.loss_changes(model, dataset), criteria.loss_changes(model, other)
+        rows = []
+        for name in UNITS:
+            scores, seconds = timed(name, model, dataset, self.seed)
+            row = {"criterion": name, "rho": against(truth, scores), "rho_seen": against(seen, scores)}
+            rows.append(row | {"seconds": seconds})
+        rows[UNITS.index("oracle")]["helpful"] = {
+            layer: float((t < 0).double().mean()) for layer, t in truth.items()
+        }
+        return rows
 
 
-def weights(seed: int) -> list[dict]:
-    model, images = load_pretrained("lenet5", seed), mnist().train
-    dataset, generator = first(images, SCORED), torch.Generator().manual_seed(seed)
-    chosen = {
-        name: torch.randperm(weight.numel(), generator=generator)[:SAMPLED]
-        for name, weight in prunable(model).items()
-    }
-    truth, seen = (each_alone(model, *images[i : i + 500], chosen) for i in (SCORED, 0))
-    rows = []
-    for name in WEIGHTS[: WEIGHTS.index("Wanda") + 1]:
-        scores, seconds = timed(name, model, dataset, seed)
-        row = {"criterion": name, "rho": against(truth, scores, chosen)}
-        rows.append(row | {"rho_seen": against(seen, scores, chosen), "seconds": seconds})
-    return rows
+@dataclass(frozen=True)
+class Weights(Configuration):
+    part: str = field(default="weights", init=False)
+    seed: int
 
-
-@torch.no_grad()
-def each_alone(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, chosen: dict) -> dict:
-    """Return the change of the summed loss for each chosen weight, set to zero alone."""
-    before = F.cross_entropy(model(images), labels, reduction="sum").double()
-    changes = {}
-    for name, weight in prunable(model).items():
-        flat, found = weight.view(-1), []
-        for index in chosen[name]:
-            value = flat[index].clone()
-            flat[index] = 0
-            found.append(F.cross_entropy(model(images), labels, reduction="sum").double() - before)
-            flat[index] = value
-        changes[name] = torch.stack(found)
-    return changes
-
-
-def pruned_and_tuned(model: nn.Module, masks: dict, tune: bool, seed: int) -> dict:
-    """Return validation accuracy as pruned and, if wanted, after the fine-tune; ``model`` is changed."""
-    apply_masks(model, masks)
-    result = {"before": accuracy(model, mnist().valid)}
-    if tune:
-        train(model, first(mnist().train, TUNED), epochs=1, lr=LR, masks=masks, seed=seed)
-        result["after"] = accuracy(model, mnist().valid)
-    return result
+    def measure(self) -> list[dict]:
+        model, images = load_pretrained("lenet5", self.seed), mnist().train
+        dataset, generator = first(images, SCORED), torch.Generator().manual_seed(self.seed)
+        chosen = {
+            name: torch.randperm(weight.numel(), generator=generator)[:SAMPLED]
+            for name, weight in prunable(model).items()
+        }
+        truth, seen = (each_alone(model, *images[i : i + 500], chosen) for i in (SCORED, 0))
+        rows = []
+        for name in WEIGHTS[: WEIGHTS.index("Wanda") + 1]:
+            scores, seconds = timed(name, model, dataset, self.seed)
+            row = {"criterion": name, "rho": against(truth, scores, chosen)}
+            rows.append(row | {"rho_seen": against(seen, scores, chosen), "seconds": seconds})
+        return rows
 
 
 def in_rounds(criterion: str, seed: int, sparsity: float) -> dict[str, torch.Tensor]:
@@ -166,93 +121,119 @@ def in_rounds(criterion: str, seed: int, sparsity: float) -> dict[str, torch.Ten
     return masks
 
 
-def filters(seed: int, criterion: str) -> list[dict]:
-    model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    single = criterion in UNITS
-    scores = scores_of(criterion, model, dataset, seed) if single else {}
-    rows = []
-    for sparsity in FILTER_SPARSITIES:
-        if criterion in SEARCHES:
-            masks = SEARCHES[criterion](model, first(dataset, 500), sparsity, seed=seed).masks
-        elif criterion in IN_ROUNDS:
-            masks = in_rounds(criterion, seed, sparsity)
-        else:
-            masks = mask_model(scores, sparsity)
-        full = criteria.unit_masks(model, masks)
-        reached = pruned_and_tuned(load_pretrained("lenet5", seed), full, sparsity in FILTER_TUNED, seed)
-        rows.append({"sparsity": sparsity} | reached)
-    return rows
+@dataclass(frozen=True)
+class Filters(Configuration):
+    part: str = field(default="filters", init=False)
+    seed: int
+    criterion: str
+
+    def measure(self) -> list[dict]:
+        model, dataset = load_pretrained("lenet5", self.seed), first(mnist().train, SCORED)
+        single = self.criterion in UNITS
+        scores = scores_of(self.criterion, model, dataset, self.seed) if single else {}
+        rows = []
+        for sparsity in FILTER_SPARSITIES:
+            if self.criterion in SEARCHES:
+                masks = SEARCHES[self.criterion](model, first(dataset, 500), sparsity, seed=self.seed).masks
+            elif self.criterion in IN_ROUNDS:
+                masks = in_rounds(self.criterion, self.seed, sparsity)
+            else:
+                masks = mask_model(scores, sparsity)
+            full = criteria.unit_masks(model, masks)
+            reached = pruned_and_tuned(
+                load_pretrained("lenet5", self.seed), full, sparsity in FILTER_TUNED, self.seed
+            )
+            rows.append({"sparsity": sparsity} | reached)
+        return rows
 
 
-def pruned_weights(seed: int, criterion: str) -> list[dict]:
-    model, dataset = load_pretrained("lenet5", seed), first(mnist().train, SCORED)
-    scored = criterion not in ("energy-aware", "OBC")
-    scores = scores_of(criterion, model, dataset, seed) if scored else {}
-    rows = []
-    for sparsity in WEIGHT_SPARSITIES:
-        pruned = load_pretrained("lenet5", seed)
-        if criterion == "energy-aware":
-            done = criteria.energy_aware(model, dataset, sparsity)
-            pruned, masks = done.model, done.masks
-        elif criterion == "OBC":
-            found = criteria.obc(model, dataset, sparsity)
-            pruned.load_state_dict(found, strict=False)
-            masks = {name: weight != 0 for name, weight in found.items()}
-        else:
-            masks = mask_model(scores, sparsity, "output" if criterion.endswith("per row") else "layer")
-            if criterion.endswith("+ refit"):
-                pruned = criteria.refit_model(model, masks, dataset)
-        rows.append({"sparsity": sparsity} | pruned_and_tuned(pruned, masks, sparsity in WEIGHT_TUNED, seed))
-    return rows
+@dataclass(frozen=True)
+class PrunedWeights(Configuration):
+    part: str = field(default="pruned_weights", init=False)
+    seed: int
+    criterion: str
+
+    def measure(self) -> list[dict]:
+        model, dataset = load_pretrained("lenet5", self.seed), first(mnist().train, SCORED)
+        scored = self.criterion not in ("energy-aware", "OBC")
+        scores = scores_of(self.criterion, model, dataset, self.seed) if scored else {}
+        rows = []
+        for sparsity in WEIGHT_SPARSITIES:
+            pruned = load_pretrained("lenet5", self.seed)
+            if self.criterion == "energy-aware":
+                done = criteria.energy_aware(model, dataset, sparsity)
+                pruned, masks = done.model, done.masks
+            elif self.criterion == "OBC":
+                found = criteria.obc(model, dataset, sparsity)
+                pruned.load_state_dict(found, strict=False)
+                masks = {name: weight != 0 for name, weight in found.items()}
+            else:
+                masks = mask_model(
+                    scores, sparsity, "output" if self.criterion.endswith("per row") else "layer"
+                )
+                if self.criterion.endswith("+ refit"):
+                    pruned = criteria.refit_model(model, masks, dataset)
+            rows.append(
+                {"sparsity": sparsity} | pruned_and_tuned(pruned, masks, sparsity in WEIGHT_TUNED, self.seed)
+            )
+        return rows
 
 
-def batchnorm(seed: int, criterion: str, pull: bool) -> dict:
-    model, dataset = load_pretrained("lenet5_bn", seed), first(mnist().train, SCORED)
-    if pull:
-        scales = criteria.scale_penalty(PULL)
+@dataclass(frozen=True)
+class Batchnorm(Configuration):
+    part: str = field(default="batchnorm", init=False)
+    seed: int
+    criterion: str
+    pull: bool
 
-        def penalty(model: nn.Module) -> torch.Tensor:
-            return scales(model) + DECAY * sum((weight**2).sum() for weight in prunable(model).values())
+    def measure(self) -> dict:
+        model, dataset = load_pretrained("lenet5_bn", self.seed), first(mnist().train, SCORED)
+        if self.pull:
+            scales = criteria.scale_penalty(PULL)
 
-        train(model, first(mnist().train, TUNED), epochs=2, penalty=penalty, seed=seed)
-    dense = accuracy(model, mnist().valid)
-    scores = {
-        name: s for name, s in scores_of(criterion, model, dataset, seed).items() if name.startswith("conv")
-    }
-    full = criteria.unit_masks(model, mask_model(scores, 0.5))
-    return {"sparsity": 0.5, "dense": dense} | pruned_and_tuned(model, full, True, seed)
+            def penalty(model: nn.Module) -> torch.Tensor:
+                return scales(model) + DECAY * sum((weight**2).sum() for weight in prunable(model).values())
 
-
-def scratch(seed: int, sparsity: float) -> dict:
-    torch.manual_seed(1_000 + seed)
-    model = LeNet5()
-    masks = mask_model(
-        criteria.filter_l1(model), sparsity
-    )  # which filters go does not matter: all of them are random
-    small = remove_filters(model, masks)
-    train(small, mnist().train, epochs=15, seed=seed)
-    return {"parameters": sum(p.numel() for p in small.parameters()), "after": accuracy(small, mnist().valid)}
+            train(model, first(mnist().train, TUNED), epochs=2, penalty=penalty, seed=self.seed)
+        dense = accuracy(model, mnist().valid)
+        scores = {
+            name: s
+            for name, s in scores_of(self.criterion, model, dataset, self.seed).items()
+            if name.startswith("conv")
+        }
+        full = criteria.unit_masks(model, mask_model(scores, 0.5))
+        return {"sparsity": 0.5, "dense": dense} | pruned_and_tuned(model, full, True, self.seed)
 
 
-def configurations() -> list[dict]:
+@dataclass(frozen=True)
+class Scratch(Configuration):
+    part: str = field(default="scratch", init=False)
+    seed: int
+    sparsity: float
+
+    def measure(self) -> dict:
+        torch.manual_seed(1_000 + self.seed)
+        model = LeNet5()
+        masks = mask_model(
+            criteria.filter_l1(model), self.sparsity
+        )  # which filters go does not matter: all of them are random
+        small = remove_filters(model, masks)
+        train(small, mnist().train, epochs=15, seed=self.seed)
+        return {
+            "parameters": sum(p.numel() for p in small.parameters()),
+            "after": accuracy(small, mnist().valid),
+        }
+
+
+def configurations() -> list[Configuration]:
     return [
-        *({"part": "agreement", "seed": seed} for seed in SEEDS),
-        *({"part": "filters", "seed": seed, "criterion": name} for seed in SEEDS for name in FILTERS),
-        *({"part": "pruned_weights", "seed": seed, "criterion": name} for seed in SEEDS for name in WEIGHTS),
-        *({"part": "scratch", "seed": seed, "sparsity": 0.5} for seed in SEEDS),
-        *(
-            {"part": "batchnorm", "seed": seed, "criterion": name, "pull": pull}
-            for pull in (False, True)
-            for seed in SEEDS
-            for name in BATCHNORM
-        ),
-        *({"part": "weights", "seed": seed} for seed in SEEDS),
+        *(Agreement(seed) for seed in SEEDS),
+        *(Filters(seed, name) for seed in SEEDS for name in FILTERS),
+        *(PrunedWeights(seed, name) for seed in SEEDS for name in WEIGHTS),
+        *(Scratch(seed, 0.5) for seed in SEEDS),
+        *(Batchnorm(seed, name, pull) for pull in (False, True) for seed in SEEDS for name in BATCHNORM),
+        *(Weights(seed) for seed in SEEDS),
     ]
-
-
-def measure(part: str, **configuration) -> dict | list[dict]:
-    functions = (agreement, weights, filters, pruned_weights, batchnorm, scratch)
-    return {function.__name__: function for function in functions}[part](**configuration)
 
 
 def provenance() -> dict:

@@ -4,9 +4,12 @@ core)
 Three trained decoders lose single weights of their blocks, front to back, each block on what the pruned
 blocks before it give; nothing is trained afterwards. Bits per character on validation text."""
 
+from dataclasses import dataclass
+
 import torch
 from torch.utils.data import TensorDataset
 
+from experiments._common import Configuration
 from experiments.language_models import WINDOWS, calibration, evaluated
 from prunelab.criteria import (
     layer_obs,
@@ -71,16 +74,22 @@ def cut(model: Decoder, data: TensorDataset, method: str, sparsity: float, seed:
                 apply_masks(model, masks)
 
 
-def measure(seed: int, criterion: str, sparsity: float) -> dict:
-    torch.manual_seed(seed)
-    text, model = load_text(), load_pretrained("decoder", seed)
-    cut(model, calibration(text), criterion, sparsity, seed)
-    return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+@dataclass(frozen=True)
+class Run(Configuration):
+    seed: int
+    criterion: str
+    sparsity: float
+
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        text, model = load_text(), load_pretrained("decoder", self.seed)
+        cut(model, calibration(text), self.criterion, self.sparsity, self.seed)
+        return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     return [
-        {"seed": seed, "criterion": name, "sparsity": sparsity}
+        Run(seed=seed, criterion=name, sparsity=sparsity)
         for name in METHODS
         for sparsity in SPARSITIES
         for seed in DECODER_SEEDS

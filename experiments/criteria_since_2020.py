@@ -4,11 +4,13 @@ Five LeNet5, single weights, as pruned and after the fine-tune of ``criteria_com
 fraction of every layer. "row": of every output unit. "global": one ranking of all layers. "100 rounds": one
 ranking, scored anew a hundred times, as SynFlow's paper asks. "OWL": a fraction for each layer."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
-from experiments._common import first, mnist
-from experiments.criteria_compared import SCORED, TUNED, pruned_and_tuned
+from experiments._common import Configuration, first, mnist
+from experiments._criteria import SCORED, TUNED, pruned_and_tuned
 from prunelab import criteria
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS, load_pretrained
@@ -51,20 +53,27 @@ def masks_of(
     return masks
 
 
-def measure(seed: int, criterion: str) -> list[dict]:
-    scores, rows = scored(criterion, load_pretrained("lenet5", seed)), []
-    for scope in METHODS[criterion]:
-        for sparsity in SPARSITIES:
-            masks = masks_of(criterion, scope, sparsity, load_pretrained("lenet5", seed), scores)
-            model = load_pretrained("lenet5", seed)
-            reached = pruned_and_tuned(model, masks, sparsity in TUNED_AT, seed)
-            kept = {name: round(float(mask.double().mean()), 4) for name, mask in masks.items()}
-            rows.append({"scope": scope, "sparsity": sparsity, "kept": kept} | reached)
-    return rows
+@dataclass(frozen=True)
+class Run(Configuration):
+    seed: int
+    criterion: str
+
+    def measure(self) -> list[dict]:
+        scores, rows = scored(self.criterion, load_pretrained("lenet5", self.seed)), []
+        for scope in METHODS[self.criterion]:
+            for sparsity in SPARSITIES:
+                masks = masks_of(
+                    self.criterion, scope, sparsity, load_pretrained("lenet5", self.seed), scores
+                )
+                model = load_pretrained("lenet5", self.seed)
+                reached = pruned_and_tuned(model, masks, sparsity in TUNED_AT, self.seed)
+                kept = {name: round(float(mask.double().mean()), 4) for name, mask in masks.items()}
+                rows.append({"scope": scope, "sparsity": sparsity, "kept": kept} | reached)
+        return rows
 
 
-def configurations() -> list[dict]:
-    return [{"seed": seed, "criterion": name} for seed in SEEDS for name in METHODS]
+def configurations() -> list[Configuration]:
+    return [Run(seed=seed, criterion=name) for seed in SEEDS for name in METHODS]
 
 
 def provenance() -> dict:

@@ -11,11 +11,12 @@ before the end, or for good at the first of these steps. Accuracies in percent; 
 initialisation and the order of the examples."""
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 from torch.utils.data import TensorDataset
 
-from experiments._common import accuracies, first, mnist
+from experiments._common import Configuration, accuracies, first, mnist
 from prunelab.criteria import filter_l2, magnitude
 from prunelab.dynamic import alternating, gradual, regrow
 from prunelab.masks import apply_masks, mask_model, prunable
@@ -62,105 +63,113 @@ def _from_random_places(
     train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
 
 
-def sparse(seed: int, arm: str, sparsity: float) -> dict:
-    torch.manual_seed(seed)
-    model, masks, half = LeNet300(), {}, first(mnist().train, IMAGES)
-    if arm == "pruned after":
-        train(model, half, epochs=EPOCHS // 2, seed=seed)
-        masks = mask_model(magnitude(model), sparsity, scope="global")
-        train(model, half, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + seed)
-    elif arm == "gradual":
-        masks, on_step = gradual(
-            lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), sparsity), every=20
-        )
-        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
-    elif arm == "AC/DC":
-        phases = [(round(a * STEPS), round(b * STEPS)) for a, b in ((0.2, 0.3), (0.4, 0.5), (0.6, 2))]
-        masks, on_step = alternating(sparsity, phases)
-        train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=seed)
-    elif arm == "straight through":
-        follow_weights(model, {name: share for name, share in erk(model, sparsity).items() if share})
-        train(model, half, epochs=EPOCHS, seed=seed)
-        settle(model)
-    elif arm != "dense":
-        _from_random_places(model, half, seed, arm, sparsity)
-    else:
-        train(model, half, epochs=EPOCHS, seed=seed)
-    left = sum(int(w.count_nonzero()) for w in prunable(model).values())
-    return {"left": left} | accuracies(model)
+@dataclass(frozen=True)
+class Sparse(Configuration):
+    experiment: str = field(default="sparse", init=False)
+    seed: int
+    arm: str
+    sparsity: float
+
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        model, masks, half = LeNet300(), {}, first(mnist().train, IMAGES)
+        if self.arm == "pruned after":
+            train(model, half, epochs=EPOCHS // 2, seed=self.seed)
+            masks = mask_model(magnitude(model), self.sparsity, scope="global")
+            train(model, half, epochs=EPOCHS - EPOCHS // 2, masks=masks, seed=100 + self.seed)
+        elif self.arm == "gradual":
+            masks, on_step = gradual(
+                lambda step: cubic(step, round(0.1 * STEPS), round(0.6 * STEPS), self.sparsity), every=20
+            )
+            train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=self.seed)
+        elif self.arm == "AC/DC":
+            phases = [(round(a * STEPS), round(b * STEPS)) for a, b in ((0.2, 0.3), (0.4, 0.5), (0.6, 2))]
+            masks, on_step = alternating(self.sparsity, phases)
+            train(model, half, epochs=EPOCHS, masks=masks, on_step=on_step, seed=self.seed)
+        elif self.arm == "straight through":
+            follow_weights(model, {name: share for name, share in erk(model, self.sparsity).items() if share})
+            train(model, half, epochs=EPOCHS, seed=self.seed)
+            settle(model)
+        elif self.arm != "dense":
+            _from_random_places(model, half, self.seed, self.arm, self.sparsity)
+        else:
+            train(model, half, epochs=EPOCHS, seed=self.seed)
+        left = sum(int(w.count_nonzero()) for w in prunable(model).values())
+        return {"left": left} | accuracies(model)
 
 
-def filters(seed: int, arm: str) -> dict:
+@dataclass(frozen=True)
+class Filters(Configuration):
     """Zero the half of each hidden layer's filters or neurons with the smallest L2 norms, every half epoch or
     once for good.
     """
-    torch.manual_seed(seed)
-    model, masks, chosen = LeNet5(), {}, []
-    few = first(mnist().train, FILTER_IMAGES)
-    every = steps_per_epoch(few) // 2
 
-    def on_step(model: torch.nn.Module, step: int) -> None:
-        if step % every or masks:
-            return
-        picked = mask_model(filter_l2(model), 0.5)
-        chosen.append(
-            {
-                name: (~picked[name]).flatten().nonzero().flatten().tolist()
-                for name in ("conv1.weight", "conv2.weight")
-            }
-        )
-        apply_masks(model, picked)
-        if arm == "hard" or step == HELD_FROM * steps_per_epoch(few):
-            masks.update(picked)
+    experiment: str = field(default="filters", init=False)
+    seed: int
+    arm: str
 
-    train(model, few, epochs=FILTER_EPOCHS, masks=masks, on_step=on_step, seed=seed)
-    kept = {name: int(model.get_parameter(name).flatten(1).any(1).sum()) for name in masks}
-    return {"kept": kept} | accuracies(model) | {"zeroed": chosen}
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        model, masks, chosen = LeNet5(), {}, []
+        few = first(mnist().train, FILTER_IMAGES)
+        every = steps_per_epoch(few) // 2
+
+        def on_step(model: torch.nn.Module, step: int) -> None:
+            if step % every or masks:
+                return
+            picked = mask_model(filter_l2(model), 0.5)
+            chosen.append(
+                {
+                    name: (~picked[name]).flatten().nonzero().flatten().tolist()
+                    for name in ("conv1.weight", "conv2.weight")
+                }
+            )
+            apply_masks(model, picked)
+            if self.arm == "hard" or step == HELD_FROM * steps_per_epoch(few):
+                masks.update(picked)
+
+        train(model, few, epochs=FILTER_EPOCHS, masks=masks, on_step=on_step, seed=self.seed)
+        kept = {name: int(model.get_parameter(name).flatten(1).any(1).sum()) for name in masks}
+        return {"kept": kept} | accuracies(model) | {"zeroed": chosen}
 
 
-def bites(seed: int) -> dict:
+@dataclass(frozen=True)
+class Bites(Configuration):
     """The first network of the notebook, step by step: what each bite takes of what is left, and the accuracy
     before it, right after it and at the next look."""
-    torch.manual_seed(seed)
-    model, few = LeNet300(), first(mnist().train, BITE_IMAGES)
-    steps, masks, rows = BITE_EPOCHS * steps_per_epoch(few), {}, []
 
-    def look(model: torch.nn.Module, step: int) -> None:
-        if step % BITE_EVERY:
-            return
-        apply_masks(model, masks)  # momentum has just moved what is masked
-        before, left = accuracy(model, mnist().valid), 1 - pruned(model)
-        at = cubic(step, round(0.1 * steps), round(0.6 * steps), 0.95)
-        masks.update(mask_model(magnitude(model), at, scope="global"))
-        apply_masks(model, masks)
-        row = {"step": step, "left": 1 - pruned(model), "bite": 1 - (1 - pruned(model)) / left}
-        rows.append(
-            {k: round(v, 4) for k, v in row.items()}
-            | {"before": before, "after": accuracy(model, mnist().valid)}
-        )
+    experiment: str = field(default="bites", init=False)
+    seed: int
 
-    train(model, few, epochs=BITE_EPOCHS, masks=masks, on_step=look, seed=seed)
-    return {"looks": rows, "reached": round(accuracy(model, mnist().valid), 2)}
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        model, few = LeNet300(), first(mnist().train, BITE_IMAGES)
+        steps, masks, rows = BITE_EPOCHS * steps_per_epoch(few), {}, []
+
+        def look(model: torch.nn.Module, step: int) -> None:
+            if step % BITE_EVERY:
+                return
+            apply_masks(model, masks)  # momentum has just moved what is masked
+            before, left = accuracy(model, mnist().valid), 1 - pruned(model)
+            at = cubic(step, round(0.1 * steps), round(0.6 * steps), 0.95)
+            masks.update(mask_model(magnitude(model), at, scope="global"))
+            apply_masks(model, masks)
+            row = {"step": step, "left": 1 - pruned(model), "bite": 1 - (1 - pruned(model)) / left}
+            rows.append(
+                {k: round(v, 4) for k, v in row.items()}
+                | {"before": before, "after": accuracy(model, mnist().valid)}
+            )
+
+        train(model, few, epochs=BITE_EPOCHS, masks=masks, on_step=look, seed=self.seed)
+        return {"looks": rows, "reached": round(accuracy(model, mnist().valid), 2)}
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     grid = [("dense", 0.0, SEEDS)]
     grid += [(arm, 0.95, FEWER) for arm in ARMS] + [(arm, 0.98, SEEDS) for arm in (*ARMS, *NEWER)]
-    trained = [
-        {"experiment": "sparse", "seed": seed, "arm": arm, "sparsity": s}
-        for arm, s, seeds in grid
-        for seed in seeds
-    ]
-    both = [
-        {"experiment": "filters", "seed": seed, "arm": arm}
-        for seed in FILTER_SEEDS
-        for arm in ("soft", "hard")
-    ]
-    return trained + [{"experiment": "bites", "seed": seed} for seed in SEEDS] + both
-
-
-def measure(experiment: str, **configuration) -> dict:
-    return {"sparse": sparse, "filters": filters, "bites": bites}[experiment](**configuration)
+    trained = [Sparse(seed, arm, s) for arm, s, seeds in grid for seed in seeds]
+    both = [Filters(seed, arm) for seed in FILTER_SEEDS for arm in ("soft", "hard")]
+    return trained + [Bites(seed) for seed in SEEDS] + both
 
 
 def provenance() -> dict:

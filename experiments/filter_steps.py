@@ -11,18 +11,20 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from experiments._common import Configuration
 from prunelab.models import load_pretrained
 
 WIDTHS = {512: "AVX512_CORE", 256: "AVX2"}  # bits: what oneDNN calls it
 FILTERS, ROUNDS = range(1, 51), 61
 
 
-def configurations() -> list[dict]:
-    return [{"bits": bits} for bits in WIDTHS]
+def configurations() -> list[Configuration]:
+    return [Run(bits=bits) for bits in WIDTHS]
 
 
 def times() -> list[dict]:
@@ -48,15 +50,19 @@ def times() -> list[dict]:
     ]
 
 
-def measure(bits: int) -> list[dict]:
-    run = subprocess.run(
-        [sys.executable, "-m", "experiments.filter_steps"],
-        env=os.environ | {"ONEDNN_MAX_CPU_ISA": WIDTHS[bits]},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [{"bits": bits} | row for row in json.loads(run.stdout)]
+@dataclass(frozen=True)
+class Run(Configuration):
+    bits: int
+
+    def measure(self) -> list[dict]:
+        run = subprocess.run(
+            [sys.executable, "-m", "experiments.filter_steps"],
+            env=os.environ | {"ONEDNN_MAX_CPU_ISA": WIDTHS[self.bits]},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return [{"bits": self.bits} | row for row in json.loads(run.stdout)]
 
 
 def provenance() -> dict:

@@ -11,9 +11,11 @@ does that."""
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
+from experiments._common import Configuration
 from prunelab.semi_structured import nm_mask
 
 DTYPES = {
@@ -34,17 +36,25 @@ WARM_UP, ROUNDS = 10, 50
 CSR_ZEROS, BLOCK, BLOCK_ZEROS = 0.95, 64, 0.8
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     return [
-        {"dtype": dtype, "shape": shape, "batch": batch}
+        Run(dtype=dtype, shape=shape, batch=batch)
         for dtype in DTYPES
         for shape in SHAPES
         for batch in BATCHES
     ]
 
 
-def measure(dtype: str, shape: str, batch: int) -> list[dict]:
-    return race(dtype, *SHAPES[shape], batch, "cuda" if torch.cuda.is_available() else "cpu")
+@dataclass(frozen=True)
+class Run(Configuration):
+    dtype: str
+    shape: str
+    batch: int
+
+    def measure(self) -> list[dict]:
+        return race(
+            self.dtype, *SHAPES[self.shape], self.batch, "cuda" if torch.cuda.is_available() else "cpu"
+        )
 
 
 def race(dtype: str, rows: int, columns: int, batch: int, device: str, rounds: int = ROUNDS) -> list[dict]:

@@ -8,10 +8,11 @@ they belong; ``file`` are those of the whole network, without what a removed fil
 next to it."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
-from experiments._common import SGD, first, mnist
+from experiments._common import SGD, Configuration, first, mnist
 from prunelab.granularity import GRANULARITIES, group_scores
 from prunelab.masks import apply_masks, expand_masks, keep_top, sparsity
 from prunelab.measure import bytes_on_disk
@@ -39,7 +40,7 @@ PATTERNS = {
 IMAGES, EPOCHS, LR = 5_000, 1, 0.02  # the short fine-tune
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     norm = [
         (g, s, "norm")
         for g in GRANULARITIES
@@ -50,9 +51,7 @@ def configurations() -> list[dict]:
     norm += [(BOTH, s, "norm") for s in SPARSITIES]
     random = [(g, 0.5, "random") for g in (*GRANULARITIES[:-1], "pattern")]
     return [
-        {"seed": seed, "granularity": g, "asked": s, "score": how}
-        for seed in SEEDS
-        for g, s, how in norm + random
+        Run(seed=seed, granularity=g, asked=s, score=how) for seed in SEEDS for g, s, how in norm + random
     ]
 
 
@@ -74,27 +73,38 @@ def stored_bytes(mask: torch.Tensor, shape: tuple[int, ...], granularity: str, a
     return 4 * int(mask.expand(shape).sum()) + math.ceil(bits / 8)
 
 
-def measure(seed: int, granularity: str, asked: float, score: str) -> dict:
-    model = load_pretrained(NETWORK, seed)
-    dense = bytes_on_disk(model)
-    names = (LAYER, NEXT) if granularity == BOTH else (LAYER,)
-    weights = {name: model.get_parameter(name) for name in names}
-    masks = {name: mask_of(weight, granularity, asked, score, seed) for name, weight in weights.items()}
-    apply_masks(model, masks)
-    stored = {
-        name: stored_bytes(mask, weights[name].shape, granularity, asked) for name, mask in masks.items()
-    }
-    idle = 4 * BESIDE.get(granularity, 0) * int((~masks[LAYER]).sum())
-    row = {
-        "reached": round(sparsity(expand_masks(model, masks)), 4),
-        "bytes": stored[LAYER],
-        "file": dense - sum(4 * weights[name].numel() - stored[name] for name in names) - idle,
-    }
-    row["before"] = round(accuracy(model, mnist().valid), 2)
-    if score == "norm":
-        train(model, first(mnist().train, IMAGES), epochs=EPOCHS, lr=LR, masks=masks, seed=seed)
-        row["after"] = round(accuracy(model, mnist().valid), 2)
-    return row
+@dataclass(frozen=True)
+class Run(Configuration):
+    seed: int
+    granularity: str
+    asked: float
+    score: str
+
+    def measure(self) -> dict:
+        model = load_pretrained(NETWORK, self.seed)
+        dense = bytes_on_disk(model)
+        names = (LAYER, NEXT) if self.granularity == BOTH else (LAYER,)
+        weights = {name: model.get_parameter(name) for name in names}
+        masks = {
+            name: mask_of(weight, self.granularity, self.asked, self.score, self.seed)
+            for name, weight in weights.items()
+        }
+        apply_masks(model, masks)
+        stored = {
+            name: stored_bytes(mask, weights[name].shape, self.granularity, self.asked)
+            for name, mask in masks.items()
+        }
+        idle = 4 * BESIDE.get(self.granularity, 0) * int((~masks[LAYER]).sum())
+        row = {
+            "reached": round(sparsity(expand_masks(model, masks)), 4),
+            "bytes": stored[LAYER],
+            "file": dense - sum(4 * weights[name].numel() - stored[name] for name in names) - idle,
+        }
+        row["before"] = round(accuracy(model, mnist().valid), 2)
+        if self.score == "norm":
+            train(model, first(mnist().train, IMAGES), epochs=EPOCHS, lr=LR, masks=masks, seed=self.seed)
+            row["after"] = round(accuracy(model, mnist().valid), 2)
+        return row
 
 
 def provenance() -> dict:

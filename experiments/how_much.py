@@ -7,10 +7,11 @@ layer with a short recovery after each. Fine-tuning uses 10,000 training images,
 Accuracies are in percent; choices use the validation split only."""
 
 import copy
+from dataclasses import dataclass, field
 
 import torch
 
-from experiments._common import accuracies, first, mnist
+from experiments._common import Configuration, accuracies, first, mnist
 from prunelab.criteria import filter_l1, magnitude
 from prunelab.marginal import equal_marginal_drop
 from prunelab.masks import apply_masks, mask_model, sparsity
@@ -30,109 +31,128 @@ RATIO_RUNS = (  # network, total sparsity, epochs, seeds
 IMAGES, MOMENT = 10_000, 2_500  # an epoch here is a short one: 79 steps, or twenty
 
 
-def frequency(network: str, seed: int, sparsity: float, rounds: int, epochs: int, order: int) -> dict:
+@dataclass(frozen=True)
+class Frequency(Configuration):
     """Global magnitude pruning in ``rounds`` rounds that share ``epochs`` epochs; ``order`` seeds the order
     of the examples.
     """
-    model = load_pretrained(network, seed)
-    for number, target in enumerate(iterative(sparsity, rounds)):
-        masks = mask_model(magnitude(model), target, scope="global")
-        train(
-            model,
-            first(mnist().train, IMAGES),
-            epochs=epochs // rounds,
-            lr=LR,
-            masks=masks,
-            seed=100 * order + number,
-        )
-    return accuracies(model)
+
+    experiment: str = field(default="frequency", init=False)
+    network: str
+    seed: int
+    sparsity: float
+    rounds: int
+    epochs: int
+    order: int
+
+    def measure(self) -> dict:
+        model = load_pretrained(self.network, self.seed)
+        for number, target in enumerate(iterative(self.sparsity, self.rounds)):
+            masks = mask_model(magnitude(model), target, scope="global")
+            train(
+                model,
+                first(mnist().train, IMAGES),
+                epochs=self.epochs // self.rounds,
+                lr=LR,
+                masks=masks,
+                seed=100 * self.order + number,
+            )
+        return accuracies(model)
 
 
-def ratios(network: str, seed: int, sparsity: float, method: str, epochs: int) -> dict:
+@dataclass(frozen=True)
+class Ratios(Configuration):
     """Magnitude pruning in one shot with the layers' ratios from ``method``, before and after fine-tuning."""
-    model = load_pretrained(network, seed)
-    if method == "global":
-        masks = mask_model(magnitude(model), sparsity, scope="global")
-    else:
-        ratio = {
-            "uniform": lambda: sparsity,
-            "erk": lambda: erk(model, sparsity),
-            "sensitivity": lambda: equal_drop(model, sensitivity_scan(model, mnist().valid, GRID), sparsity),
-            "marginal": lambda: equal_marginal_drop(
-                model, sensitivity_scan(model, mnist().valid, GRID), sparsity
-            ),
-        }[method]()
-        masks = mask_model(magnitude(model), ratio)
-    apply_masks(model, masks)
-    result = {"layers": layers(masks), "before": accuracies(model)}
-    train(model, first(mnist().train, IMAGES), epochs=epochs, lr=LR, masks=masks, seed=seed)
-    return result | {"after": accuracies(model)}
+
+    experiment: str = field(default="ratios", init=False)
+    network: str
+    seed: int
+    sparsity: float
+    method: str
+    epochs: int
+
+    def measure(self) -> dict:
+        model = load_pretrained(self.network, self.seed)
+        if self.method == "global":
+            masks = mask_model(magnitude(model), self.sparsity, scope="global")
+        else:
+            ratio = {
+                "uniform": lambda: self.sparsity,
+                "erk": lambda: erk(model, self.sparsity),
+                "sensitivity": lambda: equal_drop(
+                    model, sensitivity_scan(model, mnist().valid, GRID), self.sparsity
+                ),
+                "marginal": lambda: equal_marginal_drop(
+                    model, sensitivity_scan(model, mnist().valid, GRID), self.sparsity
+                ),
+            }[self.method]()
+            masks = mask_model(magnitude(model), ratio)
+        apply_masks(model, masks)
+        result = {"layers": layers(masks), "before": accuracies(model)}
+        train(model, first(mnist().train, IMAGES), epochs=self.epochs, lr=LR, masks=masks, seed=self.seed)
+        return result | {"after": accuracies(model)}
 
 
-def order(seed: int, way: str) -> dict:
+@dataclass(frozen=True)
+class Order(Configuration):
     """Half the filters of each hidden layer of LeNet5 go, by L1 norm, with eight times twenty steps of
     training in all.
     """
-    model = load_pretrained("lenet5", seed)
-    hidden = list(filter_l1(model))
-    moment = first(mnist().train, MOMENT)
-    steps = [hidden] if way == "at once" else [[name] for name in hidden]
-    masks = {}
-    for number, names in enumerate(steps):
-        norms = filter_l1(model)
-        masks |= mask_model({name: norms[name] for name in names}, 0.5)
-        if number == 0:
-            begun = copy.deepcopy(model)
-            apply_masks(begun, masks)
-            before = accuracies(begun)
-        if way == "layer by layer":
-            train(model, moment, epochs=1, lr=LR, masks=masks, seed=seed)
-    train(model, moment, epochs=8 if way == "at once" else 8 - len(hidden), lr=LR, masks=masks, seed=seed)
-    return {"before": before, "after": accuracies(model)}
+
+    experiment: str = field(default="order", init=False)
+    seed: int
+    way: str
+
+    def measure(self) -> dict:
+        model = load_pretrained("lenet5", self.seed)
+        hidden = list(filter_l1(model))
+        moment = first(mnist().train, MOMENT)
+        steps = [hidden] if self.way == "at once" else [[name] for name in hidden]
+        masks = {}
+        for number, names in enumerate(steps):
+            norms = filter_l1(model)
+            masks |= mask_model({name: norms[name] for name in names}, 0.5)
+            if number == 0:
+                begun = copy.deepcopy(model)
+                apply_masks(begun, masks)
+                before = accuracies(begun)
+            if self.way == "layer by layer":
+                train(model, moment, epochs=1, lr=LR, masks=masks, seed=self.seed)
+        train(
+            model,
+            moment,
+            epochs=8 if self.way == "at once" else 8 - len(hidden),
+            lr=LR,
+            masks=masks,
+            seed=self.seed,
+        )
+        return {"before": before, "after": accuracies(model)}
 
 
 def layers(masks: dict[str, torch.Tensor]) -> dict[str, float]:
     return {name: round(sparsity(mask), 4) for name, mask in masks.items()}
 
 
-def configurations() -> list[dict]:
-    ratio = [
-        {
-            "experiment": "ratios",
-            "network": network,
-            "seed": seed,
-            "sparsity": s,
-            "method": method,
-            "epochs": epochs,
-        }
+def configurations() -> list[Configuration]:
+    ratios = [
+        Ratios(network, seed, s, method, epochs)
         for network, s, epochs, seeds in RATIO_RUNS
         for seed in seeds
         for method in ("uniform", "global", "erk", "sensitivity", "marginal")
     ]
     often = [
-        {
-            "experiment": "frequency",
-            "network": "lenet300",
-            "sparsity": 0.98,
-            "epochs": e,
-            "seed": s,
-            "rounds": r,
-            "order": n,
-        }
-        for e, n, seeds in ((6, 0, SEEDS), (6, 1, SEEDS), (24, 0, SEEDS), (24, 1, SEEDS), (96, 0, SEEDS[:3]))
-        for s in seeds
-        for r in (1, 3)
+        Frequency("lenet300", seed, 0.98, rounds, epochs, order)
+        for epochs, order, seeds in (
+            (6, 0, SEEDS),
+            (6, 1, SEEDS),
+            (24, 0, SEEDS),
+            (24, 1, SEEDS),
+            (96, 0, SEEDS[:3]),
+        )
+        for seed in seeds
+        for rounds in (1, 3)
     ]
-    ways = [
-        {"experiment": "order", "seed": seed, "way": way}
-        for seed in SEEDS
-        for way in ("at once", "layer by layer")
-    ]
-    return often + ways + ratio
-
-
-def measure(experiment: str, **configuration) -> dict:
-    return {"frequency": frequency, "ratios": ratios, "order": order}[experiment](**configuration)
+    return often + [Order(seed, way) for seed in SEEDS for way in ("at once", "layer by layer")] + ratios
 
 
 def provenance() -> dict:

@@ -6,10 +6,12 @@ pruned blocks before it give; embeddings and head stay. Bits per character are t
 """
 
 import functools
+from dataclasses import dataclass, field
 
 import torch
 from torch.utils.data import TensorDataset
 
+from experiments._common import Configuration
 from prunelab.criteria import magnitude, random_scores, sparsegpt, wanda
 from prunelab.language import CONTEXT, Decoder, bits_per_character, block_names, generate, train_decoder
 from prunelab.masks import apply_masks, mask_model
@@ -69,49 +71,127 @@ def cut(
     return masks
 
 
-def configurations() -> list[dict]:
-    methods = ("random", "magnitude", "Wanda", "SparseGPT")
-    grid = [{"part": "cut", "method": m, "sparsity": s} for s in (*SPARSITIES, "2:4") for m in methods]
-    grid += [
-        {"part": "scope", "method": m, "sparsity": p, "scope": s}
-        for p in SPARSITIES
-        for m in ("magnitude", "Wanda")
-        for s in ("layer", "output")
-    ]
-    grid += [
-        {"part": "calibration", "method": m, "sparsity": 0.7, "windows": w}
-        for w in (1, 4, 16, 64)
-        for m in ("Wanda", "SparseGPT")
-    ]
-    grid += [{"part": "tuned", "method": m, "sparsity": s} for s in (0.8,) for m in methods]
-    grid += [{"part": "bytes", "bits": b, "sparsity": s} for b, s in SIZES]
-    grid += [{"part": "structure"}]
-    samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
-    wanted = [{"seed": 0, "part": "sample", "method": m, "sparsity": s} for m, s in samples]
-    return wanted + [{"seed": seed} | entry for seed in DECODER_SEEDS for entry in grid]
+@dataclass(frozen=True)
+class Cut(Configuration):
+    """Prune at once and read the bits per character."""
+
+    seed: int
+    part: str = field(default="cut", init=False)
+    method: str
+    sparsity: float | str
+
+    def measure(self) -> dict:
+        model, text = load_pretrained("decoder", self.seed), load_text()
+        self.prune(model, text)
+        return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+
+    def prune(self, model: Decoder, text: Text) -> dict[str, torch.Tensor]:
+        """Prune ``model`` in place; return the masks."""
+        return cut(model, calibration(text), self.method, self.sparsity)
 
 
-def measure(seed: int, part: str, **how) -> dict | list[dict]:
-    text, model = load_text(), load_pretrained("decoder", seed)
-    if part == "structure":
-        return structure(model, text)
-    if part == "bytes":
-        if how["sparsity"]:
-            cut(model, calibration(text), "SparseGPT", how["sparsity"])
-        round_weights(model, how["bits"])
+@dataclass(frozen=True)
+class Scope(Cut):
+    """Compare within the layer, or within each output."""
+
+    part: str = field(default="scope", init=False)
+    scope: str
+
+    def prune(self, model: Decoder, text: Text) -> dict[str, torch.Tensor]:
+        return cut(model, calibration(text), self.method, self.sparsity, self.scope)
+
+
+@dataclass(frozen=True)
+class Calibration(Cut):
+    """Look at fewer or more windows of text."""
+
+    part: str = field(default="calibration", init=False)
+    windows: int
+
+    def prune(self, model: Decoder, text: Text) -> dict[str, torch.Tensor]:
+        return cut(model, calibration(text, self.windows), self.method, self.sparsity)
+
+
+@dataclass(frozen=True)
+class Tuned(Cut):
+    """Prune, and train a little with the masks fixed."""
+
+    part: str = field(default="tuned", init=False)
+
+    def prune(self, model: Decoder, text: Text) -> dict[str, torch.Tensor]:
+        masks = super().prune(model, text)
+        train_decoder(model, text.train, masks=masks, seed=self.seed, **TUNING)
+        return masks
+
+
+@dataclass(frozen=True)
+class Bytes(Configuration):
+    """Spend the same bytes on fewer weights or on fewer bits."""
+
+    seed: int
+    part: str = field(default="bytes", init=False)
+    bits: int
+    sparsity: float
+
+    def measure(self) -> dict:
+        model, text = load_pretrained("decoder", self.seed), load_text()
+        if self.sparsity:
+            cut(model, calibration(text), "SparseGPT", self.sparsity)
+        round_weights(model, self.bits)
         return {"valid": round(bits_per_character(model, evaluated(text)), 4)}
-    masks = (
-        {} if how["method"] == "dense" else cut(model, calibration(text, how.pop("windows", WINDOWS)), **how)
-    )
-    if part == "sample":
-        return {
-            "text": decode(
-                generate(model, encode(PROMPT, text.characters), 200, temperature=0.6), text.characters
+
+
+@dataclass(frozen=True)
+class Structure(Configuration):
+    """What it costs to remove each head and each block alone, and each block's influence."""
+
+    seed: int
+    part: str = field(default="structure", init=False)
+
+    def measure(self) -> list[dict]:
+        model, text, rows = load_pretrained("decoder", self.seed), load_text(), []
+        for block, influence in enumerate(block_influence(model, calibration(text).tensors[0]).tolist()):
+            bits = bits_per_character(remove_blocks(model, [block]), evaluated(text))
+            rows.append(
+                {"removed": "block", "block": block, "bits": round(bits, 4), "influence": round(influence, 4)}
             )
-        }
-    if part == "tuned":
-        train_decoder(model, text.train, masks=masks, seed=seed, **TUNING)
-    return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+            for head in range(model.blocks[block].attention.heads):
+                kept = torch.arange(model.blocks[block].attention.heads) != head
+                bits = bits_per_character(remove_heads(model, {block: kept}), evaluated(text))
+                rows.append({"removed": "head", "block": block, "head": head, "bits": round(bits, 4)})
+        return rows
+
+
+@dataclass(frozen=True)
+class Sample(Configuration):
+    """What the pruned decoder writes."""
+
+    seed: int
+    part: str = field(default="sample", init=False)
+    method: str
+    sparsity: float
+
+    def measure(self) -> dict:
+        model, text = load_pretrained("decoder", self.seed), load_text()
+        if self.method != "dense":
+            cut(model, calibration(text), self.method, self.sparsity)
+        written = generate(model, encode(PROMPT, text.characters), 200, temperature=0.6)
+        return {"text": decode(written, text.characters)}
+
+
+def configurations() -> list[Configuration]:
+    methods, scored = ("random", "magnitude", "Wanda", "SparseGPT"), ("Wanda", "SparseGPT")
+    samples = [("dense", 0.0), *((m, s) for m in ("magnitude", "SparseGPT") for s in (0.5, 0.8))]
+    grid: list[Configuration] = [Sample(0, method, sparsity) for method, sparsity in samples]
+    for seed in DECODER_SEEDS:
+        grid += [Cut(seed, m, s) for s in (*SPARSITIES, "2:4") for m in methods]
+        scopes = [(m, scope) for m in ("magnitude", "Wanda") for scope in ("layer", "output")]
+        grid += [Scope(seed, m, sparsity, scope) for sparsity in SPARSITIES for m, scope in scopes]
+        grid += [Calibration(seed, m, 0.7, windows) for windows in (1, 4, 16, 64) for m in scored]
+        grid += [Tuned(seed, m, 0.8) for m in methods]
+        grid += [Bytes(seed, bits, sparsity) for bits, sparsity in SIZES]
+        grid += [Structure(seed)]
+    return grid
 
 
 @torch.no_grad()
@@ -126,21 +206,6 @@ def round_weights(model: Decoder, bits: int) -> None:
             else:
                 step = weight.abs().amax(1, keepdim=True).clamp_min(1e-12) / (2 ** (bits - 1) - 1)
                 weight.copy_((weight / step).round() * step)
-
-
-def structure(model: Decoder, text: Text) -> list[dict]:
-    """Return what it costs to remove each head and each block alone, and each block's influence."""
-    rows = []
-    for block, influence in enumerate(block_influence(model, calibration(text).tensors[0]).tolist()):
-        bits = bits_per_character(remove_blocks(model, [block]), evaluated(text))
-        rows.append(
-            {"removed": "block", "block": block, "bits": round(bits, 4), "influence": round(influence, 4)}
-        )
-        for head in range(model.blocks[block].attention.heads):
-            kept = torch.arange(model.blocks[block].attention.heads) != head
-            bits = bits_per_character(remove_heads(model, {block: kept}), evaluated(text))
-            rows.append({"removed": "head", "block": block, "head": head, "bits": round(bits, 4)})
-    return rows
 
 
 def provenance() -> dict:

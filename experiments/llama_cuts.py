@@ -5,6 +5,9 @@ each block are pruned, front to back, each block on what the pruned blocks befor
 told apart: per layer or per output. Bits per character are those of the validation text.
 """
 
+from dataclasses import dataclass
+
+from experiments._common import Configuration
 from experiments.language_models import WINDOWS, calibration, cut, evaluated
 from prunelab.language import CONTEXT, bits_per_character
 from prunelab.llama import LLAMA_SEEDS, load_llama
@@ -14,17 +17,26 @@ SPARSITIES = (0.5, 0.6, 0.7, 0.8)
 SCOPED = (("random", "layer"), *((m, s) for m in ("magnitude", "Wanda") for s in ("layer", "output")))
 
 
-def configurations() -> list[dict]:
-    grid = [{"method": m, "scope": s, "sparsity": p} for p in SPARSITIES for m, s in SCOPED]
-    grid += [{"method": m, "scope": "layer", "sparsity": "2:4"} for m in ("random", "magnitude", "Wanda")]
-    grid += [{"method": "SparseGPT", "scope": "layer", "sparsity": p} for p in (*SPARSITIES, "2:4")]
-    return [{"seed": seed} | entry for entry in grid for seed in LLAMA_SEEDS]
+@dataclass(frozen=True)
+class Cut(Configuration):
+    """Prune at once and read the bits per character."""
+
+    seed: int
+    method: str
+    scope: str
+    sparsity: float | str
+
+    def measure(self) -> dict:
+        text, model = load_text(), load_llama(self.seed)
+        cut(model, calibration(text), self.method, self.sparsity, self.scope)
+        return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
 
 
-def measure(seed: int, method: str, scope: str, sparsity: float | str) -> dict:
-    text, model = load_text(), load_llama(seed)
-    cut(model, calibration(text), method, sparsity, scope)
-    return {"bits": round(bits_per_character(model, evaluated(text)), 4)}
+def configurations() -> list[Configuration]:
+    grid: list[tuple] = [(method, scope, share) for share in SPARSITIES for method, scope in SCOPED]
+    grid += [(method, "layer", "2:4") for method in ("random", "magnitude", "Wanda")]
+    grid += [("SparseGPT", "layer", share) for share in (*SPARSITIES, "2:4")]
+    return [Cut(seed, *entry) for entry in grid for seed in LLAMA_SEEDS]
 
 
 def provenance() -> dict:

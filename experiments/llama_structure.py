@@ -7,10 +7,12 @@ at random, and a model of four layers that starts from nothing. Bits are those o
 """
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from experiments._common import Configuration
 from experiments.language_models import calibration, evaluated
 from prunelab.criteria import wanda
 from prunelab.language import CONTEXT, bits_per_character, train_decoder
@@ -30,35 +32,42 @@ SHAPES = {
 }
 
 
-def configurations() -> list[dict]:
-    return [{"seed": seed, "shape": shape} for seed in LLAMA_SEEDS for shape in (*SHAPES, "from nothing")]
+def configurations() -> list[Configuration]:
+    return [Repair(seed, shape) for seed in LLAMA_SEEDS for shape in (*SHAPES, "from nothing")]
 
 
-def measure(seed: int, shape: str) -> list[dict]:
-    text = load_text()
-    if shape == "from nothing":
-        small, repairs = new_llama(seed, num_hidden_layers=4), ("labels",)
-        dense = None
-    else:
-        dense = load_llama(seed)
-        small, repairs = cut(dense, shape, seed), ("none", "labels", "dense model")
-    rows = []
-    for repair in repairs:
-        trained = copy.deepcopy(small)
-        if repair != "none":
-            train_decoder(
-                trained,
-                text.train,
-                steps=STEPS,
-                lr=FROM_NOTHING if dense is None else LR,
-                batch_size=BATCH,
-                teacher=dense if repair == "dense model" else None,
-                seed=seed,
-            )
-        size = sum(parameter.numel() for parameter in trained.parameters())
-        bits = round(bits_per_character(trained, evaluated(text)), 4)
-        rows.append({"repair": repair, "parameters": size, "bits": bits})
-    return rows
+@dataclass(frozen=True)
+class Repair(Configuration):
+    """Cut a model to a shape; its bits at once, repaired by the text, and repaired by the dense model."""
+
+    seed: int
+    shape: str
+
+    def measure(self) -> list[dict]:
+        text = load_text()
+        if self.shape == "from nothing":
+            small, repairs = new_llama(self.seed, num_hidden_layers=4), ("labels",)
+            dense = None
+        else:
+            dense = load_llama(self.seed)
+            small, repairs = cut(dense, self.shape, self.seed), ("none", "labels", "dense model")
+        rows = []
+        for repair in repairs:
+            trained = copy.deepcopy(small)
+            if repair != "none":
+                train_decoder(
+                    trained,
+                    text.train,
+                    steps=STEPS,
+                    lr=FROM_NOTHING if dense is None else LR,
+                    batch_size=BATCH,
+                    teacher=dense if repair == "dense model" else None,
+                    seed=self.seed,
+                )
+            size = sum(parameter.numel() for parameter in trained.parameters())
+            bits = round(bits_per_character(trained, evaluated(text)), 4)
+            rows.append({"repair": repair, "parameters": size, "bits": bits})
+        return rows
 
 
 def cut(dense: nn.Module, shape: str, seed: int = 0) -> nn.Module:

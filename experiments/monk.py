@@ -6,16 +6,19 @@ stay right. "rank" is that of the derivatives of all training outputs by all wei
 directions in which the outputs do not move at all; "drift" is how far the output for any robot has moved when
 "free" weights are gone and nothing was retrained."""
 
+from dataclasses import dataclass
+
 import torch
 
+from experiments._common import Configuration
 from prunelab.criteria import eliminate, obs_saliency, obs_update
 from prunelab.monks import CRITERIA, DECAY, EXAMPLES, HIDDEN, correct, monk, outputs, prune, trained
 
 SEEDS = range(10)
 
 
-def configurations() -> list[dict]:
-    return [{"problem": problem, "seed": seed} for problem in HIDDEN for seed in SEEDS]
+def configurations() -> list[Configuration]:
+    return [Run(problem=problem, seed=seed) for problem in HIDDEN for seed in SEEDS]
 
 
 def drift(
@@ -37,26 +40,32 @@ def drift(
     return float((outputs(weights, robots)[0] - before).abs().max())
 
 
-def measure(problem: int, seed: int) -> list[dict]:
+@dataclass(frozen=True)
+class Run(Configuration):
     """Return a row for each criterion, all from the same trained network."""
-    weights, inputs, targets = trained(problem, seed)
-    rank = int(torch.linalg.matrix_rank(outputs(weights, inputs)[1]))
-    free, rows = len(weights) - rank, []
-    for criterion in CRITERIA:
-        path = prune(weights, inputs, targets, criterion)
-        right = [round(100 * correct(step, *monk(problem)), 2) for step in (path[0], path[-1])]
-        rows.append(
-            {
-                "criterion": criterion,
-                "before": len(weights),
-                "left": int(path[-1].count_nonzero()),
-                "all_432": right,
-                "rank": rank,
-                "free": free,
-                "drift": round(drift(weights, inputs, monk(problem)[0], criterion, free), 4),
-            },
-        )
-    return rows
+
+    problem: int
+    seed: int
+
+    def measure(self) -> list[dict]:
+        weights, inputs, targets = trained(self.problem, self.seed)
+        rank = int(torch.linalg.matrix_rank(outputs(weights, inputs)[1]))
+        free, rows = len(weights) - rank, []
+        for criterion in CRITERIA:
+            path = prune(weights, inputs, targets, criterion)
+            right = [round(100 * correct(step, *monk(self.problem)), 2) for step in (path[0], path[-1])]
+            rows.append(
+                {
+                    "criterion": criterion,
+                    "before": len(weights),
+                    "left": int(path[-1].count_nonzero()),
+                    "all_432": right,
+                    "rank": rank,
+                    "free": free,
+                    "drift": round(drift(weights, inputs, monk(self.problem)[0], criterion, free), 4),
+                },
+            )
+        return rows
 
 
 def provenance() -> dict:

@@ -6,7 +6,9 @@ rounds, LeNet5Caffe in one shot, then trained on with the masks. Five trained ne
 percent, on the validation and the test split. The pruned LeNet5Caffe of seed 0 is kept as a sparse file,
 ``data/records/han-lenet5_caffe-seed0.safetensors``."""
 
-from experiments._common import SGD, errors, mnist
+from dataclasses import dataclass
+
+from experiments._common import SGD, Configuration, errors, mnist
 from prunelab.criteria import magnitude
 from prunelab.masks import apply_masks, mask_model
 from prunelab.models import SEEDS, load_pretrained
@@ -18,31 +20,42 @@ EPOCHS = {"lenet300": 9, "lenet5_caffe": 3}
 LR = 0.05
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     kinds = (("lenet300", 1), ("lenet300", 3), ("lenet5_caffe", 1))
-    return [
-        {"network": network, "seed": seed, "rounds": rounds} for network, rounds in kinds for seed in SEEDS
-    ]
+    return [Run(network=network, seed=seed, rounds=rounds) for network, rounds in kinds for seed in SEEDS]
 
 
-def measure(network: str, seed: int, rounds: int) -> dict:
+@dataclass(frozen=True)
+class Run(Configuration):
     """Prune to the paper's percentages in ``rounds`` rounds, each with its share of the epochs."""
-    model = load_pretrained(network, seed)
-    result = {"dense": errors(model)}
-    for done in range(1, rounds + 1):
-        ratios = {
-            f"{layer}.weight": 1 - (keep / 100) ** (done / rounds) for layer, keep in HAN[network].items()
-        }
-        masks = mask_model(magnitude(model), ratios)
-        apply_masks(model, masks)
-        if done == 1:
-            result["pruned"] = errors(model)
-        train(
-            model, mnist().train, epochs=EPOCHS[network] // rounds, lr=LR, masks=masks, seed=100 * done + seed
-        )
-    if network == "lenet5_caffe" and seed == 0:
-        save_sparse(model, RECORDS / "han-lenet5_caffe-seed0.safetensors")
-    return result | {"kept": sum(int(mask.sum()) for mask in masks.values()), "trained": errors(model)}
+
+    network: str
+    seed: int
+    rounds: int
+
+    def measure(self) -> dict:
+        model = load_pretrained(self.network, self.seed)
+        result = {"dense": errors(model)}
+        for done in range(1, self.rounds + 1):
+            ratios = {
+                f"{layer}.weight": 1 - (keep / 100) ** (done / self.rounds)
+                for layer, keep in HAN[self.network].items()
+            }
+            masks = mask_model(magnitude(model), ratios)
+            apply_masks(model, masks)
+            if done == 1:
+                result["pruned"] = errors(model)
+            train(
+                model,
+                mnist().train,
+                epochs=EPOCHS[self.network] // self.rounds,
+                lr=LR,
+                masks=masks,
+                seed=100 * done + self.seed,
+            )
+        if self.network == "lenet5_caffe" and self.seed == 0:
+            save_sparse(model, RECORDS / "han-lenet5_caffe-seed0.safetensors")
+        return result | {"kept": sum(int(mask.sum()) for mask in masks.values()), "trained": errors(model)}
 
 
 def provenance() -> dict:

@@ -8,12 +8,14 @@ BatchNorm drawn at random as training would leave them, and these with the dropp
 bytes, MACs and milliseconds of two networks before and after, and by kind of layer."""
 
 import copy
+from dataclasses import dataclass, field
 
 import torch
 import torch_pruning
 import torchvision
 from torch import nn
 
+from experiments._common import Configuration
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.measure import bytes_on_disk, latencies, macs, parameters
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
@@ -46,13 +48,6 @@ OPTIONS = {
 CONDITIONS = ("initialised", "drawn", "silenced")
 SPARSITY, SEED = 0.5, 0
 TIMED, SIDE, BATCHES, THREADS = ("resnet18", "mobilenet_v2"), 64, (1, 16), (1, 2)
-
-
-def configurations() -> list[dict]:
-    networks = [{"network": network, "condition": condition} for network in SIDES for condition in CONDITIONS]
-    return networks + [
-        {"part": "speed", "network": network, "threads": threads} for network in TIMED for threads in THREADS
-    ]
 
 
 def build(network: str, condition: str) -> nn.Module:
@@ -115,54 +110,77 @@ def difference(small: nn.Module, masked: nn.Module, example: torch.Tensor) -> fl
     return float(f"{float((small(example) - expected).abs().max() / expected.abs().max()):.2g}")
 
 
-def measure(
-    network: str, condition: str = "drawn", part: str = "rows", threads: int = 1
-) -> dict | list[dict]:
-    if part == "speed":
-        return speed(network, threads)
-    model = build(network, condition)
-    example = torch.randn(2, 3, SIDES[network], SIDES[network])
-    groups, kept = choose(model, example)
-    masks = coupled_masks(model, groups, kept, silent=condition == "silenced")
-    masked = copy.deepcopy(model)
-    apply_masks(masked, masks)
-    row = {"groups": len(groups), "channels": sum(map(len, kept.values())), "parameters": parameters(model)}
-    try:
-        small = remove_filters(model, masks, example)
-        row |= {"left": parameters(small), "difference": difference(small, masked, example)}
-    except ValueError as error:
-        row |= {"refused": str(error)}
-    try:
-        theirs = by_torch_pruning(masked, example, groups, kept)
-        row |= {"theirs left": parameters(theirs), "theirs difference": difference(theirs, masked, example)}
-    except Exception as error:  # whatever it is, there is no network then
-        row |= {"theirs error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-    return row
+@dataclass(frozen=True)
+class Removed(Configuration):
+    """Remove half of a network's coupled channels and compare with the masked network."""
+
+    network: str
+    condition: str
+
+    def measure(self) -> dict:
+        model = build(self.network, self.condition)
+        example = torch.randn(2, 3, SIDES[self.network], SIDES[self.network])
+        groups, kept = choose(model, example)
+        masks = coupled_masks(model, groups, kept, silent=self.condition == "silenced")
+        masked = copy.deepcopy(model)
+        apply_masks(masked, masks)
+        row = {
+            "groups": len(groups),
+            "channels": sum(map(len, kept.values())),
+            "parameters": parameters(model),
+        }
+        try:
+            small = remove_filters(model, masks, example)
+            row |= {"left": parameters(small), "difference": difference(small, masked, example)}
+        except ValueError as error:
+            row |= {"refused": str(error)}
+        try:
+            theirs = by_torch_pruning(masked, example, groups, kept)
+            row |= {
+                "theirs left": parameters(theirs),
+                "theirs difference": difference(theirs, masked, example),
+            }
+        except Exception as error:  # whatever it is, there is no network then
+            row |= {"theirs error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        return row
 
 
-def speed(network: str, threads: int) -> list[dict]:
-    model = build(network, "silenced")
-    groups, kept = choose(model, torch.randn(2, 3, SIDE, SIDE))
-    small = remove_filters(model, coupled_masks(model, groups, kept), torch.randn(2, 3, SIDE, SIDE))
-    before, rows = torch.get_num_threads(), []
-    torch.set_num_threads(threads)
-    try:
-        for batch in BATCHES:
-            example = torch.randn(batch, 3, SIDE, SIDE)
-            times = latencies({"dense": model, "removed": small}, example)
-            for name, measured in (("dense", model), ("removed", small)):
-                rows.append(
-                    {
-                        "batch": batch,
-                        "model": name,
-                        "bytes": bytes_on_disk(measured),
-                        "macs": macs(measured, example[:1]),
-                        "ms": round(1e3 * times[name].median, 3),
-                    }
-                )
-    finally:
-        torch.set_num_threads(before)
-    return rows
+@dataclass(frozen=True)
+class Speed(Configuration):
+    """Bytes, MACs and time of a network before and after."""
+
+    part: str = field(default="speed", init=False)
+    network: str
+    threads: int
+
+    def measure(self) -> list[dict]:
+        model = build(self.network, "silenced")
+        groups, kept = choose(model, torch.randn(2, 3, SIDE, SIDE))
+        small = remove_filters(model, coupled_masks(model, groups, kept), torch.randn(2, 3, SIDE, SIDE))
+        before, rows = torch.get_num_threads(), []
+        torch.set_num_threads(self.threads)
+        try:
+            for batch in BATCHES:
+                example = torch.randn(batch, 3, SIDE, SIDE)
+                times = latencies({"dense": model, "removed": small}, example)
+                for name, measured in (("dense", model), ("removed", small)):
+                    rows.append(
+                        {
+                            "batch": batch,
+                            "model": name,
+                            "bytes": bytes_on_disk(measured),
+                            "macs": macs(measured, example[:1]),
+                            "ms": round(1e3 * times[name].median, 3),
+                        }
+                    )
+        finally:
+            torch.set_num_threads(before)
+        return rows
+
+
+def configurations() -> list[Configuration]:
+    removed = [Removed(network, condition) for network in SIDES for condition in CONDITIONS]
+    return removed + [Speed(network, threads) for network in TIMED for threads in THREADS]
 
 
 def provenance() -> dict:

@@ -10,11 +10,13 @@
   these networks are kept as sparse files in ``data/records``, and the test split is read once for each.
 """
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from experiments._common import errors, mnist, shuffled
+from experiments._common import Configuration, errors, mnist, shuffled
 from experiments._sparsify import (
     DECAY,
     LR,
@@ -67,30 +69,46 @@ def small_dense() -> nn.Module:
     )
 
 
-def baseline(seed: int, kind: str) -> dict:
-    torch.manual_seed(seed)
-    model, masks = small_dense(), {}
-    if kind == "random places":
-        model = record(CAFFE, 400, seed, "plain")
-        masks = shuffled({name: weight.detach() != 0 for name, weight in prunable(model).items()}, seed)
-        for module in model.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-    passes = sum(passes for _, passes in STAGES[CAFFE, False])
-    train(model, mnist().train, epochs=passes, lr=LR, masks=masks, penalty=decay, seed=seed)
-    return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(model)
+@dataclass(frozen=True)
+class Baseline(Configuration):
+    part: str = field(default="baselines", init=False)
+    seed: int
+    kind: str
+
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        model, masks = small_dense(), {}
+        if self.kind == "random places":
+            model = record(CAFFE, 400, self.seed, "plain")
+            masks = shuffled(
+                {name: weight.detach() != 0 for name, weight in prunable(model).items()}, self.seed
+            )
+            for module in model.modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()
+        passes = sum(passes for _, passes in STAGES[CAFFE, False])
+        train(model, mnist().train, epochs=passes, lr=LR, masks=masks, penalty=decay, seed=self.seed)
+        return {"left": sum(int(weight.count_nonzero()) for weight in prunable(model).values())} | errors(
+            model
+        )
 
 
-def averaged(seed: int) -> dict:
+@dataclass(frozen=True)
+class Averaged(Configuration):
     """Train 49-30-10 on averaged pixels; the means are taken once, because they do not change."""
-    torch.manual_seed(seed)
-    shrink, small = nn.AvgPool2d(4), nn.Sequential(nn.Linear(49, 30), nn.ReLU(), nn.Linear(30, 10))
-    images, labels = examples(shifts=True).tensors
-    data = TensorDataset(shrink(images).flatten(1), labels)
-    passes = sum(passes for ratio, passes in STAGES["lenet300", True] if ratio <= 150)
-    train(small, data, epochs=epochs_of(passes, True), lr=LR, penalty=decay, seed=seed)
-    left = sum(weight.numel() for weight in prunable(small).values())
-    return {"left": left} | errors(nn.Sequential(shrink, nn.Flatten(), small))
+
+    part: str = field(default="averaged", init=False)
+    seed: int
+
+    def measure(self) -> dict:
+        torch.manual_seed(self.seed)
+        shrink, small = nn.AvgPool2d(4), nn.Sequential(nn.Linear(49, 30), nn.ReLU(), nn.Linear(30, 10))
+        images, labels = examples(shifts=True).tensors
+        data = TensorDataset(shrink(images).flatten(1), labels)
+        passes = sum(passes for ratio, passes in STAGES["lenet300", True] if ratio <= 150)
+        train(small, data, epochs=epochs_of(passes, True), lr=LR, penalty=decay, seed=self.seed)
+        left = sum(weight.numel() for weight in prunable(small).values())
+        return {"left": left} | errors(nn.Sequential(shrink, nn.Flatten(), small))
 
 
 def taught(network: str) -> TensorDataset:
@@ -101,27 +119,44 @@ def taught(network: str) -> TensorDataset:
     return TensorDataset(examples(shifts=True).tensors[0], labels.repeat(len(SHIFTS), 1))
 
 
-def trial(network: str, start: int, trial: str, seed: int) -> dict:
-    if trial == "250x":
-        return further(network, start, seed)
-    model = record(network, start, seed, "shifts")
-    before = wrong(model)
-    masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
-    mean = [parameter.detach().clone() for parameter in model.parameters()]
+@dataclass(frozen=True)
+class Trial(Configuration):
+    part: str = field(default="trials", init=False)
+    network: str
+    start: int
+    trial: str
+    seed: int
 
-    def follow(model: nn.Module, step: int) -> None:
+    def measure(self) -> dict:
+        if self.trial == "250x":
+            return further(self.network, self.start, self.seed)
+        model = record(self.network, self.start, self.seed, "shifts")
+        before = wrong(model)
+        masks = {name: weight.detach() != 0 for name, weight in prunable(model).items()}
+        mean = [parameter.detach().clone() for parameter in model.parameters()]
+
+        def follow(model: nn.Module, step: int) -> None:
+            with torch.no_grad():
+                for old, new in zip(mean, model.parameters(), strict=True):
+                    old.lerp_(new, FRESH)
+
+        data, epochs = taught(self.network), epochs_of(PASSES, True)
+        train(
+            model,
+            data,
+            epochs=epochs,
+            lr=AGAIN,
+            masks=masks,
+            penalty=decay,
+            on_step=follow,
+            seed=300 + self.seed,
+        )
+        last = wrong(model)
         with torch.no_grad():
-            for old, new in zip(mean, model.parameters(), strict=True):
-                old.lerp_(new, FRESH)
-
-    data, epochs = taught(network), epochs_of(PASSES, True)
-    train(model, data, epochs=epochs, lr=AGAIN, masks=masks, penalty=decay, on_step=follow, seed=300 + seed)
-    last = wrong(model)
-    with torch.no_grad():
-        for parameter, value in zip(model.parameters(), mean, strict=True):
-            parameter.copy_(value)
-        apply_masks(model, masks)  # the mean has seen what momentum moved
-    return {"before": before, "last": last, "mean": wrong(model)}
+            for parameter, value in zip(model.parameters(), mean, strict=True):
+                parameter.copy_(value)
+            apply_masks(model, masks)  # the mean has seen what momentum moved
+        return {"before": before, "last": last, "mean": wrong(model)}
 
 
 def further(network: str, start: int, seed: int) -> dict:
@@ -157,23 +192,11 @@ def wrong(model: nn.Module) -> float:
     return round(100 - accuracy(model, mnist().valid), 2)
 
 
-def configurations() -> list[dict]:
-    trials = [
-        {"part": "trials", "network": n, "start": s, "trial": t, "seed": seed}
-        for n, s, t in TRIALS
-        for seed in SEEDS
-    ]
+def configurations() -> list[Configuration]:
     kinds = ("small dense", "random places")
-    dense = [{"part": "averaged", "seed": seed} for seed in SEEDS[:1]]
-    return (
-        [{"part": "baselines", "kind": kind, "seed": seed} for kind in kinds for seed in SEEDS]
-        + trials
-        + dense
-    )
-
-
-def measure(part: str, **configuration) -> dict:
-    return {"trials": trial, "baselines": baseline, "averaged": averaged}[part](**configuration)
+    dense = [Baseline(seed, kind) for kind in kinds for seed in SEEDS]
+    trials = [Trial(network, start, trial, seed) for network, start, trial in TRIALS for seed in SEEDS]
+    return dense + trials + [Averaged(seed) for seed in SEEDS[:1]]
 
 
 def provenance() -> dict:

@@ -7,10 +7,12 @@ h. At every look the weakest weights give their places to connections with a lar
 made on the validation split; this script reads the test split, once for each network. The baselines train as
 long and on the same images. Errors in percent. The records are kept as sparse files in ``data/records``."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
-from experiments._common import errors, shuffled
+from experiments._common import Configuration, errors, shuffled
 from experiments._sparsify import (
     DECAY,
     EVERY,
@@ -104,19 +106,29 @@ def baseline(network: str, seed: int, kind: str) -> dict:
     return {"part": "baselines", "kind": kind, "left": left} | errors(model)
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     return [
-        {"network": network, "seed": seed, "shifts": shifts}
+        Run(network=network, seed=seed, shifts=shifts)
         for network in RECORDED
         for shifts in (True, False)
         for seed in SEEDS
     ]
 
 
-def measure(network: str, seed: int, shifts: bool) -> list[dict]:
+@dataclass(frozen=True)
+class Run(Configuration):
     """Return the records' rows; with shifts also those of the baselines, which take the records' masks."""
-    kinds = BASELINES[network] if shifts else ()
-    return [*records(network, seed, shifts), *(baseline(network, seed, kind) for kind in kinds)]
+
+    network: str
+    seed: int
+    shifts: bool
+
+    def measure(self) -> list[dict]:
+        kinds = BASELINES[self.network] if self.shifts else ()
+        return [
+            *records(self.network, self.seed, self.shifts),
+            *(baseline(self.network, self.seed, kind) for kind in kinds),
+        ]
 
 
 def provenance() -> dict:

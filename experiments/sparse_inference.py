@@ -5,9 +5,11 @@ Five independently trained networks, pruned in three ways: single weights by a g
 to 98 %), whole neurons, and 2:4. Accuracies are in percent, on the validation split and (for the reported
 number) on the test split."""
 
+from dataclasses import dataclass
+
 from torch import nn
 
-from experiments._common import accuracies, mnist
+from experiments._common import Configuration, accuracies, mnist
 from prunelab.criteria import filter_l2, magnitude
 from prunelab.masks import apply_masks, mask_model, prunable, sparsity
 from prunelab.models import SEEDS, load_pretrained
@@ -54,19 +56,24 @@ def two_of_four(model: nn.Module, seed: int) -> nn.Module:
     return model
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     kinds = ("dense", "weights 95 %", "2:4", "neurons", "weights 98 %")
-    return [{"kind": kind, "seed": seed} for kind in kinds for seed in SEEDS]
+    return [Run(kind=kind, seed=seed) for kind in kinds for seed in SEEDS]
 
 
-def measure(kind: str, seed: int) -> dict:
-    model = load_pretrained("lenet300", seed)
-    if kind in GRADUAL:
-        model = gradual(model, *GRADUAL[kind], seed)
-    elif kind != "dense":
-        model = {"neurons": removed, "2:4": two_of_four}[kind](model, seed)
-    weights = sum(weight.numel() for weight in prunable(model).values())
-    return accuracies(model) | {"weights": weights, "sparsity": round(sparsity(model), 6)}
+@dataclass(frozen=True)
+class Run(Configuration):
+    kind: str
+    seed: int
+
+    def measure(self) -> dict:
+        model = load_pretrained("lenet300", self.seed)
+        if self.kind in GRADUAL:
+            model = gradual(model, *GRADUAL[self.kind], self.seed)
+        elif self.kind != "dense":
+            model = {"neurons": removed, "2:4": two_of_four}[self.kind](model, self.seed)
+        weights = sum(weight.numel() for weight in prunable(model).values())
+        return accuracies(model) | {"weights": weights, "sparsity": round(sparsity(model), 6)}
 
 
 def provenance() -> dict:

@@ -8,9 +8,12 @@ initialisations. Every choice was made on ``valid``; ``test`` and ``unheard`` ar
 Accuracies: raw pitch accuracy within 50 cents, in percent. The pruned network of seed 0 is stored beside the
 pretrained one."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
+from experiments._common import Configuration
 from prunelab.crepe import FILTERS, FOLDER, FRAME, Crepe, distil, load_crepe, outputs, pitch_accuracy
 from prunelab.criteria import random_scores
 from prunelab.data import store_weights
@@ -77,16 +80,23 @@ def network(
     return model, losses
 
 
-def measure(seed: int, kind: str, budget: str) -> dict:
-    frames, _ = synthesise(BUDGETS[budget][0], 10 + seed, INSTRUMENTS[:-1]).tensors
-    model, losses = network(seed, kind, budget, frames, outputs(load_crepe(), frames))
-    tones = load_tones(1, VALID, TEST)
-    scores = {
-        part: round(pitch_accuracy(model, getattr(tones, part)), 2) for part in ("valid", "test", "unheard")
-    }
-    if (seed, kind, budget) == (0, "pruned", "long"):
-        store(model, scores)
-    return scores | {"losses": [round(loss, 3) for loss in losses]}
+@dataclass(frozen=True)
+class Run(Configuration):
+    seed: int
+    kind: str
+    budget: str
+
+    def measure(self) -> dict:
+        frames, _ = synthesise(BUDGETS[self.budget][0], 10 + self.seed, INSTRUMENTS[:-1]).tensors
+        model, losses = network(self.seed, self.kind, self.budget, frames, outputs(load_crepe(), frames))
+        tones = load_tones(1, VALID, TEST)
+        scores = {
+            part: round(pitch_accuracy(model, getattr(tones, part)), 2)
+            for part in ("valid", "test", "unheard")
+        }
+        if (self.seed, self.kind, self.budget) == (0, "pruned", "long"):
+            store(model, scores)
+        return scores | {"losses": [round(loss, 3) for loss in losses]}
 
 
 def store(model: nn.Module, scores: dict[str, float]) -> None:
@@ -100,12 +110,9 @@ def store(model: nn.Module, scores: dict[str, float]) -> None:
     store_weights(PRUNED, model, card)
 
 
-def configurations() -> list[dict]:
+def configurations() -> list[Configuration]:
     return [
-        {"seed": seed, "kind": kind, "budget": budget}
-        for budget in BUDGETS
-        for seed in SEEDS
-        for kind in KINDS
+        Run(seed=seed, kind=kind, budget=budget) for budget in BUDGETS for seed in SEEDS for kind in KINDS
     ]
 
 

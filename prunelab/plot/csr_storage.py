@@ -199,8 +199,8 @@ def storage_bars(
 
 
 def shared_weights(values: torch.Tensor, centroids: torch.Tensor) -> Figure:
-    """Draw the histogram of the kept weights and the shared values that replace them. Source: notebook
-    07.1.
+    """Draw the histogram of the kept weights and the shared values that replace them, each as high as the
+    number of weights that it stands for. Source: notebook 07.1.
     """
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 2.6))
     axis.hist(
@@ -211,10 +211,11 @@ def shared_weights(values: torch.Tensor, centroids: torch.Tensor) -> Figure:
     )
     if arguments.tensor("centroids", centroids).numel() > 1024:
         raise ValueError(f"centroids must be at most 1,024, got {centroids.numel():,}")
-    for i, centroid in enumerate(centroids.detach().flatten().tolist()):
-        axis.axvline(
-            centroid, color=_style.ORANGE, linewidth=0.8, marker="", label="shared values" if i == 0 else None
-        )
+    # each shared value as high as the number of weights that are nearest to it
+    at = centroids.detach().flatten().sort().values
+    nearest = torch.bucketize(values.detach().flatten(), (at[1:] + at[:-1]) / 2)
+    stands_for = torch.bincount(nearest, minlength=len(at))
+    axis.vlines(at.numpy(), 0, stands_for.numpy(), color=_style.ORANGE, linewidth=1.2, label="shared values")
     axis.set(xlabel="weight", ylabel="number of weights")
     _style.legend_beside(axis)
     return figure

@@ -16,7 +16,7 @@ from prunelab.semi_structured import compress_24, nm_mask
 
 def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draw the share of magnitude kept, ``families`` (title -> pattern -> share in [0, 1]): one panel each, a
-    bar per pattern.
+    point per pattern; the axis shows their range, so that the differences can be read.
 
     Source: notebook 06.
     """
@@ -30,17 +30,13 @@ def kept_share(families: Mapping[str, Mapping[str, float]]) -> Figure:
         )
     figure, axes = plt.subplots(1, len(families), figsize=(_style.WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (title, shares) in zip(axes[0], families.items(), strict=True):
-        axis.bar(list(shares), [100 * share for share in shares.values()], color=_style.KEPT)
-        axis.bar(
-            list(shares),
-            [100 * (1 - share) for share in shares.values()],
-            bottom=[100 * share for share in shares.values()],
-            color=_style.PRUNED,
-            hatch=_style.HATCH,
-        )
-        for i, share in enumerate(shares.values()):
-            axis.text(i, 102, f"{100 * share:.1f}", ha="center", fontsize=_style.SMALL)
-        axis.set(title=title, ylim=(0, 115))
+        percents = [100 * share for share in shares.values()]
+        axis.plot(list(shares), percents, linestyle="", markersize=9, **_style.look(0))
+        for i, percent in enumerate(percents):
+            text = {"textcoords": "offset points", "ha": "center", "fontsize": _style.SMALL}
+            axis.annotate(f"{percent:.1f}", (i, percent), (0, 8), **text)
+        axis.set(title=title)
+        axis.margins(x=0.15, y=0.2)
         axis.tick_params(axis="x", labelsize=8)
     axes[0, 0].set_ylabel("magnitude kept (%)")
     return figure

@@ -11,6 +11,8 @@ import torch
 from prunelab import arguments
 from prunelab.storage.formats import FORMATS, POINTER_BITS, _matrix_shape
 
+LLOYD_ROUNDS = 300
+
 
 def format_bytes(
     format: str,
@@ -154,28 +156,25 @@ def huffman_bits(symbols: torch.Tensor) -> int:
     return int((huffman_lengths(counts) * counts).sum())
 
 
-def share_weights(
-    values: torch.Tensor, clusters: int = 64, iterations: int = 300
-) -> tuple[torch.Tensor, torch.Tensor]:
+def share_weights(values: torch.Tensor, clusters: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``(centroids, codes)``: k-means of ``values`` (any shape) on the line; ``centroids[codes]``
     replaces the values.
 
     The ``clusters`` centroids, rising, start at equal distances from the least to the largest value, as Deep
     Compression found better than random or density-based starts: it keeps the rare large weights. Lloyd's
-    iteration stops when no code changes, or after ``iterations``. A centroid that no value chooses stays
+    iteration stops when no code changes, or after 300 rounds. A centroid that no value chooses stays
     where it is. ``codes`` has the shape of ``values``, int64.
 
-    Raises TypeError or ValueError if ``values`` is empty, not floating or not finite, or ``clusters`` or
-    ``iterations`` below 1. Source: Han, Mao and Dally (arXiv 1510.00149), section 3; notebook 07.1."""
+    Raises TypeError or ValueError if ``values`` is empty, not floating or not finite, or ``clusters`` is
+    below 1. Source: Han, Mao and Dally (arXiv 1510.00149), section 3; notebook 07.1."""
     arguments.tensor("values", values)
     if not values.is_floating_point():
         raise TypeError(f"values must be floating, got {values.dtype}")
     arguments.count("clusters", clusters, at_most=1 << 16)
-    arguments.count("iterations", iterations)
     flat = values.detach().flatten().double()
     centroids = torch.linspace(float(flat.min()), float(flat.max()), clusters, dtype=torch.float64)
     codes = _nearest(flat, centroids)
-    for _ in range(iterations):
+    for _ in range(LLOYD_ROUNDS):
         sizes = torch.bincount(codes, minlength=clusters)
         means = torch.bincount(codes, weights=flat, minlength=clusters) / sizes.clamp(min=1)
         centroids = torch.where(sizes > 0, means, centroids)

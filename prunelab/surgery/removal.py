@@ -46,7 +46,18 @@ def remove_filters(
 
     Raises TypeError or ValueError for bad arguments, and ValueError naming the layer where a removal would
     not be exact or is not understood. Source: Li et al., arXiv 1608.08710 (removal); Fang et al., arXiv
-    2301.12900 (coupled groups); notebooks 04.2, 09.1."""
+    2301.12900 (coupled groups); notebooks 04.2, 09.1.
+
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    >>> kept = torch.tensor([True, False, True, False]).view(4, 1, 1, 1)
+    >>> remove_filters(model, {"0.weight": kept}, torch.ones(1, 1, 8, 8))
+    Sequential(
+      (0): Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))
+      (1): ReLU()
+      (2): Flatten(start_dim=1, end_dim=-1)
+      (3): Linear(in_features=72, out_features=10, bias=True)
+    )
+    """
     inner, prefix = unwrapped(model)
     expanded = {name.removeprefix(prefix): mask for name, mask in expand_masks(model, masks).items()}
     expanded = {name: mask.to(inner.get_parameter(name).device) for name, mask in expanded.items()}

@@ -117,7 +117,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
     "roofline": (
         (
             {t: (x, y) for t, x, y in (("dense, batch 1", 0.5, 4e10), ("CSR 95 %, batch 1", 0.2, 4e9))},
-            5e10,
+            {"cache": 9e10, "memory": 3e10},
             3e11,
         ),
         {},

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from prunelab import granularity, masks, measure, sparse, storage, training
+from prunelab import granularity, masks, measure, sparse, storage, surgery, training
 from prunelab.criteria import magnitudes
 
 PIPELINE = {
@@ -14,7 +14,7 @@ PIPELINE = {
     "keep": [masks.prunable, masks.keep_top, masks.mask_model],
     "mask": [masks.apply_masks, masks.sparsity],
     "fine-tune": [training.train, training.accuracy],
-    "compact": [storage.save_sparse, sparse.to_sparse],
+    "compact": [surgery.remove_filters, storage.save_sparse, sparse.to_sparse],
     "measure": [
         measure.parameters,
         measure.nonzeros,

@@ -1,10 +1,13 @@
 """The experiments and their stored results: one shape, and neither is there without the other."""
 
 import json
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import get_type_hints
 
 import pytest
 
 from experiments import __main__ as experiments
+from experiments._common import Configuration
 from prunelab import sweep
 
 MODULES = {name: experiments.load(name) for name in experiments.NAMES}
@@ -20,11 +23,20 @@ def test_an_experiment_has_the_shape(name):
     module = MODULES[name]
     assert module.__doc__.splitlines()[0], "the line that `python -m experiments` lists"
     grid = module.configurations()
-    assert isinstance(grid, list) and all(isinstance(configuration, dict) for configuration in grid)
-    assert len({json.dumps(configuration, sort_keys=True) for configuration in grid}) == len(grid)
-    assert callable(module.measure)
+    assert isinstance(grid, list) and grid
+    for configuration in grid:
+        kind = type(configuration)
+        assert isinstance(configuration, Configuration) and is_dataclass(kind)
+        assert kind.__module__ == module.__name__, "an experiment's configurations are its own"
+        assert kind.__dataclass_params__.frozen
+        for name, wanted in get_type_hints(kind).items():
+            value = getattr(configuration, name)
+            exact = float if isinstance(value, int) and wanted is float else type(value)
+            assert exact in (wanted, *getattr(wanted, "__args__", ())), f"{kind.__name__}.{name} is {value!r}"
+    assert len({json.dumps(asdict(configuration), sort_keys=True) for configuration in grid}) == len(grid)
     assert not set(vars(module)) & {
         "main",
+        "measure",
         "sweep",
         "argparse",
     }, "the loop, the store and the command line are __main__'s"
@@ -55,7 +67,7 @@ def test_a_result_says_where_it_comes_from(name):
 def test_every_configuration_has_its_rows_and_every_row_its_configuration(name):
     parts = {part: rows for part, rows in sweep.load(name).items() if part != "provenance"}
     rows = [row | {"part": part} for part in parts for row in parts[part]]
-    grid = MODULES[name].configurations()
+    grid = [asdict(each) for each in MODULES[name].configurations()]
     pairs = {
         (number, place)
         for number, configuration in enumerate(map(_flat, grid))
@@ -72,12 +84,24 @@ def _flat(row: dict) -> dict:
 
 
 def test_a_run_is_stored_by_part_and_its_memory_goes(tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Both(Configuration):
+        x: int
+
+        def measure(self):
+            return [{"y": self.x}, {"y": -self.x, "part": "below"}]
+
+    @dataclass(frozen=True)
+    class One(Configuration):
+        part: str = field(default="more", init=False)
+        x: int
+
+        def measure(self):
+            return {"y": self.x}
+
     class Small:
         __doc__ = "A question (notebook 00)"
-        configurations = staticmethod(lambda: [{"x": 1}, {"x": 2}, {"part": "more", "x": 3}])
-        measure = staticmethod(
-            lambda x, part=None: [{"y": x}, {"y": -x, "part": "below"}] if x < 3 else {"y": x}
-        )
+        configurations = staticmethod(lambda: [Both(1), Both(2), One(3)])
         provenance = staticmethod(lambda: {"networks": "none"})
 
     monkeypatch.setattr(experiments, "DATA", tmp_path)
