@@ -67,7 +67,8 @@ def load_llama(seed: int = 0, folder: Path | str = CHECKPOINTS) -> nn.Module:
     whose ``logits`` are ``(N, T, 85)``.
 
     The three seeds are independently trained; ``card.json`` beside the weights says how, and what they score.
-    Raises ValueError or FileNotFoundError as ``llama_folder``. Source: ``experiments/llamas.py``; notebook 10.1."""
+    Raises ValueError or FileNotFoundError as ``llama_folder``. Source: ``experiments/llamas.py``; notebook
+    10.1."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
