@@ -155,7 +155,8 @@ def run_onnx(onnx: bytes, inputs: Example) -> torch.Tensor | tuple[torch.Tensor,
     """Return what the network in ``onnx`` answers to ``inputs``: a tensor, or a tuple if it has several
     outputs.
 
-    Raises as ``session``, and ValueError for inputs that do not fit. Source: notebook 09.2.
+    Raises as ``session``, and ValueError for inputs that do not fit. Source:
+    ``capstone.handed_over``, notebook capstone.
     """
     arguments.example("inputs", inputs)
     running = session(onnx)

@@ -5,6 +5,11 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def heads_changed(module: nn.MultiheadAttention) -> bool:
+    """Tell whether the parameters have other heads than the module says."""
+    return module.out_proj.weight.shape[1] != module.num_heads * module.head_dim
+
+
 class FewerHeads(nn.MultiheadAttention):
     """What an ``nn.MultiheadAttention`` becomes when heads are gone: the same parameters and arguments.
 
@@ -19,9 +24,10 @@ class FewerHeads(nn.MultiheadAttention):
             raise ValueError(
                 "heads of an nn.MultiheadAttention with add_bias_kv or add_zero_attn cannot be removed"
             )
+        if not isinstance(module, cls):
+            module._joined = module._qkv_same_embed_dim
         module.__class__ = cls
         module.num_heads = module.out_proj.weight.shape[1] // module.head_dim
-        module._joined = module._qkv_same_embed_dim
         module._qkv_same_embed_dim = False  # keeps nn.TransformerEncoderLayer from its fused path
 
     def forward(
@@ -60,6 +66,12 @@ class FewerHeads(nn.MultiheadAttention):
         return (result[0] if single else result), (
             weights[0] if single else weights
         ) if need_weights else None
+
+    def _reset_parameters(self) -> None:
+        """As ``nn.MultiheadAttention``, which reads from this attribute which of the matrices are there."""
+        self._qkv_same_embed_dim = self._joined
+        super()._reset_parameters()
+        self._qkv_same_embed_dim = False
 
     def _projections(self) -> tuple:
         """Return the weights and the biases of the query, the key and the value."""

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from prunelab import arguments
+
 Example = torch.Tensor | tuple | list | Mapping | None
 
 
@@ -16,8 +18,7 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     names.
 
     Raises TypeError for what is no module, ValueError for compiled code that cannot be changed."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     prefix = ""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):

@@ -143,6 +143,8 @@ class Calls(Doubled):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if self.following.double:
+            if func == torch.Tensor.dtype.__get__:
+                return self.said(func(*args))
             args, kwargs = self.doubled(func, args), self.doubled(func, kwargs)
         if func == torch.Tensor.shape.__get__ or name == "size":
             return self._size(func(*args, **kwargs), args[0], args[1:] or tuple(kwargs.values()))

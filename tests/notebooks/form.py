@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from scripts.notebooks import digest, stated_minutes
 
 MAX_BYTES = 600_000
-MAX_LINES = 30  # of at most 110 columns
+MAX_LINES = 25
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes"}
 SECTIONS = ("Pitfalls", "Summary", "Further reading")
 MACHINE = re.compile(

@@ -71,7 +71,8 @@ task = Task(
 )
 one_by_one = {f"blocks.{i}.conv": {0.0: 97.0, 0.25: 96.0 - i, 0.5: 90.0 - 2 * i} for i in range(6)}
 steps = [
-    {"shares": {"a": share}, "damaged": 97 - 80 * share, "repaired": 97 - 6 * share, "cost": 6 * share}
+    {"shares": {"a": share}, "damaged": 97 - 80 * share, "repaired": 97 - 6 * share}
+    | {"cost": 6 * share, "parameters": int(40 * (1 - share))}
     for share in (0.3, 0.5, 0.25)
 ]
 choice = Choice(pair[0], pair[0], {}, {"a": 0.25}, 77.0, 95.5, steps, {})
