@@ -31,22 +31,24 @@ from prunelab.plot.magnitude_gradient_scale import kept_by_layer, predicted_and_
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
 from prunelab.plot.paper_tables import compression_curves, race
-from prunelab.plot.real_networks import group_members
+from prunelab.plot.real_networks import coupled_layers, gains_by_kind, group_members, two_tools
 from prunelab.plot.second_order import signed_shares, surgery, weights_left
 from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
-from prunelab.plot.your_own_network import costs, dots, report, waves
+from prunelab.plot.your_own_network import bands, costs, dots, report, runtime_bars, waves
 
 _style.use()
 
 __all__ = [
     "against_oracle",
     "answer_bars",
+    "bands",
     "best_of",
     "column_steps",
     "comings_and_goings",
     "compression_curves",
     "costs",
+    "coupled_layers",
     "crossover",
     "csr_arrays",
     "curve_panels",
@@ -60,6 +62,7 @@ __all__ = [
     "feature_maps",
     "feeding",
     "forest",
+    "gains_by_kind",
     "gap_tape",
     "group_costs",
     "group_members",
@@ -83,6 +86,7 @@ __all__ = [
     "report",
     "responses",
     "roofline",
+    "runtime_bars",
     "scales",
     "scoreboard",
     "search_progress",
@@ -102,6 +106,7 @@ __all__ = [
     "tensor_and_accuracy",
     "tensor_view",
     "tradeoff",
+    "two_tools",
     "unit_maps",
     "waves",
     "weight_histograms",

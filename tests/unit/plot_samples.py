@@ -18,6 +18,7 @@ from plot_inputs import (
     lenet5,
     networks,
     page,
+    programmes,
     row24,
     runs,
     tape,
@@ -28,9 +29,30 @@ from prunelab.models import LeNet5
 from prunelab.surgery import coupled_groups
 
 SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
+    "gains_by_kind": (
+        (
+            [
+                {"kind": kind, "batch": batch, "model": model, "macs": macs // part, "ms": ms / part}
+                for kind, macs, ms in (("3 x 3", 9000, 4.0), ("ReLU6", 0, 0.5))
+                for batch in (1, 16)
+                for model, part in (("dense", 1), ("removed", 2))
+            ],
+        ),
+        {},
+    ),
     "gap_tape": ((tape, gaps, entries), {}),
     "group_members": (
         (coupled, next(iter(coupled_groups(coupled, torch.zeros(1, 1, 12, 12)).values())), 3),
+        {},
+    ),
+    "two_tools": (
+        (
+            [
+                {"network": n, "tool": t, "parameters": 100, "left": 40 + i, "seconds": 0.5 * i}
+                for n in ("a", "b", "c")
+                for i, t in enumerate(("ours", "theirs"), start=1)
+            ],
+        ),
         {},
     ),
     "heatmap": (
@@ -122,6 +144,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
         ),
         {},
     ),
+    "runtime_bars": ((programmes,), {}),
     "scales": (
         (
             {
