@@ -5,6 +5,11 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def heads_changed(module: nn.MultiheadAttention) -> bool:
+    """Tell whether the parameters have other heads than the module says."""
+    return module.out_proj.weight.shape[1] != module.num_heads * module.head_dim
+
+
 class FewerHeads(nn.MultiheadAttention):
     """What an ``nn.MultiheadAttention`` becomes when heads are gone: the same parameters and arguments.
 
@@ -19,9 +24,10 @@ class FewerHeads(nn.MultiheadAttention):
             raise ValueError(
                 "heads of an nn.MultiheadAttention with add_bias_kv or add_zero_attn cannot be removed"
             )
+        if not isinstance(module, cls):
+            module._joined = module._qkv_same_embed_dim
         module.__class__ = cls
         module.num_heads = module.out_proj.weight.shape[1] // module.head_dim
-        module._joined = module._qkv_same_embed_dim
         module._qkv_same_embed_dim = False  # keeps nn.TransformerEncoderLayer from its fused path
 
     def forward(
@@ -56,10 +62,17 @@ class FewerHeads(nn.MultiheadAttention):
         result = F.linear((weights @ v).transpose(1, 2).flatten(2), self.out_proj.weight, self.out_proj.bias)
         if not single and not self.batch_first:
             result = result.transpose(0, 1)
+        result = result[0] if single else result
+        if not need_weights:
+            return result, None
         weights = weights.mean(1) if average_attn_weights else weights
-        return (result[0] if single else result), (
-            weights[0] if single else weights
-        ) if need_weights else None
+        return result, weights[0] if single else weights
+
+    def _reset_parameters(self) -> None:
+        """As ``nn.MultiheadAttention``, which reads from this attribute which of the matrices are there."""
+        self._qkv_same_embed_dim = self._joined
+        super()._reset_parameters()
+        self._qkv_same_embed_dim = False
 
     def _projections(self) -> tuple:
         """Return the weights and the biases of the query, the key and the value."""

@@ -78,7 +78,14 @@ class Doubled(TorchFunctionMode):
     """Hands float64 tensors to every torch function, because some check their arguments' types first."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func == torch.Tensor.dtype.__get__:
+            return self.said(func(*args))
         return func(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
+
+    @staticmethod
+    def said(dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype that a module shall see: it may compare its input's with its parameters'."""
+        return torch.float64 if dtype.is_floating_point else dtype
 
     def doubled(self, func, arguments: Any) -> Any:
         name = getattr(func, "__name__", "")
@@ -88,11 +95,15 @@ class Doubled(TorchFunctionMode):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, attention runs as the products that it consists of, and no gradient is kept."""
-    fast = torch.backends.mha.get_fastpath_enabled()
+    """Within it, attention and recurrent layers run as the products that they consist of, and no gradient is
+    kept.
+    """
+    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.set_flags(False, _fp32_precision=None)  # has an LSTM of its own, for float32
     try:
         with sdpa_kernel(SDPBackend.MATH), torch.no_grad():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.set_flags(onednn, _fp32_precision=None)

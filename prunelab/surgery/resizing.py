@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from prunelab import arguments
+from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.smaller import MADE, READ
 
 
@@ -16,7 +17,9 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
     This is how a network made smaller by ``remove_filters`` is read back without pickle: save
     ``state_dict()`` as safetensors, build the original class, resize. ``model`` is left alone. The layers'
-    attributes follow (``out_channels``, ``groups``, ...).
+    attributes follow (``out_channels``, ``groups``, ...), and ``nn.MultiheadAttention`` gets the heads that
+    its matrices have. What other classes keep of their heads in attributes of their own, tensors do not tell:
+    set those, as ``remove_filters`` did.
 
     Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
     Source: notebook 04.2."""
@@ -44,6 +47,9 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
                     trains = tensor.requires_grad
                     setattr(module, key, nn.Parameter(new, trains) if key in module._parameters else new)
         _tell(module, sizes)
+    for module in resized.modules():
+        if isinstance(module, nn.MultiheadAttention) and heads_changed(module):
+            FewerHeads.of(module)
     try:
         resized.load_state_dict(dict(state))
     except RuntimeError as error:
@@ -53,6 +59,13 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 def _tell(module: nn.Module, sizes: list[tuple[torch.Size, torch.Size]]) -> None:
     """Let the attributes of a layer tell the sizes of its parameters."""
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):  # its gates stand in one matrix
+        first = "_l0" if isinstance(module, nn.RNNBase) else ""
+        sent = getattr(module, f"weight_hh{first}").shape[1]
+        module.input_size, module.hidden_size = getattr(module, f"weight_ih{first}").shape[1], sent
+        if getattr(module, "proj_size", 0):
+            module.proj_size, module.hidden_size = sent, module.weight_hr_l0.shape[1]
+        return
     groups = getattr(module, "groups", 1)
     for before, after in sizes:
         if groups > 1 and len(before) > 2:  # the filters of one group stay or go together

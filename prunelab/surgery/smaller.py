@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from prunelab.surgery.attention import FewerHeads
+from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.examples import working_copy
 from prunelab.surgery.followed import Followed
 from prunelab.surgery.sizes import Trial
@@ -44,9 +44,8 @@ def smaller_model(
             module.bias = biases[f"{name}.bias".lstrip(".")]
         _rename_sizes(followed, name, model.get_submodule(name), module, trial)
     for module in small.modules():
-        if isinstance(module, nn.MultiheadAttention):
-            if module.out_proj.weight.shape[1] != module.num_heads * module.head_dim:
-                FewerHeads.of(module)
+        if isinstance(module, nn.MultiheadAttention) and heads_changed(module):
+            FewerHeads.of(module)
     for (name, attribute, position), value in trial.attributes.items():
         _set(small.get_submodule(name), attribute, position, value)
     return small, [(bias, next(model.parameters()).dtype) for bias in biases.values()]
