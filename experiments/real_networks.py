@@ -5,9 +5,11 @@ Networks with random weights lose half of the channels of every coupled group, b
 "rows": does the smaller network give the masked network's outputs, by ``remove_filters`` and by torch_pruning
 on the same channels, under three conditions: weights as initialised (most constants are 0), with biases and
 BatchNorm drawn at random as training would leave them, and these with the dropped channels silenced. "speed":
-bytes, MACs and milliseconds of two networks before and after, and by kind of layer."""
+bytes, MACs and milliseconds of two networks before and after; "kinds": MACs and milliseconds of one of them
+by kind of layer, on one thread."""
 
 import copy
+import statistics
 from dataclasses import dataclass, field
 
 import torch
@@ -17,7 +19,7 @@ from torch import nn
 
 from experiments._common import Configuration
 from prunelab.masks import apply_masks, mask_model, prunable
-from prunelab.measure import bytes_on_disk, latencies, macs, parameters
+from prunelab.measure import bytes_on_disk, latencies, macs, parameters, profile
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
 
 SIDES = {
@@ -110,6 +112,20 @@ def difference(small: nn.Module, masked: nn.Module, example: torch.Tensor) -> fl
     return float(f"{float((small(example) - expected).abs().max() / expected.abs().max()):.2g}")
 
 
+def before_and_after(network: str) -> dict[str, nn.Module]:
+    model, example = build(network, "silenced"), torch.randn(2, 3, SIDE, SIDE)
+    groups, kept = choose(model, example)
+    return {"dense": model, "removed": remove_filters(model, coupled_masks(model, groups, kept), example)}
+
+
+def kind(model: nn.Module, layer: str) -> str:
+    """Return what sort of layer a row of ``profile`` is about."""
+    found = dict(model.named_modules()).get(layer)
+    if isinstance(found, nn.Conv2d):
+        return "depthwise" if found.groups > 1 else "1 x 1" if found.kernel_size == (1, 1) else "3 x 3"
+    return type(found).__name__ if isinstance(found, nn.BatchNorm2d | nn.ReLU6) else "everything else"
+
+
 @dataclass(frozen=True)
 class Removed(Configuration):
     """Remove half of a network's coupled channels and compare with the masked network."""
@@ -154,16 +170,14 @@ class Speed(Configuration):
     threads: int
 
     def measure(self) -> list[dict]:
-        model = build(self.network, "silenced")
-        groups, kept = choose(model, torch.randn(2, 3, SIDE, SIDE))
-        small = remove_filters(model, coupled_masks(model, groups, kept), torch.randn(2, 3, SIDE, SIDE))
+        models = before_and_after(self.network)
         before, rows = torch.get_num_threads(), []
         torch.set_num_threads(self.threads)
         try:
             for batch in BATCHES:
                 example = torch.randn(batch, 3, SIDE, SIDE)
-                times = latencies({"dense": model, "removed": small}, example)
-                for name, measured in (("dense", model), ("removed", small)):
+                times = latencies(models, example)
+                for name, measured in models.items():
                     rows.append(
                         {
                             "batch": batch,
@@ -178,9 +192,43 @@ class Speed(Configuration):
         return rows
 
 
+@dataclass(frozen=True)
+class Kinds(Configuration):
+    """MACs and time by kind of layer, before and after; the two networks take turns, seven times."""
+
+    part: str = field(default="kinds", init=False)
+    network: str
+    batch: int
+
+    def measure(self) -> list[dict]:
+        models, example = before_and_after(self.network), torch.randn(self.batch, 3, SIDE, SIDE)
+        times: dict[tuple[str, str], list[float]] = {}
+        counts: dict[tuple[str, str], int] = {}
+        for turn in range(7):
+            for name, model in models.items():
+                totals: dict[str, float] = {}
+                for row in profile(model, example).rows:
+                    place = kind(model, row["layer"])
+                    totals[place] = totals.get(place, 0) + row["seconds"]
+                    if not turn:
+                        counts[name, place] = counts.get((name, place), 0) + row["macs"]
+                for place, seconds in totals.items():
+                    times.setdefault((name, place), []).append(seconds)
+        return [
+            {
+                "model": name,
+                "kind": place,
+                "macs": counts[name, place],
+                "ms": round(1e3 * statistics.median(seconds), 4),
+            }
+            for (name, place), seconds in times.items()
+        ]
+
+
 def configurations() -> list[Configuration]:
     removed = [Removed(network, condition) for network in SIDES for condition in CONDITIONS]
-    return removed + [Speed(network, threads) for network in TIMED for threads in THREADS]
+    speeds = [Speed(network, threads) for network in TIMED for threads in THREADS]
+    return [*removed, *speeds, *(Kinds("mobilenet_v2", batch) for batch in BATCHES)]
 
 
 def provenance() -> dict:

@@ -62,10 +62,11 @@ class FewerHeads(nn.MultiheadAttention):
         result = F.linear((weights @ v).transpose(1, 2).flatten(2), self.out_proj.weight, self.out_proj.bias)
         if not single and not self.batch_first:
             result = result.transpose(0, 1)
+        result = result[0] if single else result
+        if not need_weights:
+            return result, None
         weights = weights.mean(1) if average_attn_weights else weights
-        return (result[0] if single else result), (
-            weights[0] if single else weights
-        ) if need_weights else None
+        return result, weights[0] if single else weights
 
     def _reset_parameters(self) -> None:
         """As ``nn.MultiheadAttention``, which reads from this attribute which of the matrices are there."""

@@ -33,9 +33,18 @@ def sizes_named(call: tuple, track: torch.Tensor, where: str) -> list[Equation]:
 
 def shaped(following, args, kwargs, result) -> None:
     """``view``, ``reshape``, ``unflatten``: the sizes written must be the sizes left."""
-    for track in following.carried(result).tracks:
+    tracks, equations = following.carried(result).tracks, following.couplings.equations
+    for track in tracks:
         found = sizes_named(following.call, track, following.where)
-        following.couplings.equations += [e for e in found if e.dim in varying(track)]
+        equations += [e for e in found if e.dim in varying(track)]
+    if following.call[0] == "expand":
+        return
+    # a size that follows channels, for what carries none: it has to stay as it is
+    nothing = torch.zeros(1, dtype=torch.long).expand(result.shape)
+    for equation in sizes_named(following.call, nothing, following.where):
+        alone = not any(equation.dim in varying(track) for track in tracks)
+        if alone and isinstance(equation.size, Count) and equation.size.tracks and equation.size > 1:
+            equations.append(equation)
 
 
 def indexed(following, args, kwargs, result) -> None:

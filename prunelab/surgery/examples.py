@@ -17,7 +17,8 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     """Return the model inside a DataParallel or torch.compile wrapper, and the prefix of its parameters'
     names.
 
-    Raises TypeError for what is no module, ValueError for compiled code that cannot be changed."""
+    Raises TypeError for what is no module, ValueError for compiled code or packed weights, which cannot be
+    changed."""
     arguments.module("model", model)
     prefix = ""
     while True:
@@ -33,6 +34,12 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
                 f"model must be Python, but {name or 'it'} is a ScriptModule (traced, scripted or"
                 " loaded): its code is"
                 " fixed; remove channels from the model it was made of, and script the result"
+            )
+        if any(isinstance(value, torch.ScriptObject) for value in vars(module).values()):
+            raise ValueError(
+                f"model must hold its weights as parameters, but {name or 'it'} ({type(module).__name__}) is"
+                " quantized and holds them packed: remove channels from the model it was made of, and"
+                " quantize the result"
             )
     return model, prefix
 

@@ -25,6 +25,7 @@ ADVICE = (
     ("mixes its channels", "prune before or behind it: each result depends on all of them"),
     ("head dimensions", "remove whole heads, or give the attention an explicit scale"),
     ("by its place", "select by name or by shape, not by a number"),
+    ("gives an empty tensor", "give an example that reaches all of the network"),
     ("no channel", "the other side keeps its size, so this one must"),
 )
 
@@ -71,6 +72,7 @@ class Explanation:
         return tables.web(HEAD, self._cells())
 
 
+@torch.inference_mode(False)
 def explain(model: nn.Module, example_input: Example) -> Explanation:
     """Return for every layer of ``model`` that makes channels how many there are, how many ``remove_filters``
     can take, which layers lose channels with them, and why the others stay, with what can be done about it.

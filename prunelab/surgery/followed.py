@@ -15,6 +15,7 @@ from prunelab.surgery.examples import Example, arguments_of, fitting, guesses, w
 from prunelab.surgery.following import Following, count_attributes, running
 from prunelab.surgery.lock import Output, recording, taken
 from prunelab.surgery.sizes import Trial
+from prunelab.surgery.tracks import compact
 
 
 class Group(dict[tuple[str, int], torch.Tensor]):
@@ -48,7 +49,8 @@ class Followed:
         self.refused: dict[int, str] = {}  # label -> the equation that its removal breaks
         self._touched: dict[int, list[int]] = defaultdict(list)
         for number, equation in enumerate(self.couplings.equations):
-            for label in self.groups.labels[equation.track].unique().tolist():
+            numbers = torch.cat([compact(track).flatten() for track in equation.tracks]).unique()
+            for label in self.groups.labels[numbers].unique().tolist():
                 self._touched[label].append(number)
         self._verdicts: dict[tuple, str] = {}
 

@@ -100,8 +100,18 @@ class Following(Replay):
         except Exception as error:  # a rule that an argument surprises knows as little as none
             self.surprises.append(f"{op.where}: {type(error).__name__}: {error}")
             elementwise.unknown(op)
+        self._watch_empty(op)
         if name == "aten.copy_" and args[0]._base is not None:
             self._written(args[0], args[0]._base)
+
+    def _watch_empty(self, op: Operation) -> None:
+        """Where nothing is left of a tensor, what comes behind it cannot be seen: its channels stay."""
+        if op.results() and op.results()[0].numel() == 0:  # others may be statistics that are not kept
+            why = f"{op.where} gives an empty tensor on this example: give one on which it does not"
+            for tensor in op.tensors():
+                for track in op.carried(tensor).tracks:
+                    self.couplings.fix(track, why)
+            self.carry(op.results()[0], [])
 
     def _written(self, part: torch.Tensor, whole: torch.Tensor) -> None:
         """A part of a tensor was written: what it carries now belongs to the whole."""

@@ -14,6 +14,7 @@ from prunelab.surgery.followed import Group, follow
 REDUCTIONS = ("sum", "mean")
 
 
+@torch.inference_mode(False)
 def coupled_groups(model: nn.Module, example_input: Example) -> dict[str, Group]:
     """Return the coupled groups of ``model`` that ``remove_filters`` can remove channels from, by the name of
     their first weight.

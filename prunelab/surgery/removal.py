@@ -18,6 +18,7 @@ from prunelab.surgery.sizes import Trial
 from prunelab.surgery.smaller import smaller_model
 
 
+@torch.inference_mode(False)
 @torch.no_grad()
 def remove_filters(
     model: nn.Module, masks: Mapping[str, torch.Tensor], example_input: Example = None
@@ -26,23 +27,22 @@ def remove_filters(
     is left alone.
 
     ``masks`` (parameter name -> bool mask, ``(out, 1, 1, 1)`` or the full shape) may drop whole filters
-    ``W[o]`` of a Conv2d, whole neurons of a Linear, and channels of a BatchNorm (its scale, shape
-    ``(out,)``). They go from the layer itself and from all that is coupled to it: the BatchNorm behind it,
-    depthwise and grouped convolutions, the other side of a residual sum, the gates that multiply it, and the
-    inputs of the next layers, through pooling, activations, concatenation and flatten. ``coupled_groups`` and
-    ``coupled_masks`` make masks that drop such a group together; masks that drop one side of a sum alone are
-    refused. Single masked weights in filters that stay remain zeros. A layer that would lose everything keeps
-    its first filter, zeroed.
+    ``W[o]`` of any convolution, neurons of a product with a parameter, channels of a norm's scale
+    ``(out,)``, heads, and hidden units of recurrent layers. They go from the layer itself and from all that
+    is coupled to it: the BatchNorm behind it, depthwise and grouped convolutions, the other side of a
+    residual sum, the gates that multiply it, and the inputs of the next layers, through pooling,
+    activations, concatenation and flatten. ``coupled_groups`` and ``coupled_masks`` make masks that drop
+    such a group together; masks that drop one side of a sum alone are refused. Single masked weights in
+    filters that stay remain zeros. A layer that would lose everything keeps its first filter, zeroed.
 
     Masks are about weights: a dropped filter still sends on the constant its bias makes, such as ReLU(bias)
     or ReLU(beta), and that constant is folded into the next bias. Where the next layer pads with zeros that
     is wrong at the border, and refused; a mask on the bias, too, makes the constant 0.
 
     ``example_input`` (N, ...) shows the shape of the input; of its values nothing is used. Without it a batch
-    of square images, or of vectors, for which the model runs is looked for. The model may be an
-    ``nn.Sequential`` or a module with its own ``forward`` that ``torch.fx`` can trace; its class and its
-    layers' names stay. The two models are compared on random inputs in float64 before the smaller one is
-    returned.
+    of square images, or of vectors, for which the model runs is looked for. The model may be any module that
+    runs: the operations that it executes are followed, whatever code calls them; its class and its layers'
+    names stay. The two models are compared on random inputs in float64 before the smaller one is returned.
 
     Raises TypeError or ValueError for bad arguments, and ValueError naming the layer where a removal would
     not be exact or is not understood. Source: Li et al., arXiv 1608.08710 (removal); Fang et al., arXiv

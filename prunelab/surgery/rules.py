@@ -61,6 +61,7 @@ for _names, _rule in (
     (["constant_pad_nd"], movement.pad),
     ("transpose_ t_ squeeze_ unsqueeze_ swapaxes_".split(), movement.move_in_place),
     (["roll"], movement.roll),
+    (["roi_align", "roi_pool"], mixing.spatial),
     (["pixel_shuffle"], movement.pixel_shuffle),
     (["channel_shuffle", "native_channel_shuffle"], movement.channel_shuffle),
     (["_weight_norm_interface"], mixing.weight_norm),

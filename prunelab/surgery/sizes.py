@@ -16,10 +16,15 @@ class Count(int):
 
     formula: Callable[["Trial"], int]
     places: dict[Place, int]  # the attributes in the formula, and their values
+    tracks: list[torch.Tensor]  # the channels in the formula
 
-    def __new__(cls, value: int, formula: Callable[["Trial"], int], places: dict[Place, int] | None = None):
+    def __new__(cls, value: int, formula: Callable[["Trial"], int], *others: int):
         count = super().__new__(cls, value)
-        count.formula, count.places = formula, places or {}
+        count.formula, count.places, count.tracks = formula, {}, []
+        for other in others:
+            if isinstance(other, Count):
+                count.places |= other.places
+                count.tracks += other.tracks
         return count
 
     def __reduce__(self):  # a copy of a module holds plain integers
@@ -34,13 +39,13 @@ def _arithmetic(name: str) -> None:
         value = getattr(int, f"__{name}__")(self, other)
         if not isinstance(other, int) or not isinstance(value, int):
             return value
-        return Count(value, lambda t: apply(now(self, t), now(other, t)), self.places | places(other))
+        return Count(value, lambda t: apply(now(self, t), now(other, t)), self, other)
 
     def mirrored(self, other):
         value = getattr(int, f"__r{name}__")(self, other)
         if not isinstance(other, int) or not isinstance(value, int):
             return value
-        return Count(value, lambda t: apply(now(other, t), now(self, t)), self.places | places(other))
+        return Count(value, lambda t: apply(now(other, t), now(self, t)), self, other)
 
     setattr(Count, f"__{name}__", forward)
     setattr(Count, f"__r{name}__", mirrored)
@@ -69,12 +74,16 @@ def places(value: int) -> dict[Place, int]:
 
 def of_size(value: int, track: torch.Tensor, dim: int) -> Count:
     """Return the size of a dimension that a track runs along, as a Count."""
-    return Count(value, lambda trial: counted(track, dim, trial.kept))
+    count = Count(value, lambda trial: counted(track, dim, trial.kept))
+    count.tracks = [track]
+    return count
 
 
 def of_attribute(value: int, place: Place) -> Count:
     """Return an attribute of a module as a Count."""
-    return Count(value, lambda trial: trial.attributes.get(place, value), {place: value})
+    count = Count(value, lambda trial: trial.attributes.get(place, value))
+    count.places = {place: value}
+    return count
 
 
 @dataclass
@@ -86,6 +95,11 @@ class Equation:
     dim: int
     where: str
     sign: int = 1
+
+    @property
+    def tracks(self) -> list[torch.Tensor]:
+        """All channels that it depends on."""
+        return [self.track, *(self.size.tracks if isinstance(self.size, Count) else [])]
 
     def required(self, trial: Trial) -> int:
         return self.sign * counted(self.track, self.dim, trial.kept)

@@ -18,6 +18,7 @@ from plot_inputs import (
     lenet5,
     networks,
     page,
+    programmes,
     row24,
     runs,
     tape,
@@ -28,9 +29,30 @@ from prunelab.models import LeNet5
 from prunelab.surgery import coupled_groups
 
 SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
+    "gains_by_kind": (
+        (
+            [
+                {"kind": kind, "batch": batch, "model": model, "macs": macs // part, "ms": ms / part}
+                for kind, macs, ms in (("3 x 3", 9000, 4.0), ("ReLU6", 0, 0.5))
+                for batch in (1, 16)
+                for model, part in (("dense", 1), ("removed", 2))
+            ],
+        ),
+        {},
+    ),
     "gap_tape": ((tape, gaps, entries), {}),
     "group_members": (
         (coupled, next(iter(coupled_groups(coupled, torch.zeros(1, 1, 12, 12)).values())), 3),
+        {},
+    ),
+    "two_tools": (
+        (
+            [
+                {"network": n, "tool": t, "parameters": 100, "left": 40 + i, "seconds": 0.5 * i}
+                for n in ("a", "b", "c")
+                for i, t in enumerate(("ours", "theirs"), start=1)
+            ],
+        ),
         {},
     ),
     "heatmap": (
@@ -122,6 +144,7 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
         ),
         {},
     ),
+    "runtime_bars": ((programmes,), {}),
     "scales": (
         (
             {
@@ -220,6 +243,26 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
     "unit_maps": ((torch.rand(16, 8, 8), [f"filter {k}" for k in range(16)], filters), {}),
     "weight_histograms": (({"initial": lenet5, "trained": LeNet5()},), {}),
     "weights_left": ((runs, {1: 14, 2: 15, 3: 4}), {}),
+    "column_steps": (
+        (
+            torch.ones(4, 8),
+            {j: torch.ones(4, 8) * (torch.arange(8) % 2 + (torch.arange(8) > j)) for j in (0, 3, 7)},
+        ),
+        {},
+    ),
+    "input_sizes": (
+        ({title: RANDOM.uniform(1, 9 if title == "dense" else 90, 128) for title in ("dense", "outliers")},),
+        {},
+    ),
+    "kept_per_row": (
+        (
+            {
+                f"block {i}: query": {s: RANDOM.uniform(0, 100, 128) for s in ("layer", "output")}
+                for i in range(3)
+            },
+        ),
+        {},
+    ),
     "serving": (
         (
             {

@@ -11,7 +11,7 @@ from surgery_models import masked, randomise
 from torch import nn
 
 from prunelab.masks import prunable
-from prunelab.plot import group_members
+from prunelab.plot import coupled_layers, group_members
 from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores
 
 MAGNITUDES = ("sum", "mean")
@@ -176,3 +176,19 @@ def test_the_figure_colours_what_makes_and_what_reads():
     assert set(panels) == set(dict(model.named_parameters()))
     assert panels["stem.weight"][3].tolist() == [1] * 3 and panels["inner.weight"][:, 3].tolist() == [2] * 6
     assert panels["stem.weight"].sum() == 3 and panels["inner.bias"].sum() == 0
+
+
+def test_the_edges_say_which_group():
+    model = build(residual)
+    groups = coupled_groups(model, EXAMPLE)
+    titles = [axis.get_title(loc="left") for axis in coupled_layers(model, groups).axes]
+    said = {title.split("\nmakes ")[0].replace("\n", "."): title.split("makes ")[1] for title in titles}
+    letters = dict(zip(groups, "ABCDEFG", strict=False))
+    stream, inner = letters["stem.weight"], letters["inner.weight"]
+    assert said["stem"].split("\nreads ") == [stream, "what stays"]
+    assert said["inner"].split("\nreads ") == [inner, stream]
+    assert said["outer"].split("\nreads ") == [stream, inner]
+    with pytest.raises(TypeError, match="groups"):
+        coupled_layers(model, {})
+    with pytest.raises(ValueError, match="of this model"):
+        coupled_layers(nn.Linear(2, 2), groups)
