@@ -141,7 +141,8 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
     """Write ``small`` into ``folder`` as ``pruned.safetensors`` and ``pruned.onnx``, read both again, and
     return what is to be said of each file: its bytes, or why it was not written.
 
-    The weights are put into a copy of the dense network that takes their sizes, the ONNX file (for any batch,
+    The weights are put into a copy of the dense network that takes their sizes; what sizes do not tell, such
+    as how many groups a GroupNorm has left, is set there and named. The ONNX file (for any batch,
     if the network can be exported so) is run by ONNX Runtime: both must answer to the example as ``small``
     does.
 
@@ -155,8 +156,11 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
     weights = folder / "pruned.safetensors"
     save_file({name: value.contiguous() for name, value in small.state_dict().items()}, weights)
     again = resize(copy.deepcopy(task.model), load_file(weights)).eval()
+    untold = _set_untold(again, small)
     _same("pruned.safetensors", task.answers(again), wanted)
     said = {weights.name: f"{weights.stat().st_size:,} bytes"}
+    if untold:
+        said[weights.name] += f"; after surgery.resize set {', '.join(untold)}"
     for any_batch in (True, False):
         try:
             raw = deploy.export_onnx(small, task.example, any_batch)
@@ -169,6 +173,17 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
         said["pruned.onnx"] = f"{len(raw):,} bytes, " + ("any batch" if any_batch else "this batch only")
         break
     return said
+
+
+def _set_untold(again: nn.Module, small: nn.Module) -> list[str]:
+    """Give the modules of ``again`` the whole numbers that those of ``small`` have, and name the changes."""
+    changed = []
+    for (name, module), other in zip(again.named_modules(), small.modules(), strict=True):
+        for key, value in vars(other).items():
+            if type(value) is int and vars(module).get(key) != value:
+                setattr(module, key, value)
+                changed.append(f"{name}.{key} = {value}".lstrip("."))
+    return changed
 
 
 def _both(task: Task, tested: Mapping[str, float]) -> Mapping[str, float]:

@@ -26,7 +26,7 @@ from prunelab.plot.during_training import comings_and_goings, curve_panels
 from prunelab.plot.energy_and_search import best_of, search_progress, stacked_bars
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.how_much import layer_densities, paired, sensitivity
-from prunelab.plot.language_models import serving, surprises
+from prunelab.plot.language_models import column_steps, input_sizes, kept_per_row, serving, surprises
 from prunelab.plot.magnitude_gradient_scale import kept_by_layer, predicted_and_true, scales
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
@@ -44,6 +44,7 @@ __all__ = [
     "answer_bars",
     "bands",
     "best_of",
+    "column_steps",
     "comings_and_goings",
     "compression_curves",
     "costs",
@@ -67,8 +68,10 @@ __all__ = [
     "group_members",
     "heatmap",
     "histograms",
+    "input_sizes",
     "joint_cuts",
     "kept_by_layer",
+    "kept_per_row",
     "kept_share",
     "kernel_grid",
     "layer_densities",

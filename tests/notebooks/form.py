@@ -25,14 +25,6 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<a[^>]+href=
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 IMG = re.compile(r"<img\b[^>]*>")
 
-# Chapters that a new rule does not hold for yet; the lists go when they are empty.
-NOT_YET = {
-    "boards": {
-        "10.1",
-        "10.2",
-    },
-}
-
 
 def title(notebook: NotebookNode, path: Path) -> Problems:
     """The first cell is the title; a chapter's has the number of its file and asks a question."""

@@ -243,6 +243,26 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
     "unit_maps": ((torch.rand(16, 8, 8), [f"filter {k}" for k in range(16)], filters), {}),
     "weight_histograms": (({"initial": lenet5, "trained": LeNet5()},), {}),
     "weights_left": ((runs, {1: 14, 2: 15, 3: 4}), {}),
+    "column_steps": (
+        (
+            torch.ones(4, 8),
+            {j: torch.ones(4, 8) * (torch.arange(8) % 2 + (torch.arange(8) > j)) for j in (0, 3, 7)},
+        ),
+        {},
+    ),
+    "input_sizes": (
+        ({title: RANDOM.uniform(1, 9 if title == "dense" else 90, 128) for title in ("dense", "outliers")},),
+        {},
+    ),
+    "kept_per_row": (
+        (
+            {
+                f"block {i}: query": {s: RANDOM.uniform(0, 100, 128) for s in ("layer", "output")}
+                for i in range(3)
+            },
+        ),
+        {},
+    ),
     "serving": (
         (
             {

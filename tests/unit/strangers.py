@@ -228,6 +228,7 @@ def silero() -> capstone.Task:
 
 STRANGERS = {
     "MobileNetV3": mobilenet,
+    "GroupNorm and attention": group_norm_and_attention,
     "LSTM": lstm,
     "silero-vad": silero,
 }

@@ -51,6 +51,8 @@ def test_the_notebook_carries(stranger, capsys):
     assert set(names["curves"]) == set(names["groups"]) == set(names["control"])
     assert len(names["groups"]) <= len(prunable(task.model))
     assert "pruned.safetensors: " in said and "bytes" in said.split("pruned.onnx: ")[1].splitlines()[0]
+    # what the sizes of tensors do not tell is said
+    assert ("norm1.num_groups = " in said) == (stranger == "GroupNorm and attention")
     # the verdict is on test data, and is what the numbers say
     price = task.lost(task.tested(task.model), task.tested(small))
     met = {sentence.split(": ")[1]: sentence.startswith("met") for sentence in names["verdict"]}
