@@ -1,7 +1,7 @@
 """How the tests run: threads, hypothesis, and the time that a notebook states beside the time it takes.
 
 `pytest` executes every chapter and every solved exercise notebook with nbval and compares its outputs
-(pyproject.toml has the options). Chapters run one after another with two threads, since they measure times.
+(pyproject.toml has the options). `make test` runs them side by side, with one thread each.
 Each notebook states its minutes; one that takes more than five times as long is stopped, so that nothing
 hangs."""
 
