@@ -22,6 +22,15 @@ from prunelab.text import Text, decode, encode, load_text
 
 WINDOWS = 16  # of 128 characters: the calibration set
 SPARSITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
+# bits of a value and share of zeros; a bitmap of the zeros costs one bit a weight: in turn 1, 0.625, 0.5,
+# 0.375 and 0.25 bytes
+SIZES = (
+    *((16, 0.5625), (8, 0.0)),
+    (8, 0.5),
+    *((16, 0.8125), (8, 0.625), (4, 0.0)),
+    *((8, 0.75), (4, 0.5), (3, 0.0)),
+    *((8, 0.875), (4, 0.75), (2, 0.0)),
+)
 PROMPT = "\n  Alice "
 TUNING = {"steps": 30, "lr": 1e-3, "batch_size": 8}
 SCORES = {"random": random_scores, "magnitude": magnitude, "Wanda": functools.partial(wanda, batch_size=16)}
@@ -176,12 +185,11 @@ def configurations() -> list[Configuration]:
     grid: list[Configuration] = [Sample(0, method, sparsity) for method, sparsity in samples]
     for seed in DECODER_SEEDS:
         grid += [Cut(seed, m, s) for s in (*SPARSITIES, "2:4") for m in methods]
-        grid += [Scope(seed, m, 0.7, scope) for m in ("magnitude", "Wanda") for scope in ("layer", "output")]
+        scopes = [(m, scope) for m in ("magnitude", "Wanda") for scope in ("layer", "output")]
+        grid += [Scope(seed, m, sparsity, scope) for sparsity in SPARSITIES for m, scope in scopes]
         grid += [Calibration(seed, m, 0.7, windows) for windows in (1, 4, 16, 64) for m in scored]
         grid += [Tuned(seed, m, 0.8) for m in methods]
-        grid += [
-            Bytes(seed, bits, s) for bits, s in ((16, 0.5625), (8, 0.0), (16, 0.8125), (8, 0.5), (4, 0.0))
-        ]
+        grid += [Bytes(seed, bits, sparsity) for bits, sparsity in SIZES]
         grid += [Structure(seed)]
     return grid
 

@@ -25,6 +25,7 @@ FRAME = 1024  # samples, 64 ms
 BINS = 360
 CENTS_PER_BIN = 20
 LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, about 31.7 Hz
+BLUR = 25  # cents: how wide a true pitch is spread over the bins
 BATCH = 16
 FILTERS = (128, 16, 16, 16, 32, 64)  # of "tiny", the smallest of the five published sizes
 
@@ -99,6 +100,19 @@ def decode(outputs: torch.Tensor) -> torch.Tensor:
     near = (bins - outputs.argmax(1, keepdim=True)).abs() <= 4
     weights = outputs * near.double() + 1e-30 * near  # outputs of exactly 0 everywhere must not give 0 / 0
     return ((LOWEST + CENTS_PER_BIN * bins) * weights).sum(1) / weights.sum(1)
+
+
+def targets(cents: torch.Tensor) -> torch.Tensor:
+    """Return the outputs ``(N, 360)`` that a network is trained to give where the true pitch is known: 1 in
+    the bin of ``cents`` ``(N,)``, above 10 Hz, falling off as a bell curve with a standard deviation of 25
+    cents.
+
+    Raises TypeError or ValueError if ``cents`` is no such tensor. Source: arXiv 1802.06182; notebook 09.2.
+    """
+    if arguments.tensor("cents", cents).ndim != 1:
+        raise ValueError(f"cents must have shape (N,), got {tuple(cents.shape)}")
+    bins = LOWEST + CENTS_PER_BIN * torch.arange(BINS, dtype=torch.float64, device=cents.device)
+    return torch.exp(-0.5 * ((bins - cents.double().unsqueeze(1)) / BLUR) ** 2).float()
 
 
 def to_hertz(cents: torch.Tensor) -> torch.Tensor:

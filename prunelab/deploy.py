@@ -2,8 +2,11 @@
 
 import inspect
 import io
+import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +37,7 @@ def export_onnx(model: nn.Module, example_input: Example, any_batch: bool = Fals
     cannot be exported. Source: notebook 09.2."""
     positional, named = _prepared(model, example_input, any_batch)
     try:
-        with arguments.eval_mode(model), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter's own deprecations
+        with arguments.eval_mode(model), quiet():
             programme = torch.onnx.export(
                 model,
                 positional,
@@ -115,8 +117,7 @@ def quantize_onnx(onnx: bytes, calibration: Example) -> bytes:
         def get_next(self):
             return self.left.pop() if self.left else None
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder, quiet():
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         plain.write_bytes(onnx)
         quant_pre_process(plain, plain, skip_symbolic_shape=True)
@@ -155,7 +156,8 @@ def run_onnx(onnx: bytes, inputs: Example) -> torch.Tensor | tuple[torch.Tensor,
     """Return what the network in ``onnx`` answers to ``inputs``: a tensor, or a tuple if it has several
     outputs.
 
-    Raises as ``session``, and ValueError for inputs that do not fit. Source: notebook 09.2.
+    Raises as ``session``, and ValueError for inputs that do not fit. Source:
+    ``capstone.handed_over``, notebook capstone.
     """
     arguments.example("inputs", inputs)
     running = session(onnx)
@@ -177,6 +179,21 @@ def onnx_seconds(onnx: bytes, inputs: Example) -> float:
     running = session(onnx)
     feeds = _feeds(running, inputs)
     return clock.summary(clock.race({"onnx": lambda: running.run(None, feeds)})["onnx"], inputs).median
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep exporters and compilers from warning of what is theirs: deprecations, what they leave in float32.
+    Source: notebook 09.2.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _prepared(model: nn.Module, example_input: Example, any_batch: bool) -> tuple[tuple, dict[str, Any]]:

@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from prunelab import arguments
 from prunelab.data import DATA, load_mnist, load_weights
+from prunelab.llama import LLAMA_SEEDS, llama_folder
 from prunelab.models import DECODER_SEEDS, DECODERS, MODELS, SEEDS, load_pretrained
 from prunelab.records import HAN_RECORD
 from prunelab.storage import load_sparse
@@ -49,7 +50,7 @@ def versions() -> dict[str, str]:
 
 
 # networks only; and what needs a GPU, and has not been run on one
-WITHOUT_RESULT = {"checkpoints", "decoders", "gpu_sparsity"}
+WITHOUT_RESULT = {"checkpoints", "decoders", "llamas", "gpu_sparsity"}
 
 
 def problems(data: Path | str = DATA) -> list[str]:
@@ -101,6 +102,7 @@ def _readers(data: Path) -> list[Callable[[], object]]:
         partial(load_mnist, data / "mnist"),
         partial(load_text, data / "text"),
         *(partial(load_pretrained, name, seed, data / "checkpoints") for name, seed in networks),
+        *(partial(llama_folder, seed, data / "checkpoints") for seed in LLAMA_SEEDS),
         *(partial(load_weights, data / f"{name}.safetensors") for name in others),
         *(partial(_rows, path) for path in results),
         *(partial(_record, data / "records" / name) for path in results for name in _named(path)),

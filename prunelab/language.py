@@ -99,6 +99,17 @@ class Decoder(nn.Module):
         return self.head(self.norm(x))
 
 
+def _logits(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:
+    """Return what ``model`` predicts at every place of ``numbers`` ``(N, T)``: logits ``(N, T, 85)``, also of
+    a model that wraps them, as those of transformers do. Raises TypeError for another kind of output.
+    Source: notebook 10.1."""
+    found = arguments.module("model", model)(numbers)
+    found = getattr(found, "logits", found)
+    if not isinstance(found, torch.Tensor):
+        raise TypeError(f"model must return logits, or an output that has them, got {type(found).__name__}")
+    return found
+
+
 def train_decoder(
     model: nn.Module,
     numbers: torch.Tensor,
@@ -107,10 +118,14 @@ def train_decoder(
     lr: float = 3e-3,
     batch_size: int = 16,
     masks: dict[str, torch.Tensor] | None = None,
+    teacher: nn.Module | None = None,
     seed: int = 0,
 ) -> list[float]:
     """Train ``model`` in place to predict the next character of ``numbers`` ``(N,)``; return the loss of each
     step, in bits.
+
+    With a ``teacher`` it learns from that model's predictions instead of the text's characters: the loss is
+    the mean ``KL(teacher || model)`` over all places (Hinton et al., arXiv 1503.02531).
 
     AdamW (betas 0.9 and 0.95, weight decay 0.1), gradients clipped at norm 1. The learning rate rises to
     ``lr`` over the first 100 steps, or a tenth of them if that is less, and falls along a cosine to 0. A step
@@ -120,6 +135,7 @@ def train_decoder(
     Raises ValueError or TypeError for a bad argument before anything is changed, FloatingPointError when the
     loss becomes NaN. Source: Loshchilov and Hutter, arXiv 1711.05101; notebook 10.1."""
     check_stream(model, numbers)
+    arguments.module("teacher", model if teacher is None else teacher)
     arguments.count("steps", steps, at_least=0)
     arguments.positive("lr", lr)
     arguments.count("batch_size", batch_size)
@@ -132,12 +148,11 @@ def train_decoder(
     with progress(steps, "training") as bar:
         for step in range(steps):
             batch = windows[torch.randint(len(windows), (batch_size,), generator=generator)]
-            loss = F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+            loss = _loss(model, batch, teacher)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1)
-            rise, fall = (step + 1) / max(warm_up, 1), (1 + math.cos(math.pi * step / steps)) / 2
-            optimizer.param_groups[0]["lr"] = lr * min(rise, 1) * fall
+            optimizer.param_groups[0]["lr"] = lr * _schedule(step, steps, warm_up)
             optimizer.step()
             apply_masks(model, masks)
             history.append(float(loss.detach()) / math.log(2))
@@ -148,6 +163,21 @@ def train_decoder(
                 )
     model.eval()
     return history
+
+
+def _schedule(step: int, steps: int, warm_up: int) -> float:
+    """Return the share of the learning rate in a step: a rise, and a cosine to 0."""
+    return min((step + 1) / max(warm_up, 1), 1) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _loss(model: nn.Module, batch: torch.Tensor, teacher: nn.Module | None) -> torch.Tensor:
+    """Return the mean loss, in nats, of the predictions for the windows ``batch`` ``(N, T + 1)``."""
+    predicted = _logits(model, batch[:, :-1]).flatten(0, 1)
+    if teacher is None:
+        return F.cross_entropy(predicted, batch[:, 1:].flatten())
+    with torch.no_grad():
+        wanted = _logits(teacher, batch[:, :-1]).flatten(0, 1).log_softmax(1)
+    return F.kl_div(predicted.log_softmax(1), wanted, reduction="batchmean", log_target=True)
 
 
 @torch.inference_mode()
@@ -166,7 +196,9 @@ def bits_per_character(model: nn.Module, numbers: torch.Tensor, batch_size: int 
     with arguments.eval_mode(model):
         total = sum(
             float(
-                F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
+                F.cross_entropy(
+                    _logits(model, batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"
+                )
             )
             for batch in windows.split(batch_size)
         )
@@ -215,17 +247,21 @@ def generate(
 
 
 def block_names(model: nn.Module) -> list[list[str]]:
-    """Return the names of the weights of each block of a ``Decoder``, front to back: six matrices a block.
-    Source: notebook 10.1.
+    """Return the names of the weights of each block of a transformer, front to back: six matrices a block in
+    a ``Decoder``, seven in transformers' Llama and Qwen.
 
-    Raises TypeError if ``model`` is no ``Decoder``.
+    The blocks are the entries of the ``ModuleList`` that holds most weights. Raises TypeError if ``model`` is
+    no module and ValueError if it has no such list. Source: notebook 10.1.
     """
-    if not isinstance(model, Decoder):
-        raise TypeError(f"model must be a Decoder, got {type(model).__name__}")
-    return [
-        [name for name in prunable(model) if name.startswith(f"blocks.{i}.")]
-        for i in range(len(model.blocks))
+    weights = prunable(model)
+    lists = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.ModuleList)]
+    found = [
+        [[name for name in weights if name.startswith(f"{prefix}.{i}.")] for i in range(len(part))]
+        for prefix, part in lists
     ]
+    if not any(names for blocks in found for names in blocks):
+        raise ValueError(f"model must have its blocks in a ModuleList, got {type(model).__name__} without")
+    return max(found, key=lambda blocks: sum(weights[n].numel() for names in blocks for n in names))
 
 
 def check_stream(model: nn.Module, numbers: torch.Tensor) -> torch.Tensor:

@@ -134,6 +134,7 @@ def compare_runtimes(
         torch.set_num_threads(1)
         stack.enter_context(arguments.eval_mode(model))
         stack.enter_context(torch.inference_mode())
+        stack.enter_context(deploy.quiet())
         for way in ways:
             try:
                 sizes[way], calls[way] = WAYS[way](model, example_input, calibration)

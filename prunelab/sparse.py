@@ -155,8 +155,9 @@ class BlockLinear(DenseLinear):
 class SparseNetwork(nn.Module):
     """A chain of Linear layers and elementwise activations that keeps features x batch between its layers.
 
-    Input ``(N, ...)``, flattened; output ``(N, classes)``: it can be used wherever the dense network was.
-    Made by ``to_sparse``."""
+    Input ``(N, ...)``, flattened; output ``(N, classes)``: it can be used wherever the dense network was to
+    infer. ``copy.deepcopy`` copies it; ``torch.optim.swa_utils.AveragedModel`` does not average it, because
+    torch cannot add into a CSR tensor: average the dense network, then call ``to_sparse``, which makes it."""
 
     def __init__(self, layers: "OrderedDict[str, nn.Module]"):
         super().__init__()

@@ -86,7 +86,8 @@ def learn_masks(model: nn.Module, sparsities: Mapping[str, float], seed: int = 0
         parameter.requires_grad_(False)
     for name, count in kept.items():
         layer = model.get_submodule(name.rpartition(".")[0])
-        parametrize.register_parametrization(layer, "weight", _Supermask(layer.weight, count, draw))
+        mask = _Supermask(model.get_parameter(name), count, draw)
+        parametrize.register_parametrization(layer, "weight", mask)
 
 
 def settle(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -82,7 +82,9 @@ def held_masks(model: nn.Module) -> dict[str, torch.Tensor]:
 
     Raises TypeError if ``model`` is no module. Source: notebooks 05 and 09.2.
     """
-    state = dict(arguments.module("model", model).named_parameters(remove_duplicate=False))
+    state: dict[str, torch.Tensor] = dict(
+        arguments.module("model", model).named_parameters(remove_duplicate=False)
+    )
     state |= dict(model.named_buffers(remove_duplicate=False))
     found = {}
     for name, tensor in state.items():

@@ -32,7 +32,7 @@ from joblib import Parallel, delayed
 
 from prunelab import check
 from scripts.exercises import CHECK, SOLUTIONS
-from scripts.operators import wrong_answers
+from scripts.operators import plain, wrong_answers
 
 JUDGED = Path(__file__).resolve().parent.parent / "tests" / "exercises" / "survivors.toml"
 LIMIT = 20  # seconds for one mutant, an endless loop among them
@@ -115,7 +115,8 @@ def survivors(number: str, source: str, names: dict) -> tuple[str, int, list[str
             f"exercise {number}: the solution itself is refused, or needs more than {LIMIT} seconds"
         )
     made = [(source, mutant) for mutant in mutants(source)]
-    made += [(ast.unparse(ast.parse(source)), mutant) for mutant in wrong_answers(source)]
+    calls = [case.args for case in check.EXERCISES[f"ex_{number.replace('.', '_')}"].all_cases()]
+    made += [(plain(source), mutant) for mutant in wrong_answers(source, calls)]
     left = [change(*pair) for pair in made if accepted(number, pair[1], names)]
     return number, len(made), list(dict.fromkeys(left))
 

@@ -7,7 +7,9 @@ them to the checkers like the mutants of Cosmic Ray."""
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
 
 EXCHANGED = {  # methods and functions that are taken for one another
     "sum": ["mean", "amax"],
@@ -54,11 +56,21 @@ IGNORED = {  # what stands for an argument that is not looked at
 }
 
 
-def wrong_answers(source: str) -> Iterator[str]:
-    """Yield the source of every wrong answer that the operators make from ``source``, each once."""
+def plain(source: str) -> str:
+    """Return ``source``, which defines a function last, without comments and without its docstring."""
     tree = ast.parse(source)
+    if ast.get_docstring(tree.body[-1]) is not None:
+        tree.body[-1].body.pop(0)
+    return ast.unparse(tree)
+
+
+def wrong_answers(source: str, calls: Sequence[tuple] = ()) -> Iterator[str]:
+    """Yield the source of every wrong answer that the operators make from ``plain(source)``, each once.
+
+    ``calls`` are arguments with which the function is called: what changes none of them is left out."""
+    tree = ast.parse(plain(source))
     seen = {ast.unparse(tree)}
-    for made in [*_changed_nodes(tree), *_ignored_arguments(tree)]:
+    for made in [*_changed_nodes(tree), *_ignored_arguments(tree, calls)]:
         text = ast.unparse(ast.fix_missing_locations(made))
         if text not in seen:
             seen.add(text)
@@ -116,7 +128,8 @@ def _method(node: ast.AST) -> Iterator[ast.AST]:
 def _rounding(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call) and _name(node) in ("round", "ceil") and len(node.args) == 1:
         inside = ast.unparse(node.args[0])
-        yield from (ast.parse(form.format(inside), mode="eval").body for form in ROUNDED)
+        forms = [form for form in ROUNDED if _name(node) != "ceil" or "ceil" not in form]
+        yield from (ast.parse(form.format(inside), mode="eval").body for form in forms)
 
 
 def _axis(node: ast.AST) -> Iterator[ast.AST]:
@@ -178,12 +191,26 @@ def _slice(node: ast.AST) -> Iterator[ast.AST]:
         yield _with(node, lambda new: setattr(new, "slice", ast.Slice(new.slice.upper, None, None)))
 
 
-def _ignored_arguments(tree: ast.Module) -> Iterator[ast.Module]:
+def _ignored_arguments(tree: ast.Module, calls: Sequence[tuple]) -> Iterator[ast.Module]:
     """Yield the tree with a first line that takes something away from an argument."""
     function = tree.body[-1]
-    for argument in [a.arg for a in function.args.args]:
+    for place, argument in enumerate(a.arg for a in function.args.args):
         for form in IGNORED.values():
+            if calls and not any(_changes(form, call[place]) for call in calls):
+                continue
             made = copy.deepcopy(tree)
             line = ast.parse(f"{argument} = {form.format(argument)}").body[0]
             made.body[-1].body.insert(0, line)
             yield made
+
+
+def _changes(form: str, value: object) -> bool:
+    """Return whether ``form`` makes another value of ``value``."""
+    new = eval(form.format("value"), {"torch": torch, "value": value})
+    if isinstance(value, torch.Tensor) and value.layout != torch.strided:
+        return False  # torch.equal knows no sparse layout
+    if isinstance(value, torch.Tensor):
+        return new.dtype != value.dtype or not torch.equal(new, value)
+    if isinstance(value, dict):
+        return list(new) != list(value)
+    return new is not value and new != value

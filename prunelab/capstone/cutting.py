@@ -10,14 +10,15 @@ from torch import nn
 
 from prunelab import arguments
 from prunelab.capstone.task import Task, checked
-from prunelab.masks import apply_masks, keep_top, prunable
-from prunelab.measure import macs
+from prunelab.masks import apply_masks, keep_top
+from prunelab.measure import macs, parameters
 from prunelab.progress import progress
 from prunelab.schedules import guard_masks
 from prunelab.surgery import coupled_masks, reestimate_batchnorm, remove_filters
+from prunelab.surgery.followed import Group
 
 MULTIPLE, WIDE = 8, 32  # groups of so many channels or more keep a multiple of 8, as processors like it
-Groups = Mapping[str, Mapping]
+Groups = Mapping[str, Group]
 Scores = Mapping[str, torch.Tensor]
 
 
@@ -42,29 +43,6 @@ def kept_channels(scores: Scores, shares: Mapping[str, float]) -> dict[str, torc
             share = 1 - max(MULTIPLE, MULTIPLE * round((1 - share) * n / MULTIPLE)) / n
         kept[name] = keep_top(score, share)
     return guard_masks(kept, {name: scores[name].flatten() for name in kept}) if kept else {}
-
-
-def staying(task: Task, groups: Groups, at_most: int = 12) -> dict[str, str]:
-    """Return why the outputs of a weight stay, by its name, for the weights that make no channel of
-    ``groups``: what ``surgery.remove_filters`` says to a mask on its first output, of the first ``at_most``
-    such weights.
-
-    Raises TypeError or ValueError for bad arguments. Source: notebook capstone."""
-    checked(task), arguments.mapping("groups", groups, at_least=0)
-    arguments.count("at_most", at_most)
-    free = {parameter for group in groups.values() for parameter, _ in group}
-    weights = [(name, weight) for name, weight in prunable(task.model).items() if name not in free]
-    reasons = {}
-    with progress(min(at_most, len(weights)), "what stays") as bar:
-        for name, weight in weights[:at_most]:
-            first = (torch.arange(len(weight)) > 0).view(-1, *[1] * (weight.ndim - 1))
-            try:
-                remove_filters(task.model, {name: first}, task.example)
-                reasons[name] = "its first output alone could go; no group has it"
-            except ValueError as reason:
-                reasons[name] = str(reason)
-            bar.update()
-    return reasons
 
 
 def removed_share(kept: torch.Tensor) -> float:
@@ -120,8 +98,9 @@ def scan(
 class Choice:
     """The result of ``choose``: ``model``, the smaller network, trained; ``shape``, the same before the
     training; ``kept``, which channels stay, by group; ``shares``, what went of each group; ``damaged`` and
-    ``repaired``, what ``validate`` says before and after; ``tried``, one dict per joint cut that was tried;
-    ``refused``, the groups that could not be cut, and why. Source: notebook capstone.
+    ``repaired``, what ``validate`` says before and after; ``tried``, one dict per joint cut that was tried
+    (``shares``, ``damaged``, ``repaired``, ``cost``, ``parameters``); ``refused``, the groups that could not
+    be cut, and why. Source: notebook capstone.
     """
 
     model: nn.Module
@@ -162,7 +141,10 @@ def choose(task: Task, groups: Groups, scores: Scores, curves: Mapping, passes: 
             repaired = task.quality(task.trained(small, passes))
             cost = task.lost(dense, repaired)
             went = {name: removed_share(mask) for name, mask in kept.items()}
-            tried.append({"shares": went, "damaged": damaged, "repaired": repaired, "cost": cost})
+            tried.append(
+                {"shares": went, "damaged": damaged, "repaired": repaired, "cost": cost}
+                | {"parameters": parameters(small)}
+            )
             if cost <= task.price:
                 best, low = Choice(small, shape, kept, went, damaged, repaired, tried, refused), number + 1
             else:

@@ -10,7 +10,7 @@ from torch import nn
 
 from prunelab import arguments, deploy
 from prunelab.capstone.task import Task, checked
-from prunelab.measure import Report
+from prunelab.measure import Report, report
 from prunelab.progress import progress
 from prunelab.surgery import resize
 
@@ -84,6 +84,23 @@ def trained_anew(
     return rows
 
 
+def page(task: Task, small: nn.Module, tested: Mapping[str, float]) -> Report:
+    """Return the ``measure.report`` on ``small`` against the network of ``task``, with the number that counts
+    on test data, ``tested["dense"]`` and ``tested["pruned"]``, as its quality.
+
+    On that page larger is better: a number of which smaller is better stands there with its sign changed.
+
+    Raises TypeError or ValueError for bad arguments. Source: notebook capstone."""
+    known = _both(checked(task), tested)
+    sign = 1 if task.better == "larger" else -1
+    return report(
+        task.model,
+        arguments.module("small", small),
+        task.example,
+        lambda model: sign * known["pruned" if model is small else "dense"],
+    )
+
+
 def verdict(task: Task, page: Report, tested: Mapping[str, float], anew: Sequence[Mapping]) -> list[str]:
     """Return one sentence for each thing that was wanted, "met" or "missed", with the numbers of the test
     data: speed, size, price, and whether a network of the same shape does as well from scratch.
@@ -95,8 +112,7 @@ def verdict(task: Task, page: Report, tested: Mapping[str, float], anew: Sequenc
     checked(task)
     if not isinstance(page, Report):
         raise TypeError(f"page must be a Report of prunelab.measure, got {type(page).__name__}")
-    for name in ("dense", "pruned"):
-        arguments.one_of("a name that tested must hold", name, arguments.mapping("tested", tested))
+    _both(task, tested)
     dense, pruned = page.rows
     size, cost = dense["bytes"] / pruned["bytes"], task.lost(tested["dense"], tested["pruned"])
     low, high = pruned["speedup_low"], pruned["speedup_high"]
@@ -114,7 +130,7 @@ def verdict(task: Task, page: Report, tested: Mapping[str, float], anew: Sequenc
         goals.append(
             (
                 max(losses) < 0,
-                f"better than the same shape from scratch, {passes} passes, {len(losses)} seeds: by"
+                f"better than the same shape from scratch, passes: {passes}, seeds: {len(losses)}: by"
                 f" ~{-max(losses):.4g} to ~{-min(losses):.4g}",
             )
         )
@@ -125,7 +141,8 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
     """Write ``small`` into ``folder`` as ``pruned.safetensors`` and ``pruned.onnx``, read both again, and
     return what is to be said of each file: its bytes, or why it was not written.
 
-    The weights are put into a copy of the dense network that takes their sizes, the ONNX file (for any batch,
+    The weights are put into a copy of the dense network that takes their sizes; what sizes do not tell, such
+    as how many groups a GroupNorm has left, is set there and named. The ONNX file (for any batch,
     if the network can be exported so) is run by ONNX Runtime: both must answer to the example as ``small``
     does.
 
@@ -139,8 +156,11 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
     weights = folder / "pruned.safetensors"
     save_file({name: value.contiguous() for name, value in small.state_dict().items()}, weights)
     again = resize(copy.deepcopy(task.model), load_file(weights)).eval()
+    untold = _set_untold(again, small)
     _same("pruned.safetensors", task.answers(again), wanted)
     said = {weights.name: f"{weights.stat().st_size:,} bytes"}
+    if untold:
+        said[weights.name] += f"; after surgery.resize set {', '.join(untold)}"
     for any_batch in (True, False):
         try:
             raw = deploy.export_onnx(small, task.example, any_batch)
@@ -153,6 +173,25 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
         said["pruned.onnx"] = f"{len(raw):,} bytes, " + ("any batch" if any_batch else "this batch only")
         break
     return said
+
+
+def _set_untold(again: nn.Module, small: nn.Module) -> list[str]:
+    """Give the modules of ``again`` the whole numbers that those of ``small`` have, and name the changes."""
+    changed = []
+    for (name, module), other in zip(again.named_modules(), small.modules(), strict=True):
+        for key, value in vars(other).items():
+            if type(value) is int and vars(module).get(key) != value:
+                setattr(module, key, value)
+                changed.append(f"{name}.{key} = {value}".lstrip("."))
+    return changed
+
+
+def _both(task: Task, tested: Mapping[str, float]) -> Mapping[str, float]:
+    """Return ``tested`` if it holds a finite number for the dense and for the pruned network, else raise."""
+    for name in ("dense", "pruned"):
+        arguments.one_of("a name that tested must hold", name, arguments.mapping("tested", tested))
+    task.lost(tested["dense"], tested["pruned"])
+    return tested
 
 
 def _same(name: str, found: list[torch.Tensor], wanted: list[torch.Tensor]) -> None:

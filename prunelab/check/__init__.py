@@ -53,6 +53,7 @@ from prunelab.check.chapter09_2_sizes import ex_9_7
 from prunelab.check.chapter10_1_bits import ex_10_1
 from prunelab.check.chapter10_1_pruning import ex_10_2, ex_10_3
 from prunelab.check.chapter10_2 import ex_10_4, ex_10_5, ex_10_6
+from prunelab.check.chapter10_2_repair import ex_10_7, ex_10_8
 from prunelab.check.core import Mistake, NotAttempted
 from prunelab.check.exercise import Exercise
 
@@ -139,4 +140,6 @@ __all__ = [
     "ex_10_4",
     "ex_10_5",
     "ex_10_6",
+    "ex_10_7",
+    "ex_10_8",
 ]

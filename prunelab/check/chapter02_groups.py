@@ -165,6 +165,7 @@ def _edges_2_2():
             0.5,
         ),
         ("a single block", torch.randn(2, 3), 2, 3, 1.0),
+        ("a quarter of forty weights", torch.randn(4, 10), 1, 1, 0.25),
     ]:
         yield Case(about, (weight, height, width, sparsity))
 

@@ -54,6 +54,8 @@ def _edges_2_7():
         yield Case(
             f"Linear layers in a row, number {number}", (model, torch.randn(9, 4), torch.randint(0, 3, (9,)))
         )
+    two = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    yield Case("two layers and no ReLU", (two, torch.randn(7, 3), torch.randint(0, 3, (7,))))
     alone = nn.Sequential(nn.Linear(2, 2)).double()
     yield Case("a single layer, float64", (alone, torch.randn(5, 2).double(), torch.randint(0, 2, (5,))))
 

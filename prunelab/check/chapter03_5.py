@@ -39,6 +39,7 @@ def _kendall(a, b):
 def _edges_3_11():
     close = 1 + 1e-12 * torch.tensor([0.0, 2, 1, 4, 3], dtype=torch.float64)
     yield Case("scores that differ in the last digits, float64", (close, torch.arange(5.0).double()))
+    yield Case("truths that differ in the last digits, float64", (torch.arange(5.0).double(), close))
     near = torch.tensor([1.0, 1.000001, 1.000002, 1.000003])
     yield Case("scores that differ in the last digits", (near[[1, 0, 3, 2]], near))
     yield Case("very small and very large numbers", (1e-9 * torch.randn(7), 1e9 * torch.randn(7)))

@@ -129,6 +129,7 @@ def _edges_4_2():
     yield Case("layers of different dense accuracies, names that do not rise", (apart, 1.0))
     rising = {"a": {0.0: 91.0, 0.5: 99.0, 0.75: 90.25, 0.9: 90.0}}
     yield Case("a gain that is larger than tau", (rising, 1.0))
+    yield Case("a drop just below a quarter", ({"a": {0.0: 90.0, 0.5: 89.78125, 0.75: 80.0}}, 0.25))
 
 
 def _cases_4_2():

@@ -253,12 +253,13 @@ def _edges_4_12():
             columns = nn.Sequential(*layers)(torch.zeros(1, *image)).shape[1]
             for layer in (first, second):
                 layer.weight[[0, 3]], layer.bias[[0, 3]] = 0, 0
-                layer.weight[1] *= 1e-4  # small, but not gone
-                layer.bias[1] *= 1e-4
+                layer.weight[1] *= 1e-9  # small, but not gone
+                layer.bias[1] *= 1e-9
                 line = layer.weight[2].flatten().zero_()
                 line[1], line[-1] = 1, -1  # a sum of zero
                 layer.weight[2], layer.bias[2] = line.view_as(layer.weight[2]), 0
-            second.weight[1, 0] = 0  # nothing from the first channel
+            second.weight[5, 1] *= 1e9  # and it is read with large weights
+            second.weight[5, 0], second.bias[5] = 0, 0  # nothing from the first channel
             first.weight[4] *= 1e5
             second.weight[4], second.bias[4] = 0, -0.5  # a constant below zero goes through no ReLU
         model = nn.Sequential(*layers, nn.Linear(columns, 3)).to(dtype).eval()

@@ -49,6 +49,7 @@ def _edges_4_6():
             torch.ones(6) > 0,
             (9, 0, 9, 0.5),
         ),
+        ("the old mask has pruned more than is asked for", some, some.abs() > 1.5, (9, 0, 9, 0.34)),
         ("nothing goes", some, torch.ones(2, 3) > 0, (9, 0, 9, 0.0)),
         ("a single weight", torch.tensor([[0.5]]), torch.ones(1, 1) > 0, (5, 0, 9, 1.0)),
     ]:

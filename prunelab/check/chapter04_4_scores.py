@@ -61,6 +61,8 @@ def _edges_4_9():
     dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
         dead[0].bias[1:3] = -100.0
+    images, labels = torch.randn(9, 3), torch.randint(0, 3, (9,))
+    yield Case("very small images", (nn.Sequential(nn.Linear(3, 5)), 1e-9 * images, labels, 0.6))
     yield Case(
         "dead units: of equal scores the earlier go first",
         (dead, torch.randn(8, 3), torch.randint(0, 2, (8,)), 0.3),

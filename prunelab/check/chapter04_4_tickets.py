@@ -55,6 +55,12 @@ def _edges_4_8():
     yield Case("pruned weights that have moved", (*layers(1.0, 3, 4), 0.4))
     yield Case("very small weights", (*layers(1e-9, 4, 2), 0.4))
     yield Case("very large weights, float64", (*layers(1e9, 2, 5, dtype=torch.float64), 0.4))
+    near = {"fc.weight": 1 + 1e-12 * torch.tensor([[3.0, 0, 2, 1]], dtype=torch.float64)}
+    begun = {"fc.weight": torch.tensor([[0.0, 2.0, 3.0, 4.0]], dtype=torch.float64)}
+    kept = {"fc.weight": torch.ones(1, 4) > 0}
+    yield Case(
+        "trained weights that differ in the last digits, a start that is zero", (begun, near, kept, 0.5)
+    )
 
 
 def _cases_4_8():

@@ -153,6 +153,7 @@ def _edges_6_4():
     row = torch.randn(2, 48)
     for about, weight, patterns, bound in [
         ("positions take whole bits", row, [(2, 6), (5, 16)], 0.2),
+        ("positions in a group of five take three bits", torch.randn(2, 80), [(3, 5), (9, 16)], 0.2),
         ("a group of one needs no position", row, [(7, 8), (1, 1)], 0.2),
         ("a group that is kept whole stores its positions, too", row, [(2, 2), (7, 8)], 0.2),
         ("equal bits: the first of the list", row, [(4, 4), (3, 3)], 0.9),

@@ -22,6 +22,7 @@ def _edges_6_2():
     for byte in (0b00010001, 0b01110010, 0b10110100, 0b00111011):
         yield Case(f"byte 0b{byte:08b}: a position that falls", (torch.randn(4), byte))
     yield Case("float64 values", (torch.randn(4, dtype=torch.float64), 0b11011000))
+    yield Case("very small values alone", (1e-9 * torch.randn(4), 0b11100100))
     yield Case("very small, very large and equal values", (torch.tensor([1e-9, -1e9, 0.5, 0.5]), 0b11100100))
 
 

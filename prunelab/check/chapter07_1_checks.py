@@ -56,6 +56,7 @@ def _edges_7_5():
     stored = {"data": [5.0, 0.0, 1e-9, -1e9, 1.0, 1.0]}
     for about, change in [
         ("a stored zero is a value like any other", {}),
+        ("so is a number without end", {"data": [5.0, torch.inf, 2.0, 7.0, -torch.inf, 9.0]}),
         ("a column that does not exist, among stored zeros", {"indices": [1, 4, 0, 3, 6, 2]}),
         ("a first row whose columns fall", {"indices": [4, 1, 0, 3, 5, 2]}),
         ("a last row whose columns fall", {"indices": [1, 4, 0, 3, 5, 2], "indptr": [0, 2, 2, 4, 6]}),
@@ -64,6 +65,7 @@ def _edges_7_5():
     yield _changed(
         "one row, as many values as columns", GOOD_7_5 | {"indices": [0, 1, 2, 3, 4, 5], "indptr": [0, 6]}
     )
+    yield _changed("a start below zero", {**GOOD_7_5, "indices": [2, 0, 1, 3, 4, 5], "indptr": [0, -1, 6]})
     yield _changed("as many rows as columns, float64", GOOD_7_5 | {"indptr": [0, 1, 2, 3, 4, 5, 6]})
 
 

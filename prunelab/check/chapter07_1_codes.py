@@ -53,6 +53,13 @@ def _cases_7_10():
         ("a row of zeros, some values equal", torch.tensor([[0.0, 0, 0], [1, -1, 1], [2, 2, 0.25]]), 3, 2),
         ("half of the weights pruned", torch.randn(8, 8) * (torch.rand(8, 8) < 0.5), 6, 3),
         ("float64", torch.randn(3, 4, dtype=torch.float64), 5, 2),
+        (
+            "a little more than a half, float64",
+            torch.tensor([[7.0, 0.5 + 1e-9, -0.5]], dtype=torch.float64),
+            4,
+            3,
+        ),
+        ("a half in float32 that is more in float64", torch.tensor([[3.0, 0.1, -3.0]]), 5, 3),
         ("a single weight", torch.tensor([[-0.5]]), 8, 1),
         ("nothing but zeros", torch.zeros(2, 3), 8, 8),
         ("12-bit codes", torch.randn(3, 40), 12, 7),

@@ -134,6 +134,7 @@ def _edges_7_2():
     for about, weight, x in [
         ("a very large row above a small one", torch.tensor([[1e8, 0.0], [0.0, 1.0]]), torch.ones(2)),
         ("very small values", 1e-9 * torch.randn(3, 5), torch.randn(5)),
+        ("float64 that float32 cannot hold", 1e300 * torch.eye(3).double(), torch.randn(3).double()),
         (
             "equal values, as many rows as columns",
             torch.tensor([[2.0, 0, 2], [0, 0, 2], [2, 2, 0]]),

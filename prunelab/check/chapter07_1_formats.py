@@ -110,6 +110,10 @@ def _edges_7_6():
     wide[0, 31], wide[0, 63] = 1e-9, -1e9
     for budget in (10, 9, 33, 20, 19):
         yield Case(f"one row, gaps of exactly 32, {budget} bytes", (wide, budget))
+    late = torch.zeros(1, 40)
+    late[0, 32] = 0.5
+    for budget in (9, 8, 5):
+        yield Case(f"the first nonzero is just out of reach, {budget} bytes", (late, budget))
     for shape in ((1, 1), (3, 3), (5, 7), (2, 64)):
         weight = sparse_matrix(*shape, 0.4)
         for size in _format_sizes(weight).values():

@@ -157,6 +157,8 @@ def _edges_7_9():
         yield Case(about, (_tape(length, at), value_bits))
     small = torch.tensor([0.0, 1e-9, 0.0, -1e9, 0.5, 0.5], dtype=torch.float64)
     yield Case("very small, very large and equal values, float64", (small, 8))
+    below = torch.tensor([0.0, 1e-60, 0.0, 0.0, -1e-60, 0.0], dtype=torch.float64)
+    yield Case("numbers that float32 takes for zeros", (below, 8))
     yield Case("a single weight", (torch.tensor([-0.5]), 8))
 
 

@@ -44,6 +44,12 @@ def _members(channels, dtype=torch.float32):
 def _edges_9_2():
     for about, members, channels, reduction in [
         (
+            "float64 that float32 cannot hold",
+            [(1e300 * torch.randn(2, 3).double(), 0), (1e300 * torch.randn(4, 2).double(), 1)],
+            2,
+            "mean",
+        ),
+        (
             "kernels that are not square",
             [(torch.randn(3, 2, 1, 5), 0), (torch.randn(4, 3, 2, 3), 1)],
             3,

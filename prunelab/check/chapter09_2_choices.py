@@ -114,6 +114,11 @@ def _fast(ms, acc, i):
 def _edges_9_5():
     yield Case("a gain larger than the budget", ([8.0, 4.0, 6.0], [90.0, 95.0, 90.5], 1.0))
     yield Case("two that are equal in both: the first", ([8.0, 4.0, 4.0], [90.0, 90.0, 90.0], 0.0))
+    yield Case(
+        "a large budget: fast, and not accurate for its time", ([8.0, 5.0, 4.75], [98.0, 98.0, 80.0], 20.0)
+    )
+    yield Case("a loss that rounding would take for the budget", ([8.0, 4.0], [98.0, 97.46875], 0.5))
+    yield Case("a loss just above the budget", ([8.0, 4.0], [98.0, 97.5 - 2**-21], 0.5))
     yield Case("very short times", ([8e-9, 5e-9, 4e-9], [90.0, 89.5, 80.0], 1.0))
     yield Case("very long times", ([8e9, 5e9, 4e9], [90.0, 88.0, 89.0], 1.0))
 

@@ -47,6 +47,8 @@ def _edges_9_6():
         "weight_mask": torch.tensor([0.0, 1.0, 0.0]),
     }
     yield Case("very small weights", (tiny,))
+    whole = {"weight_orig": torch.tensor([0.5, -2.5]), "weight_mask": torch.tensor([0, 1], dtype=torch.uint8)}
+    yield Case("a mask of whole numbers", (whole,))
     odd = {
         "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
         "x_orig": torch.tensor([0.5, -1e9]),

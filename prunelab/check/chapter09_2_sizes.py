@@ -64,6 +64,8 @@ def _cases_9_7():
     ]:
         yield Case(about, (thing,))
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "m.onnx.data.old").write_bytes(bytes(70))  # neighbours of another network
+        Path(folder, "m-small.onnx").write_bytes(bytes(30))
         for name, sizes in {"m.onnx": (4, 300), "alone.onnx": (123,), "big.onnx": (10, 50_000)}.items():
             paths = [Path(folder, name + end) for end in ("", ".data")]
             for path, size in zip(paths, sizes, strict=False):

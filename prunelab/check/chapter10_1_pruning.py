@@ -38,6 +38,7 @@ def _edges_10_2():
     for about, weight, inputs, sparsity in [
         ("the norm over all texts", ones, torch.tensor([[[3.0, 2.0]], [[0.0, 2.0]]]), 0.5),
         ("half of five inputs: 2.5 is rounded to 2", torch.randn(3, 5), torch.randn(2, 2, 5), 0.5),
+        ("a quarter of twenty inputs", torch.randn(2, 20), torch.randn(2, 3, 20), 0.25),
         ("rows with more zeros than go", zeros, torch.rand(2, 3, 4) + 0.5, 0.25),
         (
             "inputs that lie in memory in another order",

@@ -176,7 +176,8 @@ def _message(error: BaseException) -> str:
 def _line(function: Callable, error: BaseException) -> str:
     """Return where in the learner's code ``error`` was raised."""
     file = getattr(getattr(function, "__code__", None), "co_filename", "")
-    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    walked = traceback.walk_tb(error.__traceback__)  # a line of code that was generated may have no number
+    lines = [at for frame, at in walked if frame.f_code.co_filename == file and at is not None]
     line = linecache.getline(file, lines[-1]).strip() if lines else ""
     return f"\n  In line:  {line}" if line else ""
 

@@ -35,8 +35,8 @@ class Count(int):
         count.layers, count.uncounted = dict(layers), tuple(uncounted)
         return count
 
-    def __getnewargs__(self) -> tuple[dict[str, int], tuple[str, ...]]:
-        return self.layers, self.uncounted  # what a copy is made of
+    def __reduce__(self) -> tuple:
+        return type(self), (self.layers, self.uncounted)  # what a copy is made of
 
 
 def macs(model: nn.Module, example_input: Example, masks: Mapping[str, torch.Tensor] | None = None) -> Count:

@@ -57,7 +57,7 @@ def layer_sparsity(model: nn.Module) -> dict[str, float]:
     """Return zeros / elements of every prunable weight, by parameter name; ``masks.sparsity(model)`` is all
     of them taken together. Raises as ``weights.prunable`` does.
 
-    Source: notebook 00.
+    Source: the bars of ``plot.density_bars``, notebook 01.
     """
     return {name: tensor_sparsity(weight.detach()) for name, weight in prunable(model).items()}
 

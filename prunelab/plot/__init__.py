@@ -26,7 +26,7 @@ from prunelab.plot.during_training import comings_and_goings, curve_panels
 from prunelab.plot.energy_and_search import best_of, search_progress, stacked_bars
 from prunelab.plot.granularity import kernel_grid, tensor_and_accuracy
 from prunelab.plot.how_much import layer_densities, paired, sensitivity
-from prunelab.plot.language_models import serving, surprises
+from prunelab.plot.language_models import column_steps, input_sizes, kept_per_row, serving, surprises
 from prunelab.plot.magnitude_gradient_scale import kept_by_layer, predicted_and_true, scales
 from prunelab.plot.networks import feeding, pixel_map
 from prunelab.plot.nm_sparsity import kept_share, nm_groups, sparse_core
@@ -35,14 +35,16 @@ from prunelab.plot.real_networks import coupled_layers, gains_by_kind, group_mem
 from prunelab.plot.second_order import signed_shares, surgery, weights_left
 from prunelab.plot.sparse_inference import answer_bars, crossover, roofline
 from prunelab.plot.tensors import draw_tensor, tensor_view
-from prunelab.plot.your_own_network import costs, dots, report, waves
+from prunelab.plot.your_own_network import bands, costs, dots, report, runtime_bars, waves
 
 _style.use()
 
 __all__ = [
     "against_oracle",
     "answer_bars",
+    "bands",
     "best_of",
+    "column_steps",
     "comings_and_goings",
     "compression_curves",
     "costs",
@@ -66,8 +68,10 @@ __all__ = [
     "group_members",
     "heatmap",
     "histograms",
+    "input_sizes",
     "joint_cuts",
     "kept_by_layer",
+    "kept_per_row",
     "kept_share",
     "kernel_grid",
     "layer_densities",
@@ -82,6 +86,7 @@ __all__ = [
     "report",
     "responses",
     "roofline",
+    "runtime_bars",
     "scales",
     "scoreboard",
     "search_progress",

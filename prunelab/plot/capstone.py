@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from prunelab import arguments
 from prunelab.capstone import Choice, Task
+from prunelab.measure import parameters
 from prunelab.plot import _style
 
 ROW = 0.27  # inches for a group
@@ -81,10 +82,23 @@ def joint_cuts(task: Task, choice: Choice) -> Figure:
     before = [step["cost"] + task.lost(step["repaired"], step["damaged"]) for step in choice.tried]
     axis.plot(numbers, before, linestyle="", label="before the repair", **_style.look(0))
     axis.plot(numbers, after, linestyle="", label="after it", **_style.look(1))
-    axis.axhline(task.price, color=_style.BLACK, linestyle="--", linewidth=1, label="the price", marker="")
-    gone = [np.mean(list(step["shares"].values()) or [0.0]) for step in choice.tried]
-    axis.set_xticks(numbers, [f"{n}\n{100 * share:.0f} %" for n, share in zip(numbers, gone, strict=True)])
-    axis.set(xlabel="try, and the share of channels that went, mean of the groups cut", ylabel="cost")
-    axis.set_yscale("symlog", linthresh=max(task.price, 1e-9))
+    axis.axhline(
+        task.price,
+        color=_style.BLACK,
+        linestyle="--",
+        linewidth=1,
+        label=f"the price, {task.price:g}",
+        marker="",
+    )
+    dense = parameters(task.model)
+    gone = [100 * (1 - step["parameters"] / dense) for step in choice.tried]
+    axis.set_xticks(numbers, [f"{n}\n{share:.0f} %" for n, share in zip(numbers, gone, strict=True)])
+    axis.set(
+        xlabel="try, and the share of the parameters that went", ylabel="cost", xlim=(0.5, numbers[-1] + 0.5)
+    )
+    # linear around the price, by powers of ten beyond it: a damage may be fifty times the price
+    axis.set_yscale("symlog", linthresh=2 * task.price)
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.margins(y=0.1)
     axis.legend()
     return figure

@@ -85,8 +85,13 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
 
 def _beats(one: Mark, other: Mark) -> bool:
     """Return whether ``one`` is at least as good in both numbers and better in one."""
-    better = one.compression >= other.compression and one.error <= other.error
+    better = one.compression >= other.compression and _error(one) <= _error(other)
     return better and one[1:3] != other[1:3]
+
+
+def _error(mark: Mark) -> float:
+    """Return the error of a mark; one that was not read is beaten by every other."""
+    return np.inf if mark.error is None else mark.error
 
 
 def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
@@ -99,7 +104,7 @@ def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
         return bool(crowd) and rank(one) < min(map(rank, crowd))
 
     def rank(one: Mark) -> tuple[float, int]:
-        return one.error, -shown.index(one)  # of two marks at one place the later has its number below
+        return _error(one), -shown.index(one)  # of two marks at one place the later has its number below
 
     crowd = [m for m in shown if _near(mark, m)]
     same = any(m.compression > mark.compression and below(m) == below(mark) for m in crowd)
@@ -107,5 +112,5 @@ def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
 
 
 def _near(one: Mark, other: Mark) -> bool:
-    apart = abs(np.log(one.compression / other.compression)), abs(np.log(one.error / other.error))
+    apart = abs(np.log(one.compression / other.compression)), abs(np.log(_error(one) / _error(other)))
     return one is not other and apart[0] < 0.25 and apart[1] < 0.06

@@ -71,35 +71,32 @@ def _check_panel(title: str, panel: tuple[Sequence[float], Mapping[str, Sequence
             )
 
 
-def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: float) -> Figure:
-    """Draw a roofline: attained arithmetic against arithmetic intensity, under the two ceilings of this
-    machine.
+def roofline(points: Mapping[str, tuple[float, float]], roofs: Mapping[str, float], peak: float) -> Figure:
+    """Draw a roofline: attained arithmetic against arithmetic intensity, under the ceilings of this machine.
 
-    ``points`` maps a label to (FLOP per byte moved, FLOP per second); ``bandwidth`` is in bytes per second,
-    ``peak`` in FLOP per second. The slanted roof is what the memory can feed, the flat one what the cores can
-    compute. Source: Williams, Waterman and Patterson, "Roofline" (2009); notebook 07.2."""
+    ``points`` maps a label to (FLOP per byte moved, FLOP per second), ``roofs`` what feeds the cores (a
+    cache, the memory) to its bytes per second; ``peak`` is in FLOP per second. The slanted roofs are what
+    each can feed, the flat one what the cores can compute. Source: Williams, Waterman and Patterson,
+    "Roofline" (2009); notebook 07.2."""
     for label, point in arguments.mapping("points", points).items():
         arguments.numbers(f"points[{label!r}]", point, low=1e-30, length=2)
-    arguments.positive("bandwidth", bandwidth), arguments.positive("peak", peak)
-    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.6))
-    intensities = [x for x, _ in points.values()] + [peak / bandwidth]
-    x = np.geomspace(min(intensities) / 3, max(intensities) * 3, 200)
-    axis.plot(
-        x,
-        np.minimum(x * bandwidth, peak) / 1e9,
-        color=_style.BLACK,
-        marker="",
-        linewidth=1.6,
-        label="what this machine allows",
-    )
+    for label, bandwidth in arguments.mapping("roofs", roofs).items():
+        arguments.positive(f"roofs[{label!r}]", bandwidth)
+    arguments.positive("peak", peak)
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.8))
+    intensities = [x for x, _ in points.values()] + [peak / bandwidth for bandwidth in roofs.values()]
+    x = np.geomspace(min(intensities) / 3, max(intensities) * 8, 200)
+    for style, (label, bandwidth) in zip(("-", "--", ":"), roofs.items(), strict=False):
+        y = np.minimum(x * bandwidth, peak) / 1e9
+        axis.plot(x, y, style, color=_style.BLACK, marker="", linewidth=1.4, label=f"fed by the {label}")
     for i, (label, (intensity, rate)) in enumerate(points.items()):
-        axis.plot(
-            [intensity],
-            [rate / 1e9],
-            linestyle="",
-            markersize=8,
-            label=label,
-            **_style.look(i),
+        axis.plot([intensity], [rate / 1e9], linestyle="", markersize=8, **_style.look(i))
+        axis.annotate(
+            str(label),
+            (intensity, rate / 1e9),
+            (9, -3),
+            textcoords="offset points",
+            fontsize=_style.SMALL,
         )
     axis.set(
         xscale="log",
@@ -107,7 +104,7 @@ def roofline(points: Mapping[str, tuple[float, float]], bandwidth: float, peak: 
         xlabel="arithmetic intensity (FLOP per byte moved)",
         ylabel="attained (GFLOP/s)",
     )
-    _style.legend_beside(axis)
+    axis.legend(loc="lower right")
     return figure
 
 

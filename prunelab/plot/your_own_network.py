@@ -13,6 +13,7 @@ from prunelab import arguments
 from prunelab.crepe import RATE
 from prunelab.measure import Profile, Report
 from prunelab.plot import _style
+from prunelab.runtimes import Runtimes
 
 WEAK = "#BDBDBD"
 ROWS = 24  # of layers in a figure; the others are drawn together
@@ -150,6 +151,55 @@ def dots(groups: Mapping[str, Sequence[float]], limit: float, ylabel: str) -> Fi
     axis.set(ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
     axis.set_xticks(range(len(groups)), list(groups))
     axis.grid(axis="x", visible=False)
+    return figure
+
+
+def bands(peaks: torch.Tensor, scores: torch.Tensor, kept: torch.Tensor) -> Figure:
+    """Draw each filter's score (N,) over the frequency ``peaks`` (N,), in hertz, that it hears best; the
+    ``kept`` ones (N,), bool, are filled.
+
+    Raises TypeError or ValueError for other tensors. Source: notebook 09.2.
+    """
+    if arguments.tensor("peaks", peaks).ndim != 1:
+        raise ValueError(f"peaks must have shape (N,), got {tuple(peaks.shape)}")
+    for name, value in (("scores", scores), ("kept", kept)):
+        if arguments.tensor(name, value).shape != peaks.shape:
+            raise ValueError(f"{name} must have shape {tuple(peaks.shape)}, got {tuple(value.shape)}")
+    if kept.dtype != torch.bool:
+        raise TypeError(f"kept must be bool, got {kept.dtype}")
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.2))
+    looks = (("stays", kept, _style.BLUE, _style.BLUE), ("goes", ~kept, "white", _style.VERMILLION))
+    for label, which, face, edge in looks:
+        look = {"linestyle": "", "marker": "o", "markerfacecolor": face, "markeredgecolor": edge}
+        axis.plot(peaks[which], scores[which], label=f"{label}: {int(which.sum())}", **look)
+    axis.set(xlabel="frequency that the filter hears best (Hz)", ylabel="score")
+    _style.legend_beside(axis)
+    return figure
+
+
+def runtime_bars(result: Runtimes) -> Figure:
+    """Draw the milliseconds of one pass in each programme, with the middle half of the calls; what does not
+    run here is named with its reason.
+
+    Raises TypeError if ``result`` is none of ``runtimes.compare_runtimes``. Source: notebook 09.2.
+    """
+    if not isinstance(result, Runtimes):
+        raise TypeError(f"result must be what runtimes.compare_runtimes returns, got {type(result).__name__}")
+    names = [row["way"] for row in result.rows]
+    times = [row["latency"] for row in result.rows]
+    figure, axis = plt.subplots(figsize=(_style.WIDTH, 1.1 + 0.4 * (len(names) + len(result.absent))))
+    middles = [1e3 * time.median for time in times]
+    reach = [[1e3 * (t.median - t.low) for t in times], [1e3 * (t.high - t.median) for t in times]]
+    axis.barh(names, middles, color=_style.KEPT)
+    axis.errorbar(
+        middles, range(len(names)), xerr=reach, color=_style.BLACK, linestyle="", marker="", capsize=3
+    )
+    for place, (way, why) in enumerate(result.absent.items(), start=len(names)):
+        axis.barh([way], [0])
+        axis.annotate(f" does not run here: {why:.45}", (0, place), va="center", fontsize=_style.SMALL)
+    axis.invert_yaxis()
+    axis.set(xlabel=f"milliseconds for a batch of {times[0].batch}, {times[0].threads} thread")
+    axis.grid(axis="y", visible=False)
     return figure
 
 

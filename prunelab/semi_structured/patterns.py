@@ -143,7 +143,8 @@ def is_nm(weight: torch.Tensor, n: int, m: int) -> bool:
             crowded = 1 in np.packbits(used).tobytes().translate(too_many)
         else:
             members = used.view(np.uint8).reshape(-1, m, inside)
-            crowded = bool(sum(members[:, i].astype(np.int32) for i in range(m)).max() > n)
+            counts = sum((members[:, i] for i in range(m)), start=np.zeros(1, np.int32))
+            crowded = bool(counts.max() > n)
         if crowded:
             return False
     return True

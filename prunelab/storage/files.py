@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,10 @@ def save_sparse(model: nn.Module, path: Path | str) -> int:
 
 def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
     """Return the arrays that the state of ``model`` is stored as, and the tensors' cards."""
-    arrays, tensors, places, memory = {}, {}, {}, set()
+    arrays: dict[str, torch.Tensor] = {}
+    tensors: dict[str, dict] = {}
+    places: dict[tuple, str] = {}
+    memory: set[int] = set()
     for name, value in model.state_dict().items():
         kind = _plain(name, value)
         tensors[name] = {"shape": list(value.shape), "dtype": kind}
@@ -93,7 +97,7 @@ def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dic
     return arrays, tensors
 
 
-def _plain(name: str, value: object) -> str:
+def _plain(name: str, value: Any) -> str:
     """Return the name of the type of number that ``value`` holds; TypeError, in words, if it cannot be
     stored."""
     fault = None
@@ -196,7 +200,7 @@ def _digest(arrays: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {tuple(arrays[name].shape)}".encode())
-        digest.update(np.ascontiguousarray(as_integers(arrays[name])))
+        digest.update(np.ascontiguousarray(as_integers(arrays[name])).data)
     return digest.hexdigest()
 
 

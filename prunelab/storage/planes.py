@@ -35,9 +35,12 @@ def code_planes(values: torch.Tensor) -> tuple[torch.Tensor, list[int]] | None:
     for column in range(table.shape[1]):
         plane = np.ascontiguousarray(table[:, column])
         coded = _coded(plane)
-        shorter = coded is not None and len(coded) < len(plane)
-        parts.append(np.frombuffer(coded, np.uint8) if shorter else plane)
-        lengths.append(len(coded) if shorter else 0)
+        if coded is not None and len(coded) < len(plane):
+            parts.append(np.frombuffer(coded, np.uint8))
+            lengths.append(len(coded))
+        else:
+            parts.append(plane)
+            lengths.append(0)
     return (torch.from_numpy(np.concatenate(parts)), lengths) if any(lengths) else None
 
 
@@ -59,7 +62,7 @@ def decode_planes(coded: torch.Tensor, lengths: list[int], count: int, dtype: to
         raise ValueError(
             f"planes must be {size}, and {coded.numel()} bytes together, got {lengths} for {count} values"
         )
-    raw, start = memoryview(coded.numpy()), 0
+    raw, start = coded.numpy().data, 0
     table = np.empty((count, size), np.uint8)
     for column, length in enumerate(lengths):
         plane = raw[start : start + (length or count)]
@@ -88,7 +91,7 @@ def _coded(plane: np.ndarray) -> bytes | None:
 
 def _deflated(plane: np.ndarray, strategy: int) -> bytes:
     coder = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
-    return coder.compress(plane) + coder.flush()
+    return coder.compress(plane.data) + coder.flush()
 
 
 def _inflated(raw: memoryview, count: int) -> bytes:

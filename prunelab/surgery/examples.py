@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from prunelab import arguments
+
 Example = torch.Tensor | tuple | list | Mapping | None
 
 
@@ -17,8 +19,7 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
 
     Raises TypeError for what is no module, ValueError for compiled code or packed weights, which cannot be
     changed."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     prefix = ""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):

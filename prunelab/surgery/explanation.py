@@ -66,6 +66,8 @@ class Explanation:
     def __str__(self) -> str:
         return tables.text(HEAD, self._cells(), left=len(HEAD))
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return tables.web(HEAD, self._cells())
 

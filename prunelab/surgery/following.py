@@ -196,9 +196,6 @@ def running(following: Following, model: nn.Module) -> Iterator[None]:
         for module in model.modules():
             stack.callback(module.register_forward_pre_hook(enter).remove)
             stack.callback(module.register_forward_hook(leave).remove)
-        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
-            # oneDNN's fused layer hides the products that it consists of
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         for context in (quiet(), following, Calls(following)):
             stack.enter_context(context)
         yield

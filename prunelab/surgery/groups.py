@@ -93,8 +93,7 @@ def coupled_masks(
 
     Raises TypeError or ValueError for bad arguments: an unknown group, or a mask of another length than its
     group. Source: notebook 09.1."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     _check_groups(groups)
     if not isinstance(kept, Mapping):
         raise TypeError(f"kept must be a dict of group -> bool tensor, got {type(kept).__name__}")

@@ -95,11 +95,15 @@ class Doubled(TorchFunctionMode):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, attention runs as the products that it consists of, and no gradient is kept."""
-    fast = torch.backends.mha.get_fastpath_enabled()
+    """Within it, attention and recurrent layers run as the products that they consist of, and no gradient is
+    kept.
+    """
+    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.set_flags(False, _fp32_precision=None)  # has an LSTM of its own, for float32
     try:
         with sdpa_kernel(SDPBackend.MATH), torch.no_grad():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.set_flags(onednn, _fp32_precision=None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from prunelab import arguments
 from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.smaller import MADE, READ
 
@@ -22,8 +23,7 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
     Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
     Source: notebook 04.2."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    arguments.module("model", model)
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise TypeError(f"state must be a dict of parameter name -> tensor, got {type(state).__name__}")
     resized = copy.deepcopy(model)
@@ -59,6 +59,13 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 def _tell(module: nn.Module, sizes: list[tuple[torch.Size, torch.Size]]) -> None:
     """Let the attributes of a layer tell the sizes of its parameters."""
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):  # its gates stand in one matrix
+        first = "_l0" if isinstance(module, nn.RNNBase) else ""
+        sent = getattr(module, f"weight_hh{first}").shape[1]
+        module.input_size, module.hidden_size = getattr(module, f"weight_ih{first}").shape[1], sent
+        if getattr(module, "proj_size", 0):
+            module.proj_size, module.hidden_size = sent, module.weight_hr_l0.shape[1]
+        return
     groups = getattr(module, "groups", 1)
     for before, after in sizes:
         if groups > 1 and len(before) > 2:  # the filters of one group stay or go together

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from scripts.notebooks import digest, stated_minutes
 
 MAX_BYTES = 600_000
-MAX_LINES = 30  # of at most 110 columns
+MAX_LINES = 25
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes"}
 SECTIONS = ("Pitfalls", "Summary", "Further reading")
 MACHINE = re.compile(
@@ -24,17 +24,6 @@ MACHINE = re.compile(
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<a[^>]+href=\"([^\"]+)\"")
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 IMG = re.compile(r"<img\b[^>]*>")
-
-# Chapters that a new rule does not hold for yet; the lists go when they are empty.
-NOT_YET = {
-    "boards": {
-        "06",
-        "09.2",
-        "10.1",
-        "10.2",
-    },
-    "claims": {"07.2"},
-}
 
 
 def title(notebook: NotebookNode, path: Path) -> Problems:

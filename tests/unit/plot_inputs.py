@@ -7,6 +7,7 @@ from torch import nn
 from prunelab.capstone import Choice, Task
 from prunelab.measure import Latency, profile, report
 from prunelab.models import LeNet5, LeNet300
+from prunelab.runtimes import Runtimes
 from prunelab.storage import gap_code
 
 torch.manual_seed(0)
@@ -69,9 +70,17 @@ task = Task(
     smaller=2.0,
     price=2.0,
 )
+programmes = Runtimes(
+    [
+        {"way": way, "latency": Latency(time, 0.9 * time, 1.2 * time, 1, 16)}
+        for way, time in (("torch", 0.0096), ("ONNX Runtime", 0.0063), ("ONNX Runtime, int8", 0.0035))
+    ],
+    {"torch.compile": "InvalidCxxCompiler: No working C++ compiler found"},
+)
 one_by_one = {f"blocks.{i}.conv": {0.0: 97.0, 0.25: 96.0 - i, 0.5: 90.0 - 2 * i} for i in range(6)}
 steps = [
-    {"shares": {"a": share}, "damaged": 97 - 80 * share, "repaired": 97 - 6 * share, "cost": 6 * share}
+    {"shares": {"a": share}, "damaged": 97 - 80 * share, "repaired": 97 - 6 * share}
+    | {"cost": 6 * share, "parameters": int(40 * (1 - share))}
     for share in (0.3, 0.5, 0.25)
 ]
 choice = Choice(pair[0], pair[0], {}, {"a": 0.25}, 77.0, 95.5, steps, {})

@@ -18,6 +18,7 @@ from plot_inputs import (
     lenet5,
     networks,
     page,
+    programmes,
     row24,
     runs,
     tape,
@@ -138,11 +139,12 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
     "roofline": (
         (
             {t: (x, y) for t, x, y in (("dense, batch 1", 0.5, 4e10), ("CSR 95 %, batch 1", 0.2, 4e9))},
-            5e10,
+            {"cache": 9e10, "memory": 3e10},
             3e11,
         ),
         {},
     ),
+    "runtime_bars": ((programmes,), {}),
     "scales": (
         (
             {
@@ -241,6 +243,26 @@ SAMPLES: dict[str, tuple[tuple, dict]] = A_TO_F | {
     "unit_maps": ((torch.rand(16, 8, 8), [f"filter {k}" for k in range(16)], filters), {}),
     "weight_histograms": (({"initial": lenet5, "trained": LeNet5()},), {}),
     "weights_left": ((runs, {1: 14, 2: 15, 3: 4}), {}),
+    "column_steps": (
+        (
+            torch.ones(4, 8),
+            {j: torch.ones(4, 8) * (torch.arange(8) % 2 + (torch.arange(8) > j)) for j in (0, 3, 7)},
+        ),
+        {},
+    ),
+    "input_sizes": (
+        ({title: RANDOM.uniform(1, 9 if title == "dense" else 90, 128) for title in ("dense", "outliers")},),
+        {},
+    ),
+    "kept_per_row": (
+        (
+            {
+                f"block {i}: query": {s: RANDOM.uniform(0, 100, 128) for s in ("layer", "output")}
+                for i in range(3)
+            },
+        ),
+        {},
+    ),
     "serving": (
         (
             {

@@ -24,6 +24,7 @@ from prunelab.surgery import coupled_groups
 
 SAMPLES: dict[str, tuple[tuple, dict]] = {
     "dots": (({"pruned": [96.0, 95.8, 94.4], "scratch": [4.6, 6.3, 5.0]}, 97.0, "accuracy (%)"), {}),
+    "bands": ((torch.linspace(20, 2000, 30), torch.rand(30), torch.arange(30) % 2 == 0), {}),
     "waves": ((torch.randn(3, 1024, generator=torch.Generator().manual_seed(0)), torch.rand(3, 360)), {}),
     "against_oracle": (
         (torch.rand(16), {c: torch.rand(16) for c in CRITERIA}, dict.fromkeys(CRITERIA, 0.5)),

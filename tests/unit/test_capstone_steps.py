@@ -158,8 +158,8 @@ def test_the_verdict_says_met_and_missed(scanned, tmp_path):
         "missed",
     ]
     assert (
-        "1 passes, 3 seeds: by ~0.498" in said[3]
-        and "9 passes" in said[4]
+        "passes: 1, seeds: 3: by ~0.498" in said[3]
+        and "passes: 9" in said[4]
         and "~0.002 on test data" in said[2]
     )
     said = capstone.handed_over(task, choice.model, tmp_path)

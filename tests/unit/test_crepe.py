@@ -150,6 +150,15 @@ def test_pitch_accuracy_counts_frames_within_50_cents(model):
         model.eval()
 
 
+def test_targets_of_a_pitch():
+    cents = torch.tensor([crepe.LOWEST, crepe.LOWEST + 30.0, 5000.0], dtype=torch.float64)
+    found = crepe.targets(cents)
+    assert found.shape == (3, 360) and found.dtype == torch.float32 and found[0, 0] == 1
+    for k in (0, 1, 2, 3):  # bins lie 20 cents apart
+        assert float(found[1, k]) == pytest.approx(math.exp(-((20 * k - 30) ** 2) / (2 * 25**2)), rel=1e-5)
+    assert abs(crepe.decode(found)[2] - 5000) < 1, "away from the rim it reads back"
+
+
 def test_distil_learns_from_the_teacher_alone(model):
     frames, _ = synthesise(128, 6).tensors
     targets = crepe.outputs(model, frames)
@@ -167,6 +176,7 @@ def test_distil_learns_from_the_teacher_alone(model):
     ("call", "message"),
     [
         (lambda m: crepe.Crepe((1, 2)), "filters must be 6 positive integers"),
+        (lambda m: crepe.targets(torch.ones(2, 2)), r"cents must have shape \(N,\)"),
         (lambda m: crepe.Crepe((1, 2, 3, 4, 5, 0)), r"filters\[5\] must be at least 1"),
         (lambda m: crepe.Crepe(7), "filters must be 6"),
         (lambda m: crepe.normalise(torch.zeros(2, 100)), r"frames must be float of shape \(N, 1024\)"),

@@ -4,6 +4,7 @@ none.
 
 import copy
 import io
+import logging
 import sys
 import warnings
 
@@ -166,6 +167,20 @@ def test_int8_runs_and_is_near(small):
     stored = [onnx.numpy_helper.to_array(one) for one in onnx.load_from_string(raw).graph.initializer]
     weight = next(array for array in stored if array.size == 64 * 800)
     assert weight.dtype == np.int8 and (weight == 0).mean() > 0.89, "a zero stays a zero"
+
+
+def test_what_is_left_in_float32_is_no_warning(caplog):
+    # ONNX Runtime logs one for a BatchNorm behind a ReLU, which it cannot fold into the layer before it
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 3))
+    images = torch.rand(4, 1, 8, 8)
+    deploy.quantize_onnx(deploy.export_onnx(model.eval(), images, any_batch=True), images)
+
+    def said() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+    assert not said() and logging.root.manager.disable == 0
+    logging.getLogger().warning("heard again")
+    assert said() == ["heard again"]
 
 
 def test_side_by_side(small, monkeypatch):

@@ -43,6 +43,8 @@ MISSING = [
     "checkpoints/lenet5_caffe-seed4.safetensors",
     "checkpoints/decoder_fifth-seed2.safetensors",
     "checkpoints/capstone-seed0.safetensors",
+    "checkpoints/llama-seed1/config.json",
+    "checkpoints/llama-seed2/model.safetensors",
     "crepe/crepe-tiny.safetensors",
     "crepe/crepe-pruned.json",
     "records/lenet300-250x-shifts-seed2.safetensors",

@@ -5,22 +5,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "libraries.md").read_text(encoding="utf-8")
+PARTS = ("torch", "tools", "networks")
 FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
 
 
-def rows() -> list[str]:
-    cells = re.findall(r"^\| (`[^|]+`) \|", PAGE, flags=re.MULTILINE)
+def rows(text: str) -> list[str]:
+    cells = re.findall(r"^\| (`[^|]+`) \|", text, flags=re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def names_of_tests() -> set[str]:
-    files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in ("torch", "tools"))
+def names_of_tests(parts: tuple[str, ...]) -> set[str]:
+    files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in parts)
     return {name for path in files for name in re.findall(r"^def test_(\w+)", path.read_text(), re.MULTILINE)}
 
 
 def test_rows_are_the_tests_and_the_findings():
-    assert len(rows()) >= 40 and len(rows()) == len(set(rows()))
-    assert set(rows()) == names_of_tests() | {path.stem for path in FINDINGS}
+    surprises, answers = (rows(part) for part in PAGE.split("## What PruneLab does about it"))
+    assert len(surprises) >= 40 and len(surprises) == len(set(surprises))
+    assert set(surprises) == names_of_tests(PARTS) | {path.stem for path in FINDINGS}
+    assert sorted(answers) == sorted(names_of_tests(("answers",)))
 
 
 def test_findings_pin_say_and_fail():

@@ -86,6 +86,22 @@ def test_onnx_ir_drops_sparse():
     assert len(back.graph.sparse_initializer) == len(back.graph.initializer) == 0
 
 
+def test_onnxscript_optimizer_drops_sparse():
+    from onnxscript import optimizer
+
+    optimized = optimizer.optimize(sparse_model(pruned()))
+    assert len(optimized.graph.sparse_initializer) == len(optimized.graph.initializer) == 0
+    with pytest.raises(Exception, match="W"):
+        onnxruntime.InferenceSession(optimized.SerializeToString())
+
+
+def test_onnx_version_converter_refuses_sparse():
+    import onnx.version_converter
+
+    with pytest.raises(onnx.shape_inference.InferenceError):
+        onnx.version_converter.convert_version(sparse_model(pruned()), 21)
+
+
 def test_onnxruntime_runs_sparse_as_dense(tmp_path):
     weight, x = pruned(), np.ones((1, 64), np.float32)
     options = onnxruntime.SessionOptions()

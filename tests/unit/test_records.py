@@ -17,6 +17,7 @@ FURTHER = [
     for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"]
     if "file" in row
 ]
+AT_300 = json.loads((DATA / "results" / "record_300x.json").read_text())
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -46,8 +47,26 @@ def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
     assert entry.error == pytest.approx(row["test"], abs=0.021)
 
 
+@pytest.mark.parametrize("row", AT_300["networks"], ids=lambda row: row["file"])
+def test_a_record_at_300x_is_what_its_file_holds(row, mnist):
+    entry = evaluate(RECORDS / row["file"], "lenet5_caffe", mnist.test)
+    (read,) = [found for found in AT_300["tests"] if found["seed"] == row["seed"]]
+    assert entry.nonzeros == sum(row["kept"].values()) and entry.compression >= 300
+    assert entry.error == pytest.approx(read["test"], abs=0.021) and entry.bytes == row["bytes"]
+    assert read["valid"] == pytest.approx(row["valid"], abs=0.041), "of 5,000 images"
+
+
+def test_the_recipe_at_300x_has_the_lowest_validation_error_of_those_tried():
+    tried = {}
+    for row in AT_300["trials"]:
+        tried.setdefault((row["soft"], row["decayed"], row["passes"]), []).append(row["valid"])
+    assert len(tried) == 4 and all(len(errors) == 3 for errors in tried.values())
+    assert min(tried, key=lambda recipe: sum(tried[recipe])) == (0.7, True, 5)
+    assert [row["seed"] for row in AT_300["networks"]] == list(range(10))
+
+
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS + FURTHER} | {HAN_RECORD}
+    files = {row["file"] for row in ROWS + FURTHER + AT_300["networks"]} | {HAN_RECORD}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:

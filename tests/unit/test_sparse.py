@@ -1,5 +1,7 @@
 """Layers that compute in CSR give what the dense ones give."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -221,3 +223,15 @@ def test_latencies_times_every_layer_and_states_the_conditions():
     )
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module"):
         latencies({"a": torch.relu}, torch.randn(2, 2))
+
+
+def test_a_sparse_network_is_copied_and_not_averaged():
+    """As the docstring of ``SparseNetwork`` says; if torch learns to, say so there."""
+    chain = nn.Sequential(nn.Flatten(), nn.Linear(20, 10))
+    chain[1].weight.data[:, 2:] = 0
+    small, x = sparse.to_sparse(chain), torch.randn(3, 20)
+    torch.testing.assert_close(copy.deepcopy(small)(x), chain(x))
+    average = torch.optim.swa_utils.AveragedModel(small)
+    with pytest.raises(RuntimeError):
+        for _ in range(2):
+            average.update_parameters(small)

@@ -65,7 +65,7 @@ def test_speed_figures_draw_medians_in_milliseconds():
     times = [Latency(0.002, 0.001, 0.003, 1, 64), Latency(0.001, 0.001, 0.001, 1, 64)]
     axis = plot.crossover({"batch 64": ([0.5, 0.9], {"dense": times, "CSR": times})}).axes[0]
     assert [list(line.get_ydata()) for line in axis.lines] == [[2.0, 1.0], [2.0, 1.0]]
-    axis = plot.roofline({"a": (1.0, 5e9)}, bandwidth=1e10, peak=1e11).axes[0]
+    axis = plot.roofline({"a": (1.0, 5e9)}, {"memory": 1e10}, peak=1e11).axes[0]
     assert axis.lines[0].get_ydata().max() == pytest.approx(100) and axis.lines[1].get_ydata()[0] == 5
     axes = plot.answer_bars({"dense": {"ms": 2.0, "KiB": 9}, "csr": {"ms": 1.0, "KiB": 3}}).axes
     assert [patch.get_width() for patch in axes[0].patches] == [1.0, 2.0]
