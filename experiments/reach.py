@@ -3,9 +3,9 @@ one core)
 
 Networks of timm, transformers and torchvision with random weights lose 30 % of the channels of every group,
 by the sum of magnitudes. "PruneLab" finds the groups, removes them, and compares the outcome with the masked
-network; "Torch-Pruning" is called as its own script for timm calls it, told which layers make the answers
-and how many heads a layer has. "blind" are families that were first tried after all others; two faults found
-there were mended.
+network; "Torch-Pruning" is called as its own script for timm calls it: told which layers make the answers
+and how many heads a layer has, and the width of a head is written back afterwards. "blind" are families
+that were first tried after all others; two faults found there were mended.
 
 Each runs in a process of its own, with a limit on the time of its processor. "memory" is what the process
 took beyond the model, its example and one forward pass."""
@@ -33,7 +33,7 @@ from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remo
 
 SPARSITY, SEED, LIMIT = 0.3, 0, 90  # seconds of processor time, for building the network, too
 EXACT = 1e-5  # of the largest output, in float32
-BESIDE = 68  # families of timm on which the other tool is tried, too
+PROJECTIONS = {"qkv": 3, "q": 1, "query": 1, "q_proj": 1}  # what makes the queries; query, key, value in one
 LARGE = "resnet50"  # at 224 pixels, for the memory
 
 
@@ -62,7 +62,7 @@ class Reach(Configuration):
 def configurations() -> list[Configuration]:
     ours, theirs = TOOLS
     everywhere = [Reach(part, network, ours) for part, networks in NETWORKS.items() for network in networks]
-    beside = [Reach("timm", network, theirs) for network in NETWORKS["timm"][:BESIDE]]
+    beside = [Reach("timm", network, theirs) for network in NETWORKS["timm"]]
     return [*everywhere, *beside, *(Reach("large", LARGE, tool) for tool in TOOLS)]
 
 
@@ -70,6 +70,10 @@ def _child(sender: Any, part: str, network: str, tool: str) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 5))
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    if tool == "Torch-Pruning":
+        from timm.layers import set_fused_attn
+
+        set_fused_attn(False)  # as its script does
     model, example, outputs = build(part, network)
     row: dict[str, Any] = {"parameters": parameters(model)}
     try:
@@ -139,12 +143,12 @@ def by_prunelab(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.
 
 
 def by_torch_pruning(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:
+    attentions = [m for m in model.modules() if isinstance(getattr(m, "num_heads", None), int)]
     heads = {
         getattr(module, layer): module.num_heads
-        for module in model.modules()
-        for layer in ("qkv", "q", "k", "v", "query", "key", "value", "q_proj", "k_proj", "v_proj")
-        if isinstance(getattr(module, "num_heads", None), int)
-        and isinstance(getattr(module, layer, None), nn.Linear)
+        for module in attentions
+        for layer in (*PROJECTIONS, "k", "v", "key", "value", "k_proj", "v_proj")
+        if isinstance(getattr(module, layer, None), nn.Linear)
     }
     pruner = torch_pruning.pruner.MetaPruner(
         model,
@@ -155,6 +159,11 @@ def by_torch_pruning(model: nn.Module, example: Any, outputs: list[str]) -> tupl
         num_heads=heads,
     )
     pruner.step()
+    for module in attentions:  # a head is narrower now: Torch-Pruning's script writes that back, and so do we
+        for layer, parts in PROJECTIONS.items():
+            if isinstance(getattr(module, layer, None), nn.Linear):
+                width = getattr(module, layer).out_features // parts
+                module.head_dim, module.attn_dim = width // module.num_heads, width
     return model, {}, {}
 
 
