@@ -1,5 +1,5 @@
-"""From which networks of other libraries can channels be removed, and exactly? (notebook 09.1; an hour on
-one core)
+"""From which networks of other libraries can channels be removed, and exactly? (notebook 09.1; half an hour
+on one core)
 
 Networks of timm, transformers and torchvision with random weights lose 30 % of the channels of every group,
 by the sum of magnitudes. "PruneLab" finds the groups, removes them, and compares the outcome with the masked
