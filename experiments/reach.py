@@ -172,16 +172,18 @@ TOOLS = {"PruneLab": by_prunelab, "Torch-Pruning": by_torch_pruning}
 
 @torch.no_grad()
 def judge(small: nn.Module, model: nn.Module, masks: dict, example: Any, shapes: list[torch.Size]) -> dict:
-    """Return what became of the network: whether it runs, with outputs of the same shapes, and what the
-    masked one gives, if there are masks.
+    """Return what became of the network: whether it gives outputs of the dense one's ``shapes``, or, if there
+    are masks, what the masked one gives, which for a detector may be more or fewer boxes.
     """
+    if masks:
+        masked = copy.deepcopy(model)
+        apply_masks(masked, masks)
+        shapes = [tensor.shape for tensor in call(masked, example)]
     found = [tensor.shape for tensor in call(small, example)]
     if found != shapes:
         return {"status": "other shape", "reason": f"outputs {_text(shapes)} became {_text(found)}"}
     if not masks:
         return {"status": "runs"}
-    masked = copy.deepcopy(model)
-    apply_masks(masked, masks)
     worst = difference(small, masked, example)
     return {"status": "exact" if worst < EXACT else "differs", "difference": float(f"{worst:.2g}")}
 
