@@ -3,6 +3,7 @@ printed.
 """
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -19,6 +20,9 @@ from scripts import scoreboard as collector
 DATASET = TensorDataset(
     torch.rand(80, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(80) % 10
 )
+
+
+ROW = re.compile(r"<td>(\d\d(?:\.\d)?)</td><td>(.*?)</td>")  # a chapter and what was done
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,21 @@ def test_stored_rows_are_those_of_the_stored_chapters():
     stored = json.loads(scoreboard.STORED.read_text())["rows"]
     assert len(stored) > 7
     assert stored == collector.collected(), "a chapter was executed again: python -m scripts.scoreboard"
+
+
+def test_a_stored_board_shows_the_chapters_before_it():
+    rows = json.loads(scoreboard.STORED.read_text())["rows"][1:]
+    shown, expected = {}, {}
+    for path in sorted(collector.NOTEBOOKS.glob("[0-9]*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                if own := output.get("metadata", {}).get("prunelab", {}).get("scoreboard"):
+                    chapter = own[-1]["chapter"]
+                    shown[chapter] = ROW.findall(output["data"]["text/html"])
+                    expected[chapter] = [
+                        (row["chapter"], row["what"]) for row in rows if row["chapter"] <= chapter
+                    ]
+    assert shown == expected, "execute these chapters again, in their order: python -m scripts.notebooks"
 
 
 def test_the_figure_greys_a_dot_where_nothing_moved(board):
