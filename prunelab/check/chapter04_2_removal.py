@@ -183,8 +183,8 @@ def _same_outputs(model, image, dtype=torch.float32):
             return (
                 problem,
                 (
-                    "Too much is gone: a filter without weights but with a bias sends a constant, and it is"
-                    " read."
+                    "Too much is gone. What is not zero is read, however small; a filter without weights but"
+                    " with a bias sends a constant."
                 ),
             )
         hint = "The size is right, the outputs are not: which channels or columns read the filters that stay?"
@@ -254,7 +254,7 @@ def _edges_4_12():
             for layer in (first, second):
                 layer.weight[[0, 3]], layer.bias[[0, 3]] = 0, 0
                 layer.weight[1] *= 1e-9  # small, but not gone
-                layer.bias[1] *= 1e-9
+                layer.bias[1] *= 1e-9 if pool else 0  # also without a bias
                 line = layer.weight[2].flatten().zero_()
                 line[1], line[-1] = 1, -1  # a sum of zero
                 layer.weight[2], layer.bias[2] = line.view_as(layer.weight[2]), 0

@@ -176,6 +176,9 @@ def _edges_10_3():
         weight = (scale * torch.tensor([[1.0, 1.0, -2.0], [0.0, 3.0, 1.0], [0.0, 0.0, 0.5]])).to(dtype)
         args = (weight, torch.tensor([False, True, False]), _factor(3).to(dtype), 1)
         yield Case(about, args, judge=_exactly(args))
+    zeros = torch.tensor([[0.0, 2.0, 0.0, 1.0], [0.0, -1.0, 0.0, 0.0]], dtype=torch.float64)
+    args = (zeros, torch.tensor([False, False]), _factor(4), 1)
+    yield Case("zeros to the right of the column, which move like any weight", args, judge=_exactly(args))
     args = (torch.tensor([[0.5]]), torch.tensor([False]), torch.tensor([[2.0]]), 0)
     yield Case("a single weight", args, judge=_exactly(args))
 

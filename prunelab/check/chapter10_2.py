@@ -189,7 +189,7 @@ def sparsity_for_bytes(value_bits, dense_bits, index=1):
 
 
 def _edges_10_6():
-    for value_bits, dense_bits in [(16, 17), (1, 1), (64, 5)]:
+    for value_bits, dense_bits in [(16, 17), (1, 1), (64, 5), (4, 3), (2, 2), (5, 2)]:
         yield Case(f"values of {value_bits} bits against {dense_bits} bits dense", (value_bits, dense_bits))
 
 
@@ -204,7 +204,7 @@ ex_10_6 = Exercise(
     "10.6",
     sparsity_for_bytes,
     _cases_10_6,
-    verified="float32, float16 and 8-bit values against 1 to 31 bits",
+    verified="values of 1 to 64 bits against 1 to 31 bits",
     hint=(
         "Write the bits per weight of the sparse form: those of the values that stay, and the bitmap's one,"
         " which all pay."

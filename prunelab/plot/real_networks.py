@@ -66,9 +66,10 @@ def coupled_layers(model: nn.Module, groups: Mapping[str, Mapping[tuple[str, int
     (left edge) and inputs (upper edge) belongs to.
 
     ``groups`` is what ``surgery.coupled_groups`` returns, at most 7 groups; each has a letter and a colour,
-    its units (channels, or whole heads) alternate
-    between full and faint. Grey belongs to no group, and stays. Raises TypeError or
-    ValueError for other arguments. Source: notebook 09.1."""
+    its units (channels, or whole heads) alternate between full and faint. Grey belongs to no group, and
+    stays. A transposed convolution is stored, and drawn, the other way round: its outputs are columns.
+
+    Raises TypeError or ValueError for other arguments. Source: notebook 09.1."""
     arguments.module("model", model)
     weights = {name: p for name, p in model.named_parameters() if p.ndim > 1}
     known = isinstance(groups, Mapping) and all(isinstance(group, Mapping) for group in groups.values())
@@ -79,7 +80,7 @@ def coupled_layers(model: nn.Module, groups: Mapping[str, Mapping[tuple[str, int
         raise ValueError(f"groups must be of this model, which has no parameter {missing[0]!r}")
     shapes = {name: tuple(weight.shape[:2]) for name, weight in weights.items()}
     rows = max(shape[0] for shape in shapes.values())
-    widths = [max(shape[1], 4) + 3 for shape in shapes.values()]
+    widths = [max(shape[1], 7) + 3 for shape in shapes.values()]  # or titles overlap
     height = min(4.6, 1.5 + _style.WIDTH * (rows + 3) / sum(widths))
     figure, axes = plt.subplots(
         1, len(shapes), figsize=(_style.WIDTH, height), width_ratios=widths, squeeze=False
@@ -89,6 +90,8 @@ def coupled_layers(model: nn.Module, groups: Mapping[str, Mapping[tuple[str, int
         axis.axis("off")
         axis.pcolormesh(torch.zeros(shape), cmap=ListedColormap([OTHERS]), edgecolors="white", lw=0.6)
         letters = [_edge(axis, name, dim, shape[dim], groups) for dim in (0, 1)]
+        if getattr(model.get_submodule(name.rpartition(".")[0]), "transposed", False):
+            letters.reverse()
         title = name.removesuffix(".weight").replace("_weight", "").replace(".", "\n")
         axis.set_title(f"{title}\nmakes {letters[0]}\nreads {letters[1]}", fontsize=_style.SMALL, loc="left")
     units = [len(next(iter(group.values()))) for group in groups.values()]

@@ -192,3 +192,11 @@ def test_the_edges_say_which_group():
         coupled_layers(model, {})
     with pytest.raises(ValueError, match="of this model"):
         coupled_layers(nn.Linear(2, 2), groups)
+
+
+def test_the_columns_of_a_transposed_convolution_are_what_it_makes():
+    model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ConvTranspose2d(3, 4, 2), nn.Conv2d(4, 1, 1)).eval()
+    figure = coupled_layers(model, coupled_groups(model, torch.randn(1, 1, 5, 5)))
+    first, transposed, last = (axis.get_title(loc="left").partition("\n")[2] for axis in figure.axes)
+    assert (first, transposed) == ("makes A\nreads what stays", "makes B\nreads A")
+    assert last == "makes what stays\nreads B"

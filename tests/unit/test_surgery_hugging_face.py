@@ -7,6 +7,7 @@ from test_surgery_reach import drawn, halved
 from torch.utils._pytree import tree_map
 
 from experiments._hugging_face import HUGGING_FACE
+from experiments._reach_networks import NETWORKS
 from prunelab.surgery import coupled_groups
 
 
@@ -43,3 +44,7 @@ def test_a_causal_model_generates_with_fewer_heads():
     options = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
     ours = small.generate(example["input_ids"], **options)
     assert torch.equal(ours, masked(model, masks).generate(example["input_ids"], **options))
+
+
+def test_all_of_them_are_in_the_benchmark():
+    assert NETWORKS["hugging_face"] == list(HUGGING_FACE)

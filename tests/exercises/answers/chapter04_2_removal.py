@@ -248,3 +248,15 @@ plausible(
     lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1) > 0).any(1) | (b > 0)),  # bias positive keeps
     lambda m: _wz_4_12(m, last=False),  # classes too
 )
+
+
+# found by readers
+
+
+plausible(
+    "4.12",
+    # small is taken for zero, if there is no bias
+    lambda m: _wz_4_12(m, stay=lambda w, b: (w.abs().flatten(1) > 1e-6).any(1) | (b != 0)),
+    lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1).norm(dim=1) + b.abs()) > 1e-6),
+    lambda m: _wz_4_12(m, stay=lambda w, b: ~torch.isclose(w, 0 * w).flatten(1).all(1) | (b != 0)),
+)

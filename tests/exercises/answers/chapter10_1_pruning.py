@@ -167,3 +167,9 @@ plausible(
 )
 
 plausible("10.3", lambda w, k, u, j: _sg_10_3(w, k, u, j))
+
+plausible(
+    "10.3",
+    lambda w, k, u, j: _r103_10_3(w, k, u, j) * (w != 0),  # zeros stay zeros
+    lambda w, k, u, j: _r103_10_3(w, k | (w[:, j].abs() < 1e-6), u, j),  # small weights are not made up for
+)

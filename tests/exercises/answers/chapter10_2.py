@@ -146,3 +146,12 @@ plausible(
     lambda v, d: 100 * (1 - (d - 1) / v),  # percent
     lambda v, d: round(1 - (d - 1) / v, 2),  # two digits
 )
+
+# found by readers
+
+
+plausible(
+    "10.6",
+    lambda v, d: solved(max(v, 8), d),  # no value below a byte
+    lambda v, d: solved(v + v % 2, d),  # whole pairs of bits
+)
