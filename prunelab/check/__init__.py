@@ -44,6 +44,7 @@ from prunelab.check.chapter07_2 import ex_7_7, ex_7_8
 from prunelab.check.chapter08_challenge import ex_8_5
 from prunelab.check.chapter08_records import ex_8_3, ex_8_4
 from prunelab.check.chapter08_tables import ex_8_1, ex_8_2
+from prunelab.check.chapter09_1_explained import ex_9_8
 from prunelab.check.chapter09_1_groups import ex_9_1
 from prunelab.check.chapter09_1_removal import ex_9_3
 from prunelab.check.chapter09_1_scores import ex_9_2
@@ -134,6 +135,7 @@ __all__ = [
     "ex_9_5",
     "ex_9_6",
     "ex_9_7",
+    "ex_9_8",
     "ex_10_1",
     "ex_10_2",
     "ex_10_3",
