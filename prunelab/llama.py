@@ -7,6 +7,7 @@ queries, rotary positions, a gated MLP, RMSNorm.
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,7 +47,7 @@ def new_llama(seed: int = 0, **sizes: int) -> nn.Module:
         arguments.one_of("a name in sizes", name, SIZES)
         arguments.count(name, size)
     torch.manual_seed(arguments.count("seed", seed, at_least=0))
-    return LlamaForCausalLM(LlamaConfig(**SIZES | sizes)).eval()
+    return LlamaForCausalLM(LlamaConfig.from_dict(SIZES | sizes)).eval()
 
 
 def llama_folder(seed: int = 0, folder: Path | str = CHECKPOINTS) -> Path:
@@ -115,7 +116,7 @@ def smaller_llama(
         cuts |= {f"self_attn.{name}_proj": (0, own) for name in "kv"}
         asking = groups[old].repeat_interleave(shared * config.head_dim)
         cuts |= {"self_attn.q_proj": (0, asking), "self_attn.o_proj": (1, asking)}
-        for name, value in small.model.layers[number].state_dict().items():
+        for name, value in small.get_submodule(f"model.layers.{number}").state_dict().items():
             axis, mask = cuts.get(name.rpartition(".")[0], (0, None))
             source = state[f"model.layers.{old}.{name}"]
             value.copy_(source if mask is None else source.index_select(axis, mask.nonzero().flatten()))
@@ -126,7 +127,7 @@ def smaller_llama(
 
 def _llama_config(model: nn.Module):
     """Return the configuration of ``model``, or raise if it has another form than Llama's."""
-    config = getattr(arguments.module("model", model), "config", None)
+    config: Any = getattr(arguments.module("model", model), "config", None)
     if getattr(config, "model_type", None) != "llama":
         raise TypeError(f"model must be a LlamaForCausalLM, got {type(model).__name__}")
     if config.attention_bias or config.mlp_bias:

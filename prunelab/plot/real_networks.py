@@ -106,7 +106,7 @@ def coupled_layers(model: nn.Module, groups: Mapping[str, Mapping[tuple[str, int
 
 def _edge(axis: Axes, name: str, dim: int, size: int, groups: Mapping) -> str:
     """Colour one edge of a weight by the groups of its entries, and return their letters."""
-    found = {}
+    found: dict[int, tuple[int, int]] = {}
     for number, group in enumerate(groups.values()):
         for channel, entries in enumerate(group.get((name, dim), ())):
             found |= {entry: (number, channel) for entry in entries.tolist()}
