@@ -122,14 +122,17 @@ def smaller_llama(
             value.copy_(source if mask is None else source.index_select(axis, mask.nonzero().flatten()))
     outside = {name: value for name, value in state.items() if not name.startswith("model.layers.")}
     small.load_state_dict(outside, strict=False)
-    return small.to(next(model.parameters()).dtype).eval()
+    return small.to(next(model.parameters())).eval()  # its dtype, and its device
 
 
 def _llama_config(model: nn.Module):
     """Return the configuration of ``model``, or raise if it has another form than Llama's."""
     config: Any = getattr(arguments.module("model", model), "config", None)
     if getattr(config, "model_type", None) != "llama":
-        raise TypeError(f"model must be a LlamaForCausalLM, got {type(model).__name__}")
+        raise TypeError(
+            f"model must be a LlamaForCausalLM, got {type(model).__name__}; surgery.remove_filters takes"
+            " models of other forms"
+        )
     if config.attention_bias or config.mlp_bias:
         raise ValueError("model must have layers without biases, got a configuration with them")
     return config
