@@ -20,7 +20,7 @@ from prunelab import arguments
 from prunelab.storage._positions import as_integers, take
 from prunelab.storage.formats import FORMATS, Encoded, decode, inflate, unpack
 from prunelab.storage.planes import decode_planes
-from prunelab.storage.smallest import folded_smallest
+from prunelab.storage.smallest import _folded_smallest
 
 VERSION = "2"
 READABLE = ("1", "2")  # version 1 had no byte planes, no tensors stored once, fewer types of numbers
@@ -85,7 +85,7 @@ def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dic
         ):  # tied, as embedding and output often are
             tensors[name]["same_as"] = places[place]
             continue
-        encoded, parts, how = folded_smallest(_numbers(value.detach().cpu()))
+        encoded, parts, how = _folded_smallest(_numbers(value.detach().cpu()))
         width = {"index_bits": encoded.index_bits} if encoded.index_bits else {}
         how |= {"format": encoded.format, "values": encoded.arrays["data"].numel()} | width
         tensors[name] |= how

@@ -24,11 +24,11 @@ def encode_smallest(weight: torch.Tensor) -> Encoded:
     bits. Raises as ``encode`` does. Source: notebook 07.1."""
     if not isinstance(weight, torch.Tensor) or weight.layout != torch.strided or weight.is_complex():
         return encode(weight, "dense")  # which says what is wrong
-    smallest, _, _ = folded_smallest(weight)
+    smallest, _, _ = _folded_smallest(weight)
     return encode(weight, "dense") if smallest.format == "dense" else smallest
 
 
-def folded_smallest(weight: torch.Tensor) -> tuple[Encoded, dict[str, torch.Tensor], dict]:
+def _folded_smallest(weight: torch.Tensor) -> tuple[Encoded, dict[str, torch.Tensor], dict]:
     """Return ``weight`` as ``encode_smallest`` does, and folded: its arrays, the values as a code book and
     codes or as coded byte planes where that takes fewer bytes, and what the card has to say of it.
 
