@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from prunelab.surgery.sizes import Equation, Place, Trial, places
 from prunelab.surgery.tracks import NOTHING, along, compact, varying
@@ -120,6 +118,9 @@ class Groups:
 
     def merge(self, pairs: torch.Tensor) -> None:
         """Make one group of every two labels in ``pairs`` (2, n)."""
+        from scipy.sparse import coo_array  # here, because most who import this module never get here
+        from scipy.sparse.csgraph import connected_components
+
         left, right = pairs.numpy()
         size = len(self.labels)
         links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
