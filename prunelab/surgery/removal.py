@@ -125,10 +125,15 @@ def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept
         if live.any():
             label = int(followed.groups.labels[read.channels[live][0]])
             why = followed.coupled_by((followed.groups.labels == label).nonzero().flatten())
+            advice = f"{': ' + why if why else ''}; drop what is coupled together (coupled_masks), or keep it"
+            if _all_masked(followed, masks, kept):
+                advice = (
+                    ", though all that makes them is masked: what is behind it adds a number of its own, and"
+                    " a padding ends that; keep them"
+                )
             raise ValueError(
                 f"{read.where} reads channels of {followed.owners(label)} that are no constants under"
-                " these masks"
-                f"{': ' + why if why else ''}; drop what is coupled together (coupled_masks), or keep it"
+                f" these masks{advice}"
             )
     for read in reads:
         sent = (read.high * ~kept[read.channels]).abs()

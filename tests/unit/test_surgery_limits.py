@@ -152,3 +152,20 @@ def test_a_size_that_follows_other_channels_keeps_them():
     (row,) = [row for row in explain(build(Borrows), IMAGE).rows if row.layer == "a"]
     assert (row.removable == 0 and "reshape" in row.reason) or "view" in row.reason
     assert "names the size 6" in row.reason
+
+
+class Shifted(nn.Module):
+    """A learned number is added behind the activation, and zeros are put around that."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.shift, self.b = nn.Conv2d(3, 6, 3), nn.Parameter(torch.tensor(0.5)), nn.Conv2d(6, 2, 2)
+
+    def forward(self, x):
+        return self.b(nn.functional.pad(torch.relu(self.a(x)) + self.shift, (0, 1, 0, 1)))
+
+
+def test_a_constant_that_a_padding_ends_is_named():
+    model = build(Shifted)
+    with pytest.raises(ValueError, match=r"though all that makes them is masked.*a padding ends that"):
+        halved(model, IMAGE)
