@@ -103,7 +103,9 @@ def on_tensors(change: Callable[[torch.Tensor], Any], value: Any) -> Any:
         return {key: on_tensors(change, item) for key, item in value.items()}
     if type(value) in (tuple, list):
         return type(value)([on_tensors(change, item) for item in value])
-    return tree_map(change, value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):  # a torch.Size, or one with names
+        return tree_map(lambda item: change(item) if isinstance(item, torch.Tensor) else item, value)
+    return value
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:

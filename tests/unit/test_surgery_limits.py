@@ -104,6 +104,15 @@ def test_quantized_weights_are_refused_with_what_to_do(quantize):
         remove_filters(quantized, {}, torch.zeros(1, 3))
 
 
+def test_images_that_lie_channel_by_channel_in_memory_are_followed():
+    layers = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)
+    model = build(lambda: nn.Sequential(*layers))
+    example = IMAGE.contiguous(memory_format=torch.channels_last)
+    masks, small = halved(model, example)
+    assert small[0].out_channels == small[4].in_features == 3
+    assert_same(small, masked(model, masks), (3, 3, 8, 8))
+
+
 class Picks(nn.Module):
     """Works on those places of the image that pass a threshold."""
 
