@@ -61,13 +61,16 @@ def test_a_record_with_teachers_is_what_its_file_holds(row, mnist):
 
 
 @pytest.mark.parametrize("key", RECIPES)
-def test_no_recipe_that_was_tried_is_clearly_better_than_that_of_the_records_with_teachers(key):
+def test_the_recipe_of_the_records_with_teachers_has_the_lowest_validation_error_of_those_tried(key):
     (chosen, networks), tried = RECIPES[key], {}
     for recipe in (recipe for recipe in TRIALS if (recipe[0], recipe[2]) == key):
         for wanted in (asdict(Trial(*recipe, seed)) for seed in SEEDS):
             (row,) = [row for row in TAUGHT["trials"] if wanted.items() <= (row | {"part": "trials"}).items()]
             tried.setdefault(recipe, []).append(row["valid"])
-    assert sum(tried[chosen]) / 3 < min(map(sum, tried.values())) / 3 + 0.03
+    if key == ("lenet5_caffe", 300):
+        assert len(tried) == 5 and min(tried, key=lambda recipe: sum(tried[recipe])) == chosen
+    else:
+        assert not tried, "there is no other recipe to choose from"
     rows = [row for row in TAUGHT["networks"] if (row["network"], row["ratio"]) == key]
     assert [row["seed"] for row in rows] == list(range(networks))
 
