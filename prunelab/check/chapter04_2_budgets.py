@@ -185,8 +185,8 @@ def _macs_judge(dense, unseen, share, points):
 
 
 UNCOUNTED = (
-    "Not every product is counted, or a weight has no part in the answer. Use torch's own layers, and no other"
-    " weights."
+    "Not every product is counted, or a weight has no part in the answer. Use torch's own layers, and no"
+    " other weights."
 )
 MASKED = (
     "Zeros are multiplied like any number: a masked filter still costs its MACs. Remove it"
