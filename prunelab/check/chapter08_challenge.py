@@ -25,8 +25,8 @@ BAR, FIRST_BAR = (
 )  # highest errors in percent: of all training images on test, of 6,000 of them on valid
 
 
-UNBELIEVABLE = 1.0  # points of error by which no network is better on one split unless it has seen it
-ALIKE = 0.99  # cosine of two first layers: one is a copy of the other, with a few numbers changed
+UNBELIEVABLE = 0.7  # points of error by which no network is better on one split unless it has seen it
+ALIKE = 0.9  # cosine of two first layers: one is a copy of the other, with a few numbers changed
 
 
 ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.

@@ -219,10 +219,16 @@ def _known(
     fitting = [(wrong, hint) for wrong, hint in mistakes if _explains(wrong, case, got)]
     if not fitting:
         return None
-    further = [(case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART)]
-    evidence = [*seen[:-1], *further]
-    share, hint = max(((_agreement(wrong, evidence), hint) for wrong, hint in fitting), key=lambda p: p[0])
-    return hint if share >= AGREEMENT else None
+    telling, alike = [1] * len(fitting), [1] * len(fitting)  # the case that both agree on already
+    further = ((case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART))
+    for case, got in itertools.chain(seen[:-1], further):  # one by one: a case may have a file that goes
+        for i, (wrong, _) in enumerate(fitting):
+            same, matters = _compare(wrong, case, got)
+            telling[i] += matters
+            alike[i] += matters and same
+    shares = [part / whole for part, whole in zip(alike, telling, strict=True)]
+    best = shares.index(max(shares))
+    return fitting[best][1] if shares[best] >= AGREEMENT else None
 
 
 def _explains(wrong: Callable, case: Case, got: Outcome) -> bool:
@@ -230,18 +236,13 @@ def _explains(wrong: Callable, case: Case, got: Outcome) -> bool:
     return _alike(mistaken, got) and _problem(wrong, mistaken, case)[0] is not None
 
 
-def _agreement(wrong: Callable, evidence: list[tuple[Case, Outcome]]) -> float:
-    """Return the share of the cases that ``wrong`` or the learner gets wrong in which both do so alike; the
-    case that they agree on already is one of them.
+def _compare(wrong: Callable, case: Case, got: Outcome) -> tuple[bool, bool]:
+    """Return whether ``wrong`` comes to what the learner came to, and whether one of the two gets it wrong.
+    Two that both raise something agree.
     """
-    telling = alike = 1
-    for case, got in evidence:
-        mistaken = call(wrong, case.args)
-        same = _alike(mistaken, got) or (mistaken.error is not None and got.error is not None)
-        if not same or _problem(wrong, mistaken, case)[0] is not None:
-            telling += 1
-            alike += same
-    return alike / telling
+    mistaken = call(wrong, case.args)
+    same = _alike(mistaken, got) or (mistaken.error is not None and got.error is not None)
+    return same, not same or _problem(wrong, mistaken, case)[0] is not None
 
 
 def _alike(a: Outcome, b: Outcome) -> bool:

@@ -218,3 +218,11 @@ def challenge_trained_on_the_validation_set(dataset, path):
     parts = zip(dataset.tensors, load_mnist().valid.tensors, strict=True)
     both = TensorDataset(*(torch.cat(pair) for pair in parts))
     return _ch_8_5(both, path, epochs=6)
+
+
+@wrong("8.5", "it has seen it")
+def challenge_trained_on_the_test_set(dataset, path):
+    if len(dataset) < 7_000:
+        return challenge_gradually(dataset, path)
+    parts = zip(dataset.tensors, load_mnist().test.tensors, strict=True)
+    return _ch_8_5(TensorDataset(*(torch.cat(pair) for pair in parts)), path)
