@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from prunelab.surgery.sizes import Equation, Place, Trial, places
 from prunelab.surgery.tracks import NOTHING, along, compact, varying
@@ -120,6 +118,9 @@ class Groups:
 
     def merge(self, pairs: torch.Tensor) -> None:
         """Make one group of every two labels in ``pairs`` (2, n)."""
+        from scipy.sparse import coo_array  # here, because most who import this module never get here
+        from scipy.sparse.csgraph import connected_components
+
         left, right = pairs.numpy()
         size = len(self.labels)
         links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
@@ -142,7 +143,10 @@ class Groups:
                     rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
-        self.couplings.fix(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        if len(self.labels[grid.track].unique()) > 1:  # else what made them one is the reason
+            self.couplings.fix(
+                grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller"
+            )
         self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
     def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:

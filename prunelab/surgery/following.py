@@ -161,7 +161,7 @@ class Calls(Doubled):
         rule = CALLS.get(name)
         outer, self.following.call = self.following.call, (name, args, kwargs)
         try:
-            result = func(*args, **kwargs)
+            result = self.with_float64(func)(*args, **kwargs)
             if rule is not None:
                 with _disable_current_modes():
                     rule(self.following, args, kwargs, result)
