@@ -105,10 +105,8 @@ def _cause(model, entry, bound, elsewhere):
         return "too many" if entry.compression > 1.1 else "untouched" if as_trained else "revived"
     if any(_same_network(weight, other) for other in _records()):
         return "copied"
-    if entry.error < elsewhere - UNBELIEVABLE:
-        return "seen"
     if entry.error <= bound + 1e-9:
-        return None
+        return "seen" if entry.error < elsewhere - UNBELIEVABLE else None
     if kept.any() and all(other[kept].abs().mean() < 1.1 * other.abs().mean() for other in _trained()):
         return "random"
     return "untrained" if as_trained else "too little"
