@@ -24,6 +24,8 @@ def _edges_3_9():
     yield Case("layers that differ by one in a hundred million", (near, 1.0, 1.0, 1))
     tied = {"z": (4, 0, 2), "m": (4, 0, 2), "x": (9, 0, 9), "a": (4, 0, 2)}
     yield Case("equal layers whose names do not rise", (tied, 1.0, 1.0, 1))
+    parts = {"b": (10, 1, 0), "a": (10, 2, 0)}
+    yield Case("layers that differ by a fraction", (parts, 1.0, 0.25, 1))
     yield Case("one layer", ({"fc": (0, 5, 0)}, 0.5, 0.25, 3))
     fetched, multiplied = {"b": (19, 0, 0), "a": (10, 0, 40)}, {"b": (0, 0, 19), "a": (40, 0, 10)}
     yield Case("a fetch that costs a quarter of a MAC", (fetched, 1.0, 0.25, 1))

@@ -110,6 +110,10 @@ def _edges_7_6():
     wide[0, 31], wide[0, 63] = 1e-9, -1e9
     for budget in (10, 9, 33, 20, 19):
         yield Case(f"one row, gaps of exactly 32, {budget} bytes", (wide, budget))
+    far = torch.zeros(1, 200)
+    far[0, 150] = 0.5
+    for budget in (24, 23, 19, 10):
+        yield Case(f"one nonzero behind four fillers, {budget} bytes", (far, budget))
     late = torch.zeros(1, 40)
     late[0, 32] = 0.5
     for budget in (9, 8, 5):
@@ -152,11 +156,8 @@ ex_7_6 = Exercise(
             ),
         ),
         (
-            "CSR has row starts as well: 32 bits each, one more than there are rows.",
+            "CSR's row starts take 32 bits each, and there is one more than there are rows.",
             lambda w, b: choose_format(w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()))),
-        ),
-        (
-            "CSR has one row start more than there are rows.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()) + 4 * w.shape[0])
             ),
