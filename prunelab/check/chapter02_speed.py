@@ -85,7 +85,7 @@ ex_2_8 = Exercise(
             lambda t, s: most_filters(t, s, enough=lambda ratio, wanted: ratio > wanted),
         ),
         (
-            "A mean is pulled by one disturbed round, a minimum by a lucky one. Take medians.",
+            "One disturbed or lucky round decides. Take one median over the other: the usual ones.",
             lambda t, s: most_filters(t, s, middle=statistics.fmean),
             lambda t, s: most_filters(t, s, middle=min),
         ),

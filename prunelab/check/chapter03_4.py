@@ -76,7 +76,7 @@ ex_3_9 = Exercise(
             ),
         ),
         (
-            "MACs alone are not the energy: moving weights and activations costs too.",
+            "That is the order of the MACs. Weights and activations cost, too: dram for each that moves.",
             lambda la, m, d, b: sorted(la, key=lambda n: -la[n][0]),
         ),
         (
@@ -143,7 +143,7 @@ ex_3_10 = Exercise(
             lambda x, n: min(x),
         ),
         (
-            "That is the best of one particular choice of n. The mean over all choices of n is asked for.",
+            "That is one of the losses, the best of one choice of n. The mean over all choices is asked for.",
             lambda x, n: min(x[:n]),
         ),
         (

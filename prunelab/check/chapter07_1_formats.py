@@ -59,7 +59,7 @@ ex_7_3 = Exercise(
             lambda v, i, c: (v - 32 / c) / (v + i),
         ),
         (
-            "32 bits per row, not per weight: a row has `columns` weights to share them.",
+            "Too low. A nonzero costs V + i bits, and all `columns` weights of a row share its 32 bits.",
             lambda v, i, c: max(0.0, (v - 32) / (v + i)),
         ),
         ("A nonzero costs its value and its index, V + i bits together.", lambda v, i, c: (v - 32 / c) / i),
@@ -163,13 +163,13 @@ ex_7_6 = Exercise(
             ),
         ),
         (
-            "The column numbers of this exercise have 16 bits, not 32.",
+            "CSR takes 4 bytes for a value, 2 for its column (16 bits), 4 for each row start.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(csr=lambda w: 8 * int(w.count_nonzero()) + 4 * (w.shape[0] + 1))
             ),
         ),
         (
-            "A bitmap has one bit per weight, not one byte.",
+            "A bitmap has one bit per weight, not one byte, and it comes before gap.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(bitmap=lambda w: 4 * int(w.count_nonzero()) + w.numel())
             ),

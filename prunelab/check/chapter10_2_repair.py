@@ -93,7 +93,10 @@ ex_10_7 = Exercise(
                 o[:, ~_stay(q, n, g, i)],
             ),
         ),
-        ("Groups count from 0.", lambda q, k, o, n, g, i: remove_group(q, k, o, n, g, (i - 1) % g)),
+        (
+            "That is another group. They count from 0, the first rows first.",
+            lambda q, k, o, n, g, i: remove_group(q, k, o, n, g, (i - 1) % g),
+        ),
     ],
 )
 
