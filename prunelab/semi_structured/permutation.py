@@ -1,6 +1,5 @@
 """An order of the columns under which a 2:4 mask keeps more."""
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -8,117 +7,171 @@ import torch
 
 from prunelab import arguments
 
-BLOCK = 1 << 16  # numbers of a table at a time: those of all pairs would not stay in the cache
+WHOLE = 128  # groups whose pairs are all searched: those of a wide layer would take minutes
+POOL = 64  # groups of a wider layer that are searched together
+PASSES = 2  # over a wide layer, each time in pools drawn anew
+LEAST = 1e-5  # of what a pair keeps: a smaller gain may be rounding, and the search must end
+BLOCK = 1 << 16  # numbers at a time that stay in the cache
 
 
-def permute_columns(weight: torch.Tensor, tries: int = 50_000) -> torch.Tensor:
+def permute_columns(weight: torch.Tensor) -> torch.Tensor:
     """Return an order of the columns ``(in,)`` of ``weight`` ``(out, in)`` under which its 2:4 mask keeps
     more magnitude.
 
-    Two groups of four columns hold eight, which can be dealt into two groups in 35 ways. The search tries all
-    of them for each pair of groups and takes the one that keeps most, until no pair gains or ``tries`` pairs
-    were tried: every step gains, the whole is greedy. Pairs that share no group are tried together, as the
-    games of a round in a tournament. Permuting the inputs of a layer changes nothing as long as the outputs
-    of the layer before are permuted alike.
+    Two groups of four columns hold eight, which can be dealt into two groups in 35 ways. The search knows
+    what each of them would gain for each pair of groups, takes the best deals that share no group, and goes
+    on until no pair gains: every step gains, the whole is greedy. Permuting the inputs of a layer changes
+    nothing as long as the outputs of the layer before are permuted alike.
 
-    ``tries`` bounds the time of wide layers; narrow ones end by themselves.
+    More than 512 columns are searched in pools of 64 groups, twice, the second time in pools drawn anew: the
+    time grows with the columns, not with their square, and pairs that never met in a pool may be left that
+    would still gain.
 
-    Raises ValueError if ``weight`` is not 2-D or 4 does not divide its inputs, or for ``tries`` below 1.
-    Source: Pool and Yu, "Channel permutations for N:M sparsity" (NeurIPS 2021); notebook 06.
+    Raises ValueError if ``weight`` is not 2-D or 4 does not divide its inputs. Source: Pool and Yu, "Channel
+    permutations for N:M sparsity" (NeurIPS 2021); notebook 06.
     """
     if arguments.tensor("weight", weight).ndim != 2 or weight.shape[1] % 4:
         raise ValueError(f"weight must be (out, in) with 4 dividing in, got shape {tuple(weight.shape)}")
-    arguments.count("tries", tries)
-    columns = weight.detach().cpu().abs().t().contiguous().numpy()  # (in, out): a column is one row here
-    columns = (columns / max(columns.max(), np.finfo(np.float32).tiny)).astype(np.float32)
-    groups = len(columns) // 4
-    order = np.arange(len(columns)).reshape(groups, 4)
-    untried = np.triu(np.ones((groups, groups), bool), 1)
-    size = max(1, BLOCK // (36 * columns.shape[1]))  # pairs at a time that stay in the cache
-    while tries > 0 and untried.any():
-        for a, b in _rounds(groups):
-            due = np.flatnonzero(untried[a, b])[:tries]
-            tries -= len(due)
-            for start in range(0, len(due), size):
-                part = due[start : start + size]
-                _deal(columns, order, untried, a[part], b[part])
-    return torch.from_numpy(order.reshape(-1))
+    columns = weight.detach().cpu().t().double().abs()  # (in, out): a column is one row here
+    columns = (columns / columns.max().clamp(min=torch.finfo(torch.float64).tiny)).float().contiguous()
+    order = torch.arange(len(columns)).view(-1, 4)
+    if len(order) <= WHOLE:
+        return _searched(columns, order).view(-1)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(PASSES):
+        for pool in torch.randperm(len(order), generator=generator).split(POOL):
+            order[pool] = _searched(columns, order[pool])
+    return order.view(-1)
 
 
-def _rounds(groups: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the rounds of a tournament: the partners ``(a, b)``, a < b; after all of them each pair has met
-    once."""
-    others = np.arange(1, groups + groups % 2)
-    for turn in range(len(others)):
-        circle = np.concatenate([[0], np.roll(others, turn)])
-        left, right = circle[: len(circle) // 2], circle[::-1][: len(circle) // 2]
-        a, b = np.minimum(left, right), np.maximum(left, right)
-        yield a[b < groups], b[b < groups]  # an odd group out rests
+def _searched(columns: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """Return ``order`` ``(groups, 4)``, the numbers of the columns in each group, after deals that gain,
+    until none is left; first one column for one, then two for two as well."""
+    tables = _Tables(columns[order])
+    while True:
+        a, b, deals = tables.best()
+        if len(a):
+            dealt = torch.cat([order[a], order[b]], dim=1).gather(1, DEALS[deals])
+            changed = torch.cat([a, b])
+            order = order.index_put((changed,), torch.cat([dealt[:, :4], dealt[:, 4:]]))
+            tables.read(changed, columns[order[changed]])
+        elif tables.pairs is None:
+            tables.read_pairs()
+        else:
+            return order
 
 
-def _deal(columns: np.ndarray, order: np.ndarray, untried: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
-    """Deal the columns of each pair of groups ``(a, b)`` anew where that gains; write it into ``order`` and
-    ``untried``."""
-    untried[a, b] = False
-    members = np.concatenate([order[a], order[b]], axis=1)
-    kept = _kept_by_deal(columns[members])
-    choice = kept.argmax(axis=1)
-    gained = kept.max(axis=1) > kept[:, 0] * (1 + 1e-5)  # more than float32 rounds: the search must end
-    for pair in np.flatnonzero(gained):
-        one, other = a[pair], b[pair]
-        order[one], order[other] = members[pair][DEALS[choice[pair]]].reshape(2, 4)
-        for changed in (one, other):
-            untried[:changed, changed] = untried[changed, changed + 1 :] = True
-        untried[one, other] = False
+_TWO = torch.tensor(list(combinations(range(4), 2)))  # pairs of a group; the i-th from the end has the others
+_THREE = torch.tensor([[j for j in range(4) if j != i] for i in range(4)])  # those that stay when i goes
 
 
-_TWO = np.array(list(combinations(range(4), 2)))  # pairs of a group; the i-th from the end has the others
-_THREE = np.array([[j for j in range(4) if j != i] for i in range(4)])  # those that stay when i goes
-
-
-def _deals() -> np.ndarray:
-    """Return ``(35, 8)``: the order of eight columns under each deal, in the order of ``_kept_by_deal``."""
-    deals = [list(range(8))]
+def _deals() -> torch.Tensor:
+    """Return ``(34, 8)``: the order of eight columns under each deal that changes the groups, in the order of
+    ``_Tables.best``."""
+    deals = []
     for i in range(4):  # one for one
         for j in range(4):
             deal = list(range(8))
             deal[i], deal[4 + j] = 4 + j, i
             deals.append(deal)
+    two = _TWO.tolist()
     for i in range(3):  # two for two; the other three are the same with the groups exchanged
         for j in range(6):
-            stay, go, come, rest = _TWO[i], _TWO[5 - i], _TWO[j] + 4, _TWO[5 - j] + 4
-            deals.append([*stay, *come, *go, *rest])
-    return np.array(deals)
+            come, rest = ([4 + k for k in two[n]] for n in (j, 5 - j))
+            deals.append([*two[i], *come, *two[5 - i], *rest])
+    return torch.tensor(deals)
 
 
 DEALS = _deals()
 
 
-def _kept_by_deal(eight: np.ndarray) -> np.ndarray:
-    """Return ``(pairs, 35)``: the magnitude that 2:4 keeps of eight columns ``(pairs, 8, out)`` under each
-    deal of ``DEALS``.
+class _Tables:
+    """What 2:4 keeps of two groups under each deal, for all pairs of ``groups`` ``(n, 4, out)``.
 
-    The two largest of four are the larger of each pair, or both of one pair: max(max(a, b) + max(c, d), a +
-    b, c + d). Of three that stay and one that comes: the largest of three + max(the second, the new one). The
-    sums over the outputs are products with ones, which are three times as fast as a sum."""
-    halves = eight.reshape(len(eight), 2, 4, -1)
-    ones = np.ones(eight.shape[2], np.float32)
-    # two for two: pair i of one group meets pair j of the other, and what is left meets what is left
-    left, right = halves[:, :, _TWO[:, 0]], halves[:, :, _TWO[:, 1]]
-    larger, total = np.maximum(left, right), left + right  # (pairs, 2, 6, out)
-    met = larger[:, 0, :, None] + larger[:, 1, None]
-    np.maximum(met, total[:, 0, :, None], out=met)
-    np.maximum(met, total[:, 1, None], out=met)
-    two = met @ ones
-    two = (two + two[:, ::-1, ::-1])[:, :3]
-    # one for one
-    a, b, c = (halves[:, :, _THREE[:, i]] for i in range(3))
-    first = np.maximum(np.maximum(a, b), c)
-    second = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-    stay = first @ ones
-    into_a = np.maximum(second[:, 0, :, None], halves[:, 1, None]) @ ones + stay[:, 0, :, None]
-    into_b = np.maximum(second[:, 1, None], halves[:, 0, :, None]) @ ones + stay[:, 1, None]
-    # as it is: the fourth comes back to its three
-    now = stay[:, :, 0] + np.maximum(second[:, :, 0], halves[:, :, 0]) @ ones
-    one = (into_a + into_b).reshape(len(eight), 16)
-    return np.concatenate([now.sum(1, keepdims=True), one, two.reshape(len(eight), 18)], axis=1)
+    Everything is a sum, over the outputs, of the larger of two numbers. Of three columns that stay and one
+    that comes, 2:4 keeps the largest of the three, and the larger of the second and the new one. Of two pairs
+    that meet it keeps the larger of the lesser here and the larger there, and the same the other way round:
+    if neither lesser one counts, these are the two larger ones."""
+
+    def __init__(self, groups: torch.Tensor):
+        size = len(groups)
+        self.groups, self.second = groups.clone(), torch.empty_like(groups)
+        self.first = torch.empty(size, 4)
+        # [a, b, i, j]: the second of a without its i-th, beside the j-th of b
+        self.singles = torch.empty(size, size, 4, 4)
+        # [a, b, i, j]: the lesser of pair i of a, beside the larger of pair j of b; three times the work
+        self.pairs: torch.Tensor | None = None
+        self.read(torch.arange(size), groups)
+
+    def read(self, changed: torch.Tensor, groups: torch.Tensor) -> None:
+        """Write the new columns of the groups ``changed`` ``(k,)`` into the tables."""
+        a, b, c = (groups[:, _THREE[:, i]] for i in range(3))
+        self.groups[changed] = groups
+        self.first[changed] = a.maximum(b).maximum(c).sum(2)
+        self.second[changed] = a.minimum(b).maximum(a.maximum(b).minimum(c))
+        _write(self.singles, changed, self.second, self.groups)
+        if self.pairs is not None:
+            self.lesser[changed], self.larger[changed] = _meeting(groups)
+            _write(self.pairs, changed, self.lesser, self.larger)
+
+    def read_pairs(self) -> None:
+        """Make the table of the pairs."""
+        size = len(self.groups)
+        self.lesser, self.larger = _meeting(self.groups)
+        self.pairs = torch.empty(size, size, 6, 6)
+        _write(self.pairs, torch.arange(size), self.lesser, self.larger)
+
+    def best(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return pairs of groups ``(a, b)`` that share none, and the number of the deal for each: the best
+        first, as long as something is gained."""
+        now = self.first[:, 0] + self.singles.diagonal()[0, 0]  # a group whose first column goes and comes
+        before = now[:, None] + now
+        ones = self.singles + self.first[:, None, :, None]
+        tables = [(ones + ones.permute(1, 0, 3, 2)).flatten(2)]
+        if self.pairs is not None:
+            twos = self.pairs + self.pairs.permute(1, 0, 3, 2)
+            tables.append((twos[:, :, :3] + twos.flip(2, 3)[:, :, :3]).flatten(2))
+        kept, deals = torch.cat(tables, dim=2).max(2)
+        gain = torch.where(kept > before * (1 + LEAST), kept - before, 0).triu(1)
+        gaining = gain.nonzero()
+        gaining = gaining[gain[tuple(gaining.T)].argsort(descending=True, stable=True)]
+        free, chosen = set(range(len(now))), []
+        for pair in gaining.tolist():
+            if free.issuperset(pair):
+                free.difference_update(pair)
+                chosen.append(pair)
+        a, b = torch.tensor(chosen, dtype=torch.long).view(-1, 2).T
+        return a, b, deals[a, b]
+
+
+def _meeting(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the lesser and the larger of each pair of columns of ``groups``, ``(n, 6, out)`` each."""
+    left, right = groups[:, _TWO[:, 0]], groups[:, _TWO[:, 1]]
+    return left.minimum(right), left.maximum(right)
+
+
+def _write(table: torch.Tensor, changed: torch.Tensor, here: torch.Tensor, there: torch.Tensor) -> None:
+    """Write into ``table`` ``(n, n, i, j)`` the rows and columns of the groups ``changed``."""
+    table[changed] = _sums_of_larger(here[changed], there)
+    others = torch.ones(len(table), dtype=torch.bool)
+    others[changed] = False
+    if others.any():
+        table[others.nonzero(), changed] = _sums_of_larger(here[others], there[changed])
+
+
+def _sums_of_larger(here: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """Return ``(h, t, i, j)``: the sum, over the outputs, of the larger of ``here[h, i]`` and ``there[t, j]``
+    (``(groups, members, out)``).
+
+    Block by block, which is all that takes time here; a product with ones adds up three times as fast as a
+    sum."""
+    x, y = here.flatten(0, 1).numpy(), there.flatten(0, 1).numpy()
+    outputs, ones = x.shape[1], np.ones(x.shape[1], np.float32)
+    step = max(1, BLOCK // outputs)
+    larger, sums = np.empty((min(step, len(y)), outputs), np.float32), np.empty((len(x), len(y)), np.float32)
+    for start in range(0, len(y), step):
+        block = y[start : start + step]
+        for row, one in zip(sums, x, strict=True):
+            np.maximum(one, block, out=larger[: len(block)])
+            np.dot(larger[: len(block)], ones, out=row[start : start + len(block)])
+    return torch.from_numpy(sums).view(*here.shape[:2], *there.shape[:2]).transpose(1, 2)

@@ -4,12 +4,12 @@ All of it on the bits of the numbers, so that every type of number takes the sam
 it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
-_ESCAPE = 255  # in the bytes of ``gap_bytes``: 255 positions further, and no value here
+_ESCAPE = 255  # in the bytes of ``data_and_gaps``: 255 positions further, and no value here
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _SIGNED = {torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}  # the first bit is a sign
 _BLOCK = 1 << 20  # elements looked at together: positions of all, 64 bits each, would be a second weight
@@ -48,41 +48,40 @@ def put(values: torch.Tensor, where: np.ndarray, shape: tuple[int, ...]) -> torc
     return torch.from_numpy(weight).view(values.dtype).view(tuple(shape))
 
 
-def distances(used: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield, block by block, the number of zeros before each True of ``used`` ``(n,)``."""
-    last = -1
+def data_and_gaps(flat: torch.Tensor, used: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Return the entries of ``flat`` where ``used`` is True, and the number of zeros before each, as bytes;
+    one of 255 or more begins with escapes."""
+    bits, last = as_integers(flat), -1
+    values, gaps = [bits[:0]], [np.empty(0, np.uint8)]
     for start in range(0, len(used), _BLOCK):
         positions = np.flatnonzero(used[start : start + _BLOCK])
         if len(positions):
-            yield np.diff(positions, prepend=last - start) - 1
+            values.append(bits[start : start + _BLOCK].take(positions))
+            gaps.append(_as_bytes(np.diff(positions, prepend=last - start) - 1))
             last = start + int(positions[-1])
+    return torch.from_numpy(np.concatenate(values)).view(flat.dtype), np.concatenate(gaps)
 
 
-def gap_bytes(used: np.ndarray) -> np.ndarray:
-    """Return the distances as bytes; one of 255 or more begins with escapes."""
-    blocks = [np.empty(0, np.uint8)]
-    for zeros in distances(used):
-        if zeros.max() < _ESCAPE:
-            blocks.append(zeros.astype(np.uint8))
-            continue
-        escapes = zeros // _ESCAPE
-        last = (escapes + 1).cumsum() - 1  # where the byte behind the escapes of each lands
-        block = np.full(int(last[-1]) + 1, _ESCAPE, np.uint8)
-        block[last] = zeros - escapes * _ESCAPE
-        blocks.append(block)
-    return np.concatenate(blocks)
+def _as_bytes(zeros: np.ndarray) -> np.ndarray:
+    if zeros.max() < _ESCAPE:
+        return zeros.astype(np.uint8)
+    escapes = zeros // _ESCAPE
+    last = (escapes + 1).cumsum() - 1  # where the byte behind the escapes of each lands
+    symbols = np.full(int(last[-1]) + 1, _ESCAPE, np.uint8)
+    symbols[last] = zeros - escapes * _ESCAPE
+    return symbols
 
 
 def gap_positions(symbols: torch.Tensor) -> torch.Tensor:
-    """Return the positions that ``gap_bytes`` described, int64."""
+    """Return the positions that the gaps of ``data_and_gaps`` describe, int64."""
     is_value = symbols != _ESCAPE
     return ((symbols.long() + is_value).cumsum(0) - 1)[is_value]
 
 
-def gap_entries(used: np.ndarray, widths: Iterable[int]) -> dict[int, int]:
-    """Return {width in bits: entries of the format "gap", fillers included}."""
-    entries = dict.fromkeys(widths, 0)
-    for zeros in distances(used):
-        for bits in entries:
-            entries[bits] += int((zeros >> bits).sum()) + len(zeros)
-    return entries
+def gap_entries(symbols: np.ndarray, widths: Iterable[int]) -> dict[int, int]:
+    """Return {width in bits: entries of the format "gap", fillers included} for the gaps of
+    ``data_and_gaps``."""
+    zeros = symbols
+    if _ESCAPE in symbols:
+        zeros = np.diff(gap_positions(torch.from_numpy(symbols)).numpy(), prepend=-1) - 1
+    return {bits: int((zeros >> bits).sum(dtype=np.int64)) + len(zeros) for bits in widths}

@@ -4,6 +4,7 @@ checks itself.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from prunelab import arguments
 from prunelab.storage._positions import as_integers, take
 from prunelab.storage.formats import FORMATS, Encoded, decode, inflate, unpack
 from prunelab.storage.planes import decode_planes
-from prunelab.storage.smallest import _fold, _smallest
+from prunelab.storage.smallest import _folded_smallest
 
 VERSION = "2"
 READABLE = ("1", "2")  # version 1 had no byte planes, no tensors stored once, fewer types of numbers
@@ -84,8 +85,7 @@ def _described(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, dic
         ):  # tied, as embedding and output often are
             tensors[name]["same_as"] = places[place]
             continue
-        encoded = _smallest(_numbers(value.detach().cpu()))
-        parts, how = _fold(encoded)
+        encoded, parts, how = _folded_smallest(_numbers(value.detach().cpu()))
         width = {"index_bits": encoded.index_bits} if encoded.index_bits else {}
         how |= {"format": encoded.format, "values": encoded.arrays["data"].numel()} | width
         tensors[name] |= how
@@ -158,11 +158,11 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
     """Return the arrays and the tensors' cards of a file whose checksum is right."""
-    raw = path.read_bytes()
     try:
-        arrays = load(raw)
-        metadata = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")]).get("__metadata__", {})
-    except (SafetensorError, ValueError) as error:
+        # read array by array: neither the whole file beside them, nor a map of a file that may change
+        with safe_open(path, framework="pt", backend="pread") as file:
+            arrays, metadata = file.get_tensors(), file.metadata() or {}
+    except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f"{path} is truncated or altered, or no safetensors file: {error}") from error
     if metadata.get("prunelab") not in READABLE or "tensors" not in metadata:
         raise ValueError(
@@ -229,5 +229,8 @@ def _unfold(card: Mapping, parts: dict[str, torch.Tensor], dtype: torch.dtype) -
     if parts["data"].dtype != real:
         raise ValueError(f"data must be {real}, got {parts['data'].dtype}")
     pairs = (*shape, 2) if dtype.is_complex else shape or (1,)
-    weight = decode(Encoded(card["format"], pairs, card.get("index_bits", 0), parts))
+    if card["format"] == "dense" and parts["data"].numel() == math.prod(pairs):
+        weight = parts["data"].view(pairs)  # as it is: nobody else has these numbers
+    else:
+        weight = decode(Encoded(card["format"], pairs, card.get("index_bits", 0), parts))
     return (torch.view_as_complex(weight) if dtype.is_complex else weight).view(shape)

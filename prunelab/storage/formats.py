@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from prunelab import arguments
-from prunelab.storage._positions import gap_bytes, gap_positions, nonzero, put, take
+from prunelab.storage._positions import data_and_gaps, gap_positions, nonzero, put, take
 from prunelab.storage.packing import NATIVE, deflate, inflate, pack, unpack
 
 FORMATS = ("dense", "coo", "csr", "csc", "bitmap", "gap", "huffman")
@@ -67,8 +67,9 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
         bitmap = torch.from_numpy(np.packbits(used, bitorder="little"))
         return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "bitmap": bitmap})
     if format == "huffman":
-        stream = deflate(torch.from_numpy(gap_bytes(used)))
-        return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "stream": stream})
+        data, gaps = data_and_gaps(flat, used)
+        stream = deflate(torch.from_numpy(gaps))
+        return Encoded(format, tuple(weight.shape), 0, {"data": data, "stream": stream})
     positions = torch.from_numpy(np.flatnonzero(used))
     data = take(flat, positions.numpy())
     row = positions // max(columns, 1)

@@ -81,12 +81,13 @@ def _coded(plane: np.ndarray) -> bytes | None:
         return None
     if entropy > _FEW:
         return _deflated(plane, zlib.Z_HUFFMAN_ONLY)
-    start = plane[:_SAMPLE]
-    ways = (
-        zlib.Z_HUFFMAN_ONLY,
-        zlib.Z_RLE,
-    )  # a search for longer repeats takes 200 times as long, for nothing
-    return _deflated(plane, min(ways, key=lambda way: len(_deflated(start, way))))
+    # a search for longer repeats takes 200 times as long, for nothing
+    ways = (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)
+    if len(shares) == 1 and len(plane) == len(sample):
+        ways = (zlib.Z_RLE,)  # one byte, again and again: no need to try
+    tried = [_deflated(plane[:_SAMPLE], way) for way in ways]
+    best = min(range(len(ways)), key=lambda number: len(tried[number]))
+    return tried[best] if len(plane) <= _SAMPLE else _deflated(plane, ways[best])
 
 
 def _deflated(plane: np.ndarray, strategy: int) -> bytes:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from prunelab.surgery.sizes import Equation, Place, Trial, places
 from prunelab.surgery.tracks import NOTHING, along, compact, varying
@@ -148,6 +146,9 @@ class Groups:
 
     def merge(self, pairs: torch.Tensor) -> None:
         """Make one group of every two labels in ``pairs`` (2, n)."""
+        from scipy.sparse import coo_array  # here, because most who import this module never get here
+        from scipy.sparse.csgraph import connected_components
+
         met = torch.zeros(len(self.labels), dtype=torch.bool)
         met[pairs] = True
         nodes = met.nonzero().flatten()
@@ -185,7 +186,10 @@ class Groups:
                     rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
-        self._stay(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        if len(self.labels[grid.track].unique()) > 1:  # else what made them one is the reason
+            self._stay(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        else:
+            self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
     def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:
         """Tell whether one row along ``axis`` can go while the others stay."""

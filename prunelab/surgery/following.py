@@ -163,7 +163,7 @@ class Calls(Doubled):
         outer, self.following.call = self.following.call, (name, args, kwargs)
         try:
             with without_onednn() if name == "lstm" else nullcontext():
-                result = func(*args, **kwargs)
+                result = self.with_float64(func)(*args, **kwargs)
             if rule is not None:
                 with _disable_current_modes():
                     rule(self.following, args, kwargs, result)

@@ -65,9 +65,11 @@ def remove_filters(
     followed = follow(inner, example_input, expanded, double=True)
     trial = _trial(followed, expanded)
     small, biases = smaller_model(inner, followed, expanded, trial)
-    _check(followed, small, trial)
+    replaced = _check(followed, small, trial)
     for bias, dtype in biases:  # in float64 until here
         bias.data = bias.data.to(dtype)
+    if replaced:  # its own kernels have not run yet, and they may not take these sizes
+        _run_once(followed, small)
     for module, smaller in zip(inner.modules(), small.modules(), strict=True):
         smaller.training = module.training
     return small
@@ -157,15 +159,29 @@ def _living(mask: torch.Tensor, dim: int) -> torch.Tensor:
     return small.movedim(dim, 0).reshape(small.shape[dim], -1).any(1).expand(mask.shape[dim])
 
 
-def _check(followed: Followed, small: nn.Module, trial: Trial) -> None:
-    """Run the smaller model on the same example, and compare it with what the masked one gave."""
+def _run_once(followed: Followed, small: nn.Module) -> None:
+    try:
+        working_copy(small)(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
+    except Exception as error:  # the library's code runs
+        raise ValueError(
+            f"model computes the same with fewer channels, but a kernel that it calls refuses them: {error};"
+            " keep numbers of channels that it takes, or let the model run on other kernels"
+            " (transformers: model.set_experts_implementation('eager'))"
+        ) from error
+
+
+def _check(followed: Followed, small: nn.Module, trial: Trial) -> bool:
+    """Run the smaller model on the same example, and compare it with what the masked one gave; tell whether
+    other code ran in place of a kernel that has no float64.
+    """
     outputs: list[Output] = []
     tracks = [output.tracks for output in followed.outputs]
     copied = working_copy(small)  # what a forward pass leaves behind stays there
     replay = Replay({}, {})
+    doubled = Doubled(replay)
     try:
         with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
-            with quiet(), replay, Doubled(replay):
+            with quiet(), replay, doubled:
                 result = copied(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
     except Exception as error:  # the user's code runs
         raise ValueError(
@@ -175,3 +191,4 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> None:
     compare(
         followed.outputs, [*outputs, *(taken("the model's output", leaf, []) for leaf in leaves)], trial.kept
     )
+    return doubled.replaced

@@ -125,8 +125,27 @@ def _double(value: torch.Tensor) -> torch.Tensor:
     return value.double() if _single(value) else value
 
 
+def products_of_experts(a: torch.Tensor, b: torch.Tensor, *, offs: Any = None, bias: Any = None, **_: Any):
+    """Return what ``torch._grouped_mm`` gives of rows that are sorted by expert, product by product."""
+    if a.ndim != 2 or b.ndim != 3 or offs is None:
+        raise ValueError(
+            "_grouped_mm is followed where it multiplies rows sorted by expert, and nowhere else"
+        )
+    products, start = [], 0
+    for expert, end in enumerate(offs.tolist()):
+        if start < end:  # an expert that no row chose runs nothing
+            products.append(a[start:end] @ b[expert])
+        start = end
+    return torch.cat(products) if bias is None else torch.cat(products) + bias
+
+
+WITHOUT_FLOAT64 = {"_grouped_mm": products_of_experts}  # what has no such kernel, and what gives the same
+
+
 class Doubled(TorchFunctionMode):
     """Hands float64 tensors to every torch function, because some check their arguments' types first."""
+
+    replaced = False  # has a function run that gives the same in place of one without float64?
 
     def __init__(self, replay: Replay):
         super().__init__()
@@ -135,7 +154,13 @@ class Doubled(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func == torch.Tensor.dtype.__get__:
             return self.said(func(*args))
-        return func(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
+        run = self.with_float64(func)
+        return run(*self.doubled(func, args), **self.doubled(func, kwargs or {}))
+
+    def with_float64(self, func: Callable) -> Callable:
+        found = WITHOUT_FLOAT64.get(getattr(func, "__name__", ""))
+        self.replaced = self.replaced or found is not None
+        return found or func
 
     @staticmethod
     def said(dtype: torch.dtype) -> torch.dtype:

@@ -33,6 +33,7 @@ def closed_figures():
     plt.close("all")
 
 
+@pytest.mark.no_cover  # its modules have tests of their own
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_the_notebook_carries(stranger, capsys):
     task = STRANGERS[stranger]()

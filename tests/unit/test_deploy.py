@@ -184,8 +184,7 @@ def test_what_is_left_in_float32_is_no_warning(caplog):
 
 
 def test_side_by_side(small, monkeypatch):
-    model, images = small
-    model.train()
+    model, images = copy.deepcopy(small[0]).train(), small[1]  # others share it
     monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     ways = ("torch", "ONNX Runtime", "ONNX Runtime, int8", "OpenVINO")
     result = runtimes.compare_runtimes(model, images[:4], images, ways)
