@@ -1,4 +1,4 @@
-"""``nn.MultiheadAttention`` with fewer heads: its forward pass takes the sizes from its parameters."""
+"""``nn.MultiheadAttention`` with fewer heads or inputs: it takes the sizes from its parameters."""
 
 import torch
 import torch.nn.functional as F
@@ -6,14 +6,17 @@ from torch import nn
 
 
 def heads_changed(module: nn.MultiheadAttention) -> bool:
-    """Tell whether the parameters have other heads than the module says."""
-    return module.out_proj.weight.shape[1] != module.num_heads * module.head_dim
+    """Tell whether the parameters have other heads than the module says, or read fewer channels."""
+    queries = module.q_proj_weight if module.in_proj_weight is None else module.in_proj_weight
+    widths = {module.out_proj.weight.shape[1], queries.shape[1]}
+    return widths != {module.num_heads * module.head_dim}
 
 
 class FewerHeads(nn.MultiheadAttention):
     """What an ``nn.MultiheadAttention`` becomes when heads are gone: the same parameters and arguments.
 
-    torch's own forward pass insists on ``num_heads * head_dim == embed_dim``; this one does not."""
+    torch's own forward pass insists on ``num_heads * head_dim == embed_dim`` and on queries of that width;
+    this one does not."""
 
     @classmethod
     def of(cls, module: nn.MultiheadAttention) -> None:

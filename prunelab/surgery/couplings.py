@@ -143,7 +143,10 @@ class Groups:
                     rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
-        self.couplings.fix(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        if len(self.labels[grid.track].unique()) > 1:  # else what made them one is the reason
+            self.couplings.fix(
+                grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller"
+            )
         self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
     def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:

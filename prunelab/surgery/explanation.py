@@ -22,6 +22,10 @@ ADVICE = (
     ("is not known", "give the operation a rule in surgery.rules.RULES, or keep these channels"),
     ("divides by the spread", "prune inside the blocks; LayerNorm's own channels would change the others"),
     ("takes one mean and spread", "prune whole groups, or use more of them"),
+    (
+        "(MultiheadAttention) mixes",
+        "call it with need_weights=False: the weights that it gives otherwise are a mean over all heads",
+    ),
     ("mixes its channels", "prune before or behind it: each result depends on all of them"),
     ("head dimensions", "remove whole heads, or give the attention an explicit scale"),
     ("by its place", "select by name or by shape, not by a number"),
