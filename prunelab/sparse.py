@@ -60,7 +60,9 @@ def turned(x: torch.Tensor) -> torch.Tensor:
 
     The same as ``x.contiguous()``. For images that lie the other way round (``x.t()`` is contiguous) torch's
     way to images with the channels last is faster on a CPU, half as long at best: here one image, whose
-    channels are the columns. Source: notebook 07.2."""
+    channels are the columns. Raises TypeError for what is no dense matrix. Source: notebook 07.2."""
+    if not isinstance(x, torch.Tensor) or x.layout != torch.strided or x.ndim != 2:
+        raise TypeError(f"x must be a dense matrix, got {getattr(x, 'shape', type(x).__name__)}")
     if x.is_contiguous():
         return x
     rows, columns = x.shape
