@@ -137,8 +137,14 @@ def call(model: nn.Module, example: Any) -> list[torch.Tensor]:
 
 def by_prunelab(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:
     groups = coupled_groups(model, example)
-    magnitudes = {name: parameter.detach().abs() for name, parameter in model.named_parameters()}
-    masks = coupled_masks(model, groups, mask_model(coupled_scores(groups, magnitudes), SPARSITY))
+    scores: dict[str, torch.Tensor] = {}
+    for (
+        name,
+        group,
+    ) in groups.items():  # all magnitudes at once take as much as the model
+        magnitudes = {p: model.get_parameter(p).detach().abs() for p, _ in group}
+        scores |= coupled_scores({name: group}, magnitudes)
+    masks = coupled_masks(model, groups, mask_model(scores, SPARSITY))
     return remove_filters(model, masks, example), masks, {"groups": len(groups)}
 
 
