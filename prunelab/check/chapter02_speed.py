@@ -85,7 +85,7 @@ ex_2_8 = Exercise(
             lambda t, s: most_filters(t, s, enough=lambda ratio, wanted: ratio > wanted),
         ),
         (
-            "One disturbed or lucky round decides. Take one median over the other: the usual ones.",
+            "One disturbed or lucky round decides in yours. Take the median of each, and one over the other.",
             lambda t, s: most_filters(t, s, middle=statistics.fmean),
             lambda t, s: most_filters(t, s, middle=min),
         ),
