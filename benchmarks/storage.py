@@ -9,7 +9,10 @@ The search for the positions, which every format begins with, stands beside torc
 make of the dense file. Last ResNet-152, dense and with 90 % zeros: medians of three, into a new file each
 time. Beside it stand the two parts that nothing avoids, the checksum of the bytes and the dense file written.
 
-Every line ends with its aim; the exit status says what was missed."""
+Every line ends with its aim; the exit status says how many were missed. On the machine of the last run (a
+virtual Xeon, two cores) two were. Loading took 0.36 s, aim 0.31: 0.17 of it are the checksum, which stays.
+The positions came 1.8 to 4.0 times as fast as torch's, aim 5: NumPy's comparison takes 6 ms of 18 to 41, the
+rest is NumPy's search; a search in blocks, as numbers or padded was no faster."""
 
 import bz2
 import copy
