@@ -86,6 +86,10 @@ def main() -> int:
                 row.get("reason", ""),
             )
             print(name + done, said[:90])
+    for network, pair in pairs(stored["timm"]).items():
+        if pair[OURS]["left"] > 1.05 * pair[THEIRS]["left"]:
+            reasons = "; ".join(f"{why} ({count:,} channels)" for why, count in pair[OURS]["stays"].items())
+            print(f"{network} keeps more than with {THEIRS}: {reasons}")
     missed = 0
     for figure, measured, met in aims(stored):
         print(f"{'yes' if met else 'NO':4}{figure}: {measured}")

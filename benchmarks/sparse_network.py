@@ -12,6 +12,10 @@ accuracy on the test split than the dense network it came from.
 
 The limit is what no form avoids: the images have to be read and turned (features first) and every product
 needs its call; an empty network, which reads the inputs and writes ten constants, is timed for it.
+
+In the last run (a virtual Xeon, two cores) the gain was 3.9 on one thread, aim missed, 2.8 on two. Of some
+100 us one thread spends 20 to 40 turning the images, and the two layers in CSR take 15 and 13.
+bfloat16 took four times as long as float32 there.
 """
 
 import copy

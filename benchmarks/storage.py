@@ -4,16 +4,23 @@
 
 First the formats: a 4096 x 4096 float32 matrix with 90 % zeros; scipy for CSR, CSC and COO and numpy's
 savez_compressed for the rest stand beside ours. Peak memory is that of a fresh process, the matrix included.
-Then files: LeNet300 with 90 % zeros (global magnitude), as it is and with 32 shared values in each layer,
-beside what zip, bz2 and xz make of the dense file. Last ResNet-152, dense and with 90 % zeros.
+The search for the positions, which every format begins with, stands beside torch's. Then files: LeNet300 with
+90 % zeros (global magnitude), as it is and with 32 shared values in each layer, beside what zip, bz2 and xz
+make of the dense file. Last ResNet-152, dense and with 90 % zeros: medians of three, into a new file each
+time. Beside it stand the two parts that nothing avoids, the checksum of the bytes and the dense file written.
 
-Each aim is checked with some room for a busy machine."""
+Every line ends with its aim; the exit status says how many were missed. On the machine of the last run (a
+virtual Xeon, two cores) two were. Loading took 0.36 s, aim 0.31: 0.17 of it are the checksum, which stays.
+The positions came 1.8 to 4.0 times as fast as torch's, aim 5: NumPy's comparison takes 6 ms of 18 to 41, the
+rest is NumPy's search; a search in blocks, as numbers or padded was no faster."""
 
 import bz2
 import copy
+import hashlib
 import io
 import lzma
 import multiprocessing
+import statistics
 import sys
 import tempfile
 import time
@@ -39,6 +46,7 @@ from prunelab.storage import (
     save_sparse,
     share_weights,
 )
+from prunelab.storage._positions import nonzero
 
 try:
     import resource
@@ -48,7 +56,8 @@ except ImportError:  # Windows
 SIZE, DENSITY = 4096, 0.1
 SECONDS, TIMES_ITS_MEMORY = 1.0, 3.0
 SHARE_OF_XZ, TIMES_FASTER_THAN_XZ = 0.90, 5.0
-RESNET = {"save": 0.7, "load": 0.31}  # seconds: the aims
+TIMES_FASTER_THAN_TORCH = 5.0
+RESNET = {"saved": 0.7, "loaded": 0.31}  # seconds: the aims
 
 
 def matrix() -> torch.Tensor:
@@ -71,6 +80,9 @@ def usual(format: str, weight: torch.Tensor) -> None:
 
 def peak() -> float:
     """Return the highest memory use of this process so far, in MiB; NaN where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, where ru_maxrss begins with the memory of the process that started this one
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**10
     if resource is None:
         return float("nan")
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -93,10 +105,39 @@ def measure(format: str) -> tuple[float, float, float, int]:
     return between - began, ended - between, used, encoded.nbytes
 
 
-def seconds(way: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    way()
-    return time.perf_counter() - began
+def seconds(way: Callable[[], object], rounds: int = 1, before: Callable[[], object] = lambda: None) -> float:
+    """Return the median of ``rounds`` single calls; ``before`` each of them is not timed."""
+    times = []
+    for _ in range(rounds):
+        before()
+        began = time.perf_counter()
+        way()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def met(reached: bool) -> str:
+    return "yes" if reached else "NO"
+
+
+def search() -> list[str]:
+    """Print how long the search for the nonzeros takes; return its name if it missed its aim.
+
+    NumPy has two ways: where more than a tenth is left it is the faster one, below it looks for each by
+    itself. Ten per cent is the border, so that both are timed."""
+    missed = []
+    for density in (0.11, 0.09, 0.02):
+        flat = torch.rand(SIZE * SIZE, generator=torch.Generator().manual_seed(0))
+        flat = flat.where(flat < density, 0)
+        assert np.array_equal(np.flatnonzero(nonzero(flat)), flat.nonzero().squeeze(1).numpy())
+        ours, theirs = (seconds(way, 7) for way in (lambda w=flat: np.flatnonzero(nonzero(w)), flat.nonzero))
+        reached = theirs / ours >= TIMES_FASTER_THAN_TORCH
+        print(
+            f"positions of the nonzeros, {1 - density:.0%} zeros: torch's nonzero {1e3 * theirs:.0f} ms, ours"
+            f" {1e3 * ours:.0f} ms: {theirs / ours:.1f} x, aim {TIMES_FASTER_THAN_TORCH:g}: {met(reached)}"
+        )
+        missed += [f"positions of {1 - density:.0%} zeros"] * (not reached)
+    return missed
 
 
 def formats() -> list[str]:
@@ -117,8 +158,12 @@ def formats() -> list[str]:
             f"{format:10s} {encoding:7.2f} s {decoding:7.2f} s {total:10.1f} x own {size:14,d}"
             f" {other:10.2f} s"
         )
-        if max(encoding, decoding) > 2 * SECONDS or total > TIMES_ITS_MEMORY + 0.5:
+        if max(encoding, decoding) > SECONDS or total > TIMES_ITS_MEMORY:
             late.append(format)
+    print(
+        f"aim: each way at most {SECONDS:g} s and {TIMES_ITS_MEMORY:g} x its own memory: {met(not late)}"
+        f" {', '.join(late)}"
+    )
     return late
 
 
@@ -155,47 +200,71 @@ def files(folder: Path) -> list[str]:
         sizes = {name: len(way()) for name, way in ways.items()}
         sizes["save_sparse"] = save_sparse(model, folder / "m")
         times = {name: seconds(way) for name, way in ways.items()}
-        times["save_sparse"] = min(
-            seconds(lambda model=model: save_sparse(model, folder / "m")) for _ in range(5)
-        )
+        times["save_sparse"] = seconds(lambda model=model: save_sparse(model, folder / "m"), 5)
         print(f"\nLeNet300, {title}: dense {len(raw):,} bytes")
         for name, size in sizes.items():
             print(f"  {name:12s} {size:9,d} bytes, {1e3 * times[name]:8.1f} ms")
         share, faster = sizes["save_sparse"] / sizes["xz -9e"], times["xz -9e"] / times["save_sparse"]
-        print(f"  {share:.3f} of xz, aim {SHARE_OF_XZ}; {faster:.0f} x as fast, aim {TIMES_FASTER_THAN_XZ:g}")
-        if share > SHARE_OF_XZ or faster < TIMES_FASTER_THAN_XZ or sizes["save_sparse"] > min(sizes.values()):
-            late.append(title)
-    return late
-
-
-def resnet(folder: Path) -> list[str]:
-    """Print how long ResNet-152 takes to save and load; return what missed its aim."""
-    torch.manual_seed(0)
-    model, late = resnet152(), []
-    for sparsity in (0.0, 0.9):
-        for weight in prunable(model).values():
-            magnitude = weight.detach().abs()
-            threshold = np.quantile(magnitude.numpy(), sparsity) if sparsity else 0.0
-            weight.data[magnitude < threshold] = 0
-        before = peak()
-        saving = min(seconds(lambda: save_sparse(model, folder / "m")) for _ in range(3))
-        loading = min(seconds(lambda: load_sparse(folder / "m", model)) for _ in range(3))
-        dense = min(seconds(lambda: (folder / "d").write_bytes(save(model.state_dict()))) for _ in range(3))
-        size, held = (folder / "m").stat().st_size, sum(v.nbytes for v in model.state_dict().values()) / 2**20
+        small, fast = share <= SHARE_OF_XZ, faster >= TIMES_FASTER_THAN_XZ
+        smallest = sizes["save_sparse"] == min(sizes.values())
         print(
-            f"\nResNet-152, 932 tensors, {sparsity:.0%} zeros: {size:,} bytes; dense file in {dense:.2f} s"
-            f"\n  saved in {saving:.2f} s, aim {RESNET['save']:g}; loaded in {loading:.2f} s, aim"
-            f" {RESNET['load']:g}; peak {(peak() - before + held) / held:.1f} x the model"
+            f"  {share:.3f} of xz, aim {SHARE_OF_XZ}: {met(small)}; {faster:.0f} x as fast, aim"
+            f" {TIMES_FASTER_THAN_XZ:g}: {met(fast)}; the smallest of all: {met(smallest)}"
         )
-        late += [f"ResNet-152 {sparsity:.0%}"] * (saving > RESNET["save"] or loading > RESNET["load"])
+        late += [title] * (not (small and fast and smallest))
     return late
 
 
-def main() -> str | int:
+def pruned_resnet(sparsity: float) -> nn.Module:
+    torch.manual_seed(0)
+    model = resnet152()
+    for weight in prunable(model).values() if sparsity else ():
+        magnitude = weight.detach().abs()
+        weight.data[magnitude < np.quantile(magnitude.numpy(), sparsity)] = 0
+    return model
+
+
+def peak_of_loading(path: Path) -> float:
+    """Return the peak while ``path`` is loaded into a new ResNet-152, in sizes of the model, which is one of
+    them; for a process of its own."""
+    model = resnet152()
+    held, before = sum(value.nbytes for value in model.state_dict().values()) / 2**20, peak()
+    load_sparse(path, model)
+    return (peak() - before + held) / held
+
+
+def resnet(folder: Path, sparsity: float) -> list[str]:
+    """Print how long ResNet-152 takes to save and load; return what missed its aim."""
+    model, sparse, dense = pruned_resnet(sparsity), folder / "m", folder / "d"
+    times = {
+        "saved": seconds(lambda: save_sparse(model, sparse), 3, lambda: sparse.unlink(missing_ok=True)),
+        "loaded": seconds(lambda: load_sparse(sparse, model), 3),
+    }
+    raw = save(model.state_dict())
+    hashing = seconds(lambda: hashlib.sha256(raw), 3)
+    writing = seconds(lambda: dense.write_bytes(raw), 3, lambda: dense.unlink(missing_ok=True))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        memory = pool.apply(peak_of_loading, (sparse,))
+    title, late = f"ResNet-152, {sparsity:.0%} zeros", []
+    print(
+        f"\n{title}, 932 tensors: {sparse.stat().st_size:,} bytes; dense, the checksum takes {hashing:.2f} s,"
+        f" the file {writing:.2f} s"
+    )
+    for what, aim in RESNET.items():
+        print(f"  {what} in {times[what]:.2f} s, aim {aim:g}: {met(times[what] <= aim)}")
+        late += [f"{title}, {what}"] * (times[what] > aim)
+    enough = not memory > TIMES_ITS_MEMORY  # NaN where the system does not tell
+    print(f"  peak while loading {memory:.1f} x the model, aim {TIMES_ITS_MEMORY:g}: {met(enough)}")
+    return late + [f"{title}, memory"] * (not enough)
+
+
+def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        late = formats() + files(Path(folder)) + resnet(Path(folder))
-    return f"slower or larger than promised: {', '.join(late)}" if late else 0
+        late = formats() + search() + files(Path(folder))
+        late += resnet(Path(folder), 0.0) + resnet(Path(folder), 0.9)
+    print("missed:", ", ".join(late) or "nothing")
+    return len(late)
 
 
 if __name__ == "__main__":

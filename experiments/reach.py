@@ -12,9 +12,11 @@ took beyond the model, its example and one forward pass."""
 
 import copy
 import multiprocessing
+import re
 import resource
 import time
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +31,7 @@ from experiments._common import Configuration
 from experiments._reach_networks import BUILDERS, NETWORKS
 from prunelab.masks import apply_masks, mask_model
 from prunelab.measure import parameters
-from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, remove_filters
+from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, explain, remove_filters
 
 SPARSITY, SEED, LIMIT = 0.3, 0, 90  # seconds of processor time, for building the network, too
 EXACT = 1e-5  # of the largest output, in float32
@@ -83,6 +85,8 @@ def _child(sender: Any, part: str, network: str, tool: str) -> None:
         row |= found | {"seconds": round(time.process_time() - start, 2)}
         row["memory"] = _memory("VmHWM") - before
         row |= {"left": parameters(small)} | judge(small, model, masks, example, shapes)
+        if tool == "PruneLab" and part == "timm":
+            row["stays"] = stays(model, example)
         if row["left"] == row["parameters"]:
             row["status"] = "nothing"
     except Exception as error:  # whatever stops a tool is its outcome
@@ -137,9 +141,29 @@ def call(model: nn.Module, example: Any) -> list[torch.Tensor]:
 
 def by_prunelab(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:
     groups = coupled_groups(model, example)
-    magnitudes = {name: parameter.detach().abs() for name, parameter in model.named_parameters()}
-    masks = coupled_masks(model, groups, mask_model(coupled_scores(groups, magnitudes), SPARSITY))
+    scores: dict[str, torch.Tensor] = {}
+    for (
+        name,
+        group,
+    ) in groups.items():  # all magnitudes at once take as much as the model
+        magnitudes = {p: model.get_parameter(p).detach().abs() for p, _ in group}
+        scores |= coupled_scores({name: group}, magnitudes)
+    masks = coupled_masks(model, groups, mask_model(scores, SPARSITY))
     return remove_filters(model, masks, example), masks, {"groups": len(groups)}
+
+
+def stays(model: nn.Module, example: Any) -> dict[str, int]:
+    """Return the two commonest reasons why channels stay, or go only several at a time, and how many: as
+    ``explain`` gives them, without the names of layers.
+    """
+    found: Counter[str] = Counter()
+    for row in explain(model, example).rows:
+        if row.removable < row.channels and "makes the model's output" not in row.reason:
+            reason = re.sub(r"[\w.]+ \((\w+)\)", r"\1", row.reason)
+            found[re.sub(r"\b\w+(\.\w+)+\b", "a layer", reason)] += row.channels - row.removable
+        elif row.removable > row.units:
+            found[f"channels go only {row.removable // row.units} at a time"] += row.removable
+    return dict(found.most_common(2))
 
 
 def by_torch_pruning(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:

@@ -185,6 +185,7 @@ def _cases_1_2():
         ("sparsity 0 for a matrix with zeros", pruned_once, 0.0),
         ("sparsity 1", torch.randn(2, 7), 1.0),
         ("5 weights, half of them: 2.5 is rounded to 2", torch.tensor([0.5, -0.1, 0.4, 0.3, -0.2]), 0.5),
+        ("3 weights, half of them: 1.5 is rounded to 2", torch.tensor([0.5, -0.1, 0.4]), 0.5),
         ("a single weight", torch.tensor([-0.7]), 0.6),
         ("float64 weights", torch.randn(3, 3, dtype=torch.float64), 0.3),
         ("8 weights of the same size", torch.tensor([0.5, -0.5] * 4), 0.25),

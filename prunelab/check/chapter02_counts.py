@@ -190,7 +190,7 @@ ex_2_5 = Exercise(
             lambda shapes, s: reached_sparsity(shapes, s, count=int),
         ),
         (
-            "Half a filter: Python's round() takes the even neighbour, and round(2.5) is 2.",
+            "Half a filter: round(sparsity * out) of them go, and round(2.5) is 2.",
             lambda shapes, s: reached_sparsity(shapes, s, count=lambda filters: int(filters + 0.5)),
         ),
         (

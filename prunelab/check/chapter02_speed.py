@@ -44,6 +44,11 @@ def _cases_2_8():
         ("numbers in no order", {7: [3.0], 30: [9.0], 12: [4.0], 25: [7.0]}, 2.0),
         ("fewer filters that take longer", {8: [8.0], 7: [3.0], 6: [6.0], 5: [3.5], 4: [9.0]}, 2.0),
         ("one disturbed round", {4: [8.0, 8.0, 80.0], 3: [4.0, 4.0, 400.0], 2: [1.0, 1.0, 1.0]}, 2.0),
+        (
+            "two disturbed rounds of five",
+            {4: [8.0] * 5, 3: [3.9, 40.0, 3.9, 3.9, 40.0], 2: [1.0] * 5},
+            2.0,
+        ),
         ("one lucky round", {4: [8.0, 8.0, 1.0], 3: [6.0, 6.0, 0.1], 2: [3.0, 3.0, 3.0]}, 2.0),
         ("an even number of rounds", {4: [8.0, 8.0, 8.0, 8.0], 3: [3.0, 3.75, 4.25, 9.0], 2: [1.0] * 4}, 2.0),
         ("an even number of rounds, once more", {4: [8.0], 3: [3.0, 3.75, 4.5, 9.0], 2: [1.0]}, 2.0),
@@ -80,7 +85,7 @@ ex_2_8 = Exercise(
             lambda t, s: most_filters(t, s, enough=lambda ratio, wanted: ratio > wanted),
         ),
         (
-            "A mean is pulled by one disturbed round, a minimum by a lucky one. Take medians.",
+            "One disturbed or lucky round decides in yours. Take the median of each, and one over the other.",
             lambda t, s: most_filters(t, s, middle=statistics.fmean),
             lambda t, s: most_filters(t, s, middle=min),
         ),

@@ -24,6 +24,8 @@ def _edges_3_9():
     yield Case("layers that differ by one in a hundred million", (near, 1.0, 1.0, 1))
     tied = {"z": (4, 0, 2), "m": (4, 0, 2), "x": (9, 0, 9), "a": (4, 0, 2)}
     yield Case("equal layers whose names do not rise", (tied, 1.0, 1.0, 1))
+    parts = {"b": (10, 1, 0), "a": (10, 2, 0)}
+    yield Case("layers that differ by a fraction", (parts, 1.0, 0.25, 1))
     yield Case("one layer", ({"fc": (0, 5, 0)}, 0.5, 0.25, 3))
     fetched, multiplied = {"b": (19, 0, 0), "a": (10, 0, 40)}, {"b": (0, 0, 19), "a": (40, 0, 10)}
     yield Case("a fetch that costs a quarter of a MAC", (fetched, 1.0, 0.25, 1))
@@ -74,7 +76,7 @@ ex_3_9 = Exercise(
             ),
         ),
         (
-            "MACs alone are not the energy: moving weights and activations costs too.",
+            "That is the order of the MACs. Weights and activations cost, too: dram for each that moves.",
             lambda la, m, d, b: sorted(la, key=lambda n: -la[n][0]),
         ),
         (
@@ -141,7 +143,7 @@ ex_3_10 = Exercise(
             lambda x, n: min(x),
         ),
         (
-            "That is the best of one particular choice of n. The mean over all choices of n is asked for.",
+            "That is one of the losses, the best of one choice of n. The mean over all choices is asked for.",
             lambda x, n: min(x[:n]),
         ),
         (

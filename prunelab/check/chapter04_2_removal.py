@@ -247,7 +247,7 @@ def _edges_4_12():
         ),
         ("no pooling, float64", None, ((3, 1), (1, 3)), (3, 6, 6), torch.float64),
     ]:
-        first, second = nn.Conv2d(image[0], 5, kernels[0]), nn.Conv2d(5, 6, kernels[1])
+        first, second = nn.Conv2d(image[0], 6, kernels[0]), nn.Conv2d(6, 6, kernels[1])
         layers = [first, nn.ReLU(), *([pool] if pool else []), second, nn.ReLU(), nn.Flatten()]
         with torch.no_grad():
             columns = nn.Sequential(*layers)(torch.zeros(1, *image)).shape[1]
@@ -261,6 +261,8 @@ def _edges_4_12():
             second.weight[5, 1] *= 1e9  # and it is read with large weights
             second.weight[5, 0], second.bias[5] = 0, 0  # nothing from the first channel
             first.weight[4] *= 1e5
+            first.weight[5].abs_().neg_().view(-1)[0] = 0  # images have both signs, so it lives
+            first.bias[5] = 0
             second.weight[4], second.bias[4] = 0, -0.5  # a constant below zero goes through no ReLU
         model = nn.Sequential(*layers, nn.Linear(columns, 3)).to(dtype).eval()
         yield Case(about, (model,), judge=_same_outputs(model, image, dtype))

@@ -177,7 +177,7 @@ ex_4_5 = Exercise(
             ),
         ),
         (
-            "You demand it of every single round. The quartiles leave out the disturbed ones.",
+            "You demand it of nearly every round. The quartiles leave out the disturbed ones.",
             lambda t: judge_speedups(
                 t,
                 lambda a, b: (

@@ -132,7 +132,7 @@ ex_4_6 = Exercise(
         ("A weight of -0.9 is large: rank by magnitude.", lambda w, m, *a: mask_at(w - w.min(), m, *a)),
         (
             (
-                "A living weight may be exactly zero. That does not make it a pruned one: ask the mask, not"
+                "What was pruned stays pruned, and a living weight may be exactly zero: ask the mask, not"
                 " the value."
             ),
             lambda w, m, *a: mask_at(w * m, m, *a, respect=False),

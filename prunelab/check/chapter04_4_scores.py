@@ -1,12 +1,13 @@
 """Exercises of chapter 04.4: SNIP in its own terms."""
 
+import copy
 from itertools import pairwise
 
 import torch
 from torch import nn
 
 from prunelab.check.core import Case
-from prunelab.check.draws import half_up
+from prunelab.check.draws import OwnLinear, half_up
 from prunelab.check.exercise import Exercise
 
 # 4.9 snip_masks(model, images, labels, sparsity)
@@ -58,6 +59,20 @@ def _edges_4_9():
         "a convolution in groups, with steps and a rim",
         (model.double(), torch.randn(6, 2, 4, 4).double(), torch.randint(0, 3, (6,)), 0.7),
     )
+    model = nn.Sequential(OwnLinear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    yield Case(
+        "a layer of a class of its own, made from nn.Linear",
+        (model, torch.randn(7, 3), torch.randint(0, 2, (7,)), 0.5),
+    )
+    close = nn.Sequential(nn.Linear(5, 1)).double()
+    close.append(nn.Linear(1, 2).double())
+    with torch.no_grad():
+        close[0].weight.copy_(1 + 1e-12 * torch.tensor([[3.0, 0, 4, 1, 2]]).double())
+    yield Case(
+        "scores that differ in the last digits, float64",
+        (close, torch.ones(1, 5).double(), torch.tensor([1]), 0.5),
+    )
+    yield _in_training()
     dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
         dead[0].bias[1:3] = -100.0
@@ -67,6 +82,15 @@ def _edges_4_9():
         "dead units: of equal scores the earlier go first",
         (dead, torch.randn(8, 3), torch.randint(0, 2, (8,)), 0.3),
     )
+
+
+def _in_training():
+    """A network that answers otherwise in eval mode; to train leaves nothing behind in its BatchNorm."""
+    batch = nn.BatchNorm1d(6, momentum=0.0)
+    batch.num_batches_tracked = None
+    model = nn.Sequential(nn.Linear(4, 6), batch, nn.ReLU(), nn.Linear(6, 3))
+    args = (model, 3 * torch.randn(12, 4) + 1, torch.randint(0, 3, (12,)), 0.5)
+    return Case("a BatchNorm in training mode", args)
 
 
 def _cases_4_9():
@@ -95,7 +119,7 @@ ex_4_9 = Exercise(
     "4.9",
     snip_masks,
     _cases_4_9,
-    verified="one to three layers, a convolution, BatchNorm left alone, three sparsities",
+    verified="one to three layers, a convolution, BatchNorm left alone, training mode, three sparsities",
     hint=(
         "The gradient of the gate on a connection is weight times gradient. Rank the sizes of all connections"
         " together."
@@ -120,6 +144,13 @@ ex_4_9 = Exercise(
         (
             "You keep the connections that the loss feels least.",
             lambda *a: snip_masks(*a, score=lambda w, g: -(w * g).abs()),
+        ),
+        (
+            (
+                "Your gradients are those of eval mode. Use the network in the mode in which it comes; the"
+                " criteria of prunelab switch to eval."
+            ),
+            lambda m, i, y, s: snip_masks(copy.deepcopy(m).eval(), i, y, s),
         ),
         ("`sparsity` is the share that goes.", lambda m, i, y, s: snip_masks(m, i, y, 1 - s)),
         (

@@ -52,6 +52,9 @@ def _edges_4_8():
         "equal magnitudes: the earlier go first",
         ({"fc.weight": torch.arange(1.0, 7).view(1, 6)}, tied, {"fc.weight": torch.ones(1, 6) > 0}, 0.34),
     )
+    many = {"fc.weight": torch.randint(1, 4, (5, 8)).float()}
+    begun = {"fc.weight": torch.arange(1.0, 41).view(5, 8)}
+    yield Case("many equal magnitudes", (begun, many, {"fc.weight": torch.ones(5, 8) > 0}, 0.35))
     yield Case("pruned weights that have moved", (*layers(1.0, 3, 4), 0.4))
     yield Case("very small weights", (*layers(1e-9, 4, 2), 0.4))
     yield Case("very large weights, float64", (*layers(1e9, 2, 5, dtype=torch.float64), 0.4))

@@ -223,7 +223,7 @@ ex_6_4 = Exercise(
             lambda w, p, b: smallest_pattern(w, p, b, share=lambda w, n, m: _share(w**2, n, m)),
         ),
         (
-            "n / m is the share of weights, not of magnitude: the kept ones are the large ones.",
+            "The share is one of magnitude: the n largest sizes of each group over all sizes.",
             lambda w, p, b: smallest_pattern(w, p, b, share=lambda w, n, m: n / m),
         ),
         ("A share of exactly the bound is enough.", lambda w, p, b: smallest_pattern(w, p, b + 1e-9)),

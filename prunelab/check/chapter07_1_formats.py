@@ -59,7 +59,7 @@ ex_7_3 = Exercise(
             lambda v, i, c: (v - 32 / c) / (v + i),
         ),
         (
-            "32 bits per row, not per weight: a row has `columns` weights to share them.",
+            "Too low. A nonzero costs V + i bits, and all `columns` weights of a row share its 32 bits.",
             lambda v, i, c: max(0.0, (v - 32) / (v + i)),
         ),
         ("A nonzero costs its value and its index, V + i bits together.", lambda v, i, c: (v - 32 / c) / i),
@@ -110,6 +110,10 @@ def _edges_7_6():
     wide[0, 31], wide[0, 63] = 1e-9, -1e9
     for budget in (10, 9, 33, 20, 19):
         yield Case(f"one row, gaps of exactly 32, {budget} bytes", (wide, budget))
+    far = torch.zeros(1, 200)
+    far[0, 150] = 0.5
+    for budget in (24, 23, 19, 10):
+        yield Case(f"one nonzero behind four fillers, {budget} bytes", (far, budget))
     late = torch.zeros(1, 40)
     late[0, 32] = 0.5
     for budget in (9, 8, 5):
@@ -152,23 +156,20 @@ ex_7_6 = Exercise(
             ),
         ),
         (
-            "CSR has row starts as well: 32 bits each, one more than there are rows.",
+            "CSR's row starts take 32 bits each, and there is one more than there are rows.",
             lambda w, b: choose_format(w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()))),
-        ),
-        (
-            "CSR has one row start more than there are rows.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(csr=lambda w: 6 * int(w.count_nonzero()) + 4 * w.shape[0])
             ),
         ),
         (
-            "The column numbers of this exercise have 16 bits, not 32.",
+            "CSR takes 4 bytes for a value, 2 for its column (16 bits), 4 for each row start.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(csr=lambda w: 8 * int(w.count_nonzero()) + 4 * (w.shape[0] + 1))
             ),
         ),
         (
-            "A bitmap has one bit per weight, not one byte.",
+            "A bitmap has one bit per weight, not one byte, and it comes before gap.",
             lambda w, b: choose_format(
                 w, b, _changed_sizes(bitmap=lambda w: 4 * int(w.count_nonzero()) + w.numel())
             ),

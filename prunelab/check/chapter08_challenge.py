@@ -25,6 +25,10 @@ BAR, FIRST_BAR = (
 )  # highest errors in percent: of all training images on test, of 6,000 of them on valid
 
 
+UNBELIEVABLE = 0.7  # points of error by which no network is better on one split unless it has seen it
+ALIKE = 0.9  # cosine of two first layers: one is a copy of the other, with a few numbers changed
+
+
 ENOUGH = 12  # weights / nonzero weights, the ratio of Han et al.
 
 
@@ -58,6 +62,10 @@ HINTS_8_5 = {
         " longer."
     ),
     "copied": "This is a file of the course's own records. Hand in a network that your function has trained.",
+    "seen": (
+        "Far better on the split that judges than on the other one: it has seen it. Train on `dataset` alone,"
+        " and choose on the validation split."
+    ),
     "size": "Return what save_sparse returns, the bytes of the file.",
 }
 
@@ -79,30 +87,34 @@ def _trained():
 
 @cache
 def _small():
-    """Return the first 6,000 training images and the validation split, without holding on to the others."""
+    """Return the first 6,000 training images, without holding on to the others, validation and test split."""
     mnist = load_mnist()
-    return TensorDataset(*(part[:6_000].clone() for part in mnist.train.tensors)), mnist.valid
+    return TensorDataset(*(part[:6_000].clone() for part in mnist.train.tensors)), mnist.valid, mnist.test
 
 
-def _cause(model, entry, bound):
+def _same_network(weight, other):
+    return float(torch.cosine_similarity(weight.flatten(), other.flatten(), dim=0)) > ALIKE
+
+
+def _cause(model, entry, bound, elsewhere):
     """Return in a word why the network misses the size or the error, or None if it does not."""
     weight = model.fc1.weight.detach()
     kept = weight != 0
     as_trained = any(torch.equal(weight[kept], other[kept]) for other in _trained())
     if entry.compression < ENOUGH:
         return "too many" if entry.compression > 1.1 else "untouched" if as_trained else "revived"
-    if any(torch.equal(weight, other) for other in _records()):
+    if any(_same_network(weight, other) for other in _records()):
         return "copied"
     if entry.error <= bound + 1e-9:
-        return None
+        return "seen" if entry.error < elsewhere - UNBELIEVABLE else None
     if kept.any() and all(other[kept].abs().mean() < 1.1 * other.abs().mean() for other in _trained()):
         return "random"
     return "untrained" if as_trained else "too little"
 
 
-def _inspected(path, dataset, bound):
-    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed
-    in.
+def _inspected(path, dataset, bound, other):
+    """Return (entry or None, what is wrong in a word or None, what is there) of the file that was handed in;
+    ``other`` is a split to compare the error with.
     """
     model = LeNet300()
     try:
@@ -120,7 +132,8 @@ def _inspected(path, dataset, bound):
         return None, "nothing", "a file without a weight"
     entry = records.evaluate(path, "lenet300", dataset)
     there = f"{entry.nonzeros:,} weights, {entry.compression:.2f}x, {entry.error:.2f} % error"
-    return entry, _cause(model, entry, bound), there
+    elsewhere = records.evaluate(path, "lenet300", other).error
+    return entry, _cause(model, entry, bound, elsewhere), there
 
 
 def _place(entry):
@@ -139,9 +152,9 @@ def _place(entry):
     return "\n".join([*lines, f"It beats {len(won)} of the {read} published marks with an error."])
 
 
-def _judge(path, dataset, bound, last):
+def _judge(path, dataset, bound, other, last=False):
     def judge(size):
-        entry, cause, there = _inspected(path, dataset, bound)
+        entry, cause, there = _inspected(path, dataset, bound, other)
         if cause is None and size != entry.bytes:
             cause, there = "size", f"{size}, and the file has {entry.bytes:,} bytes"
         if cause is None:
@@ -164,15 +177,15 @@ def challenge(dataset, path):
 
 def _cases_8_5():
     with tempfile.TemporaryDirectory() as folder:
-        small, valid = _small()
+        small, valid, test = _small()
         path = Path(folder, "small.safetensors")
         about = (
             f"6,000 training images, judged on the validation set: at least {ENOUGH}x, at most {FIRST_BAR} %"
         )
-        yield Case(about, (small, path), judge=_judge(path, valid, FIRST_BAR, last=False))
+        yield Case(about, (small, path), judge=_judge(path, valid, FIRST_BAR, test))
         mnist, path = load_mnist(), Path(folder, "lenet300.safetensors")
         about = f"all 55,000 training images, judged on the test set: at least {ENOUGH}x, at most {BAR} %"
-        yield Case(about, (mnist.train, path), judge=_judge(path, mnist.test, BAR, last=True))
+        yield Case(about, (mnist.train, path), judge=_judge(path, mnist.test, BAR, mnist.valid, last=True))
 
 
 ex_8_5 = Exercise(

@@ -271,7 +271,7 @@ ex_8_4 = Exercise(
             lambda ms, es: beaten_by_all(ms, es, lambda c, e, m: e < m[2]),
         ),
         (
-            "You look at the first seed only.",
+            "One seed decides in yours, the first or another. Every seed is to beat the mark.",
             lambda ms, es: [
                 m[0] for m in ms if any(c >= m[1] and x <= m[2] and (c, x) != m[1:] for c, x in es[:1])
             ],

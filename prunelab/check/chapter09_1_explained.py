@@ -80,7 +80,7 @@ ex_9_8 = Exercise(
     hint="Look at each row's channels, removable and units.",
     mistakes=[
         (
-            "The share is that of the mean layer, not of all channels: layers differ in width.",
+            "Layers differ in width: no share of layers, and no mean of their shares, is one of channels.",
             _mean_of_shares,
         ),
         (

@@ -103,6 +103,11 @@ def _edges_9_1():
     }
     for start in ("a", "b", "c", "deep", "out"):
         yield Case(f"a sum of three, from {start}", (three, start))
+    row = {"l0": ("conv", ["image"]), "s0": ("relu", ["l0"])}
+    for n in range(1, 7):
+        row |= {f"l{n}": ("conv", [f"s{n - 1}"]), f"s{n}": ("sum", [f"s{n - 1}", f"l{n}"])}
+    for start in ("l6", "l0"):
+        yield Case(f"six sums in a row, from {start}", (row, start))
 
 
 def _cases_9_1():

@@ -52,7 +52,7 @@ ex_9_4 = Exercise(
     hint="Times add up, factors do not: add the times before, add the times after, divide once.",
     mistakes=[
         (
-            "You average the factors. A factor counts as much as its layer takes of the time.",
+            "You average the factors, weighed or not. Times add up, factors do not: how long is each layer?",
             lambda ms, f: sum(f.get(layer, 1) for layer in ms) / len(ms),
             lambda ms, f: sum(f.values()) / len(f),
             lambda ms, f: sum(ms[layer] * f.get(layer, 1) for layer in ms) / sum(ms.values()),
@@ -162,7 +162,7 @@ ex_9_5 = Exercise(
     hint="Among the networks that lose at most `points` against the dense one, number 0, take the fastest.",
     mistakes=[
         (
-            "A loss of exactly `points` is within the budget.",
+            "A loss of exactly `points` is within the budget: percentage points, dense minus pruned.",
             _picked(_fast, lambda ms, acc, points, i: i == 0 or acc[0] - acc[i] < points),
         ),
         (

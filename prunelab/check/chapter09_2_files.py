@@ -53,6 +53,8 @@ def _edges_9_6():
         "causal_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
         "x_orig": torch.tensor([0.5, -1e9]),
         "conv_original.weight": torch.tensor([[0.25, 1.0, 0.25]]),
+        "y_orig.bias": torch.tensor([1.0, 2.0]),
+        "y_mask.bias": torch.tensor([0.0, 1.0]),
         "a.weight_mask": torch.tensor([0.0, 1.0]),
         "a.weight_orig": torch.tensor([3.0, -4.0]),
     }

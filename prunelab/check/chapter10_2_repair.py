@@ -93,7 +93,10 @@ ex_10_7 = Exercise(
                 o[:, ~_stay(q, n, g, i)],
             ),
         ),
-        ("Groups count from 0.", lambda q, k, o, n, g, i: remove_group(q, k, o, n, g, (i - 1) % g)),
+        (
+            "That is another group. They count from 0, the first rows first.",
+            lambda q, k, o, n, g, i: remove_group(q, k, o, n, g, (i - 1) % g),
+        ),
     ],
 )
 
@@ -139,6 +142,8 @@ def _cases_10_8():
     )
     yield Case("very large logits", (torch.tensor([[1e9, 0.0]]), torch.tensor([[0.0, 1e9]]), 1.0))
     yield Case("very small logits", (1e-9 * torch.randn(2, 3), torch.randn(2, 3), 2.0))
+    near = torch.randn(4, 6)
+    yield Case("a student that nearly agrees", (near + 1e-3 * torch.randn(4, 6), near, 1.0))
     yield Case("float64", (torch.randn(3, 4).double(), torch.randn(3, 4).double(), 1.5))
 
 

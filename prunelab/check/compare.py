@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6  # how far a float may lie from the reference
+ROUNDING = 1e-12  # numbers below may be what is left of a difference that is zero
 SHOWN = 24  # a tensor of at most this many entries is printed whole
 
 
@@ -47,6 +48,23 @@ def difference(got: object, expected: object, form_only: bool = False) -> str | 
     kind = str if isinstance(expected, str) else type(expected)  # numpy's strings are strings, too
     same = got is expected or (isinstance(got, kind) and (form_only or got == expected))
     return None if same else says(describe(expected), got)
+
+
+def other_kind(got: object, expected: object) -> bool:
+    """Return whether ``got`` is of another type, dtype or shape than ``expected``. Which entries a list or a
+    dict has is its value and not its kind, and so is None where nothing is to be found.
+    """
+    if expected is None:
+        return False
+    if isinstance(expected, Mapping):
+        if not isinstance(got, Mapping):
+            return True
+        return any(other_kind(got[key], expected[key]) for key in expected if key in got)
+    if isinstance(expected, list):
+        return not isinstance(got, list | tuple) or any(map(other_kind, got, expected))
+    if isinstance(expected, tuple) and isinstance(got, tuple | list) and len(got) == len(expected):
+        return any(map(other_kind, got, expected))
+    return difference(got, expected, form_only=True) is not None
 
 
 def describe(value: object) -> str:
@@ -105,9 +123,17 @@ def _number_difference(got: object, expected: Real, form_only: bool) -> str | No
     same = (
         got == expected
         if kind is Integral
-        else math.isclose(got, expected, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        else math.isclose(got, expected, rel_tol=RELATIVE, abs_tol=_absolute(expected))
     )
     return None if same else says(f"{expected:.6g}", got)
+
+
+def _absolute(number: Real) -> float:
+    """Return how far a number may lie from ``number``: a small one has its own scale, unless it is what
+    rounding leaves of a zero.
+    """
+    size = abs(number)
+    return ABSOLUTE * min(1.0, size) if size > ROUNDING else ABSOLUTE
 
 
 def _tensor_difference(got: object, expected: torch.Tensor, form_only: bool) -> str | None:

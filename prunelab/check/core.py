@@ -16,11 +16,12 @@ from typing import NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
-from prunelab.check.compare import describe, difference, says
+from prunelab.check.compare import describe, difference, other_kind, says
 from prunelab.check.given import changed, copied
 
 TELLING_APART = 12  # further cases looked at if a known mistake explains a wrong result
-AGREEMENT = 0.5  # share of the other cases in which it must do so, too
+AGREEMENT = 0.6  # share of the cases that one of the two gets wrong in which both go wrong alike
+CONSTANT = 3  # further cases looked at if the result is that of the cases before
 REFERENCE = object()  # stands for the result of the exercise's reference
 
 
@@ -94,7 +95,7 @@ def verify(
             problem, advice = _problem(function, got, case)
             if problem:
                 known = _known(function, [*passed, (case, got)], cases, mistakes)
-                advice = known or advice or _usual(got, case, passed) or case.hint or hint
+                advice = known or advice or _usual(function, got, case, passed, cases) or case.hint or hint
             elif change := _changed(got, case):
                 problem, advice = (
                     f"The result is right, but your function changed what it was given: {change[0]}.",
@@ -182,18 +183,22 @@ def _line(function: Callable, error: BaseException) -> str:
     return f"\n  In line:  {line}" if line else ""
 
 
-def _usual(got: Outcome, case: Case, passed: list[tuple[Case, Outcome]]) -> str | None:
+def _usual(
+    function: Callable, got: Outcome, case: Case, passed: list[tuple[Case, Outcome]], more: Iterator[Case]
+) -> str | None:
     """Return the hint for a mistake that can be made in any exercise."""
     if got.error is not None:
         return None
     if got.value is None:
-        return "The function returns None. Is the return missing?"
+        return "The function returns None here. Does every way through it end in a return?"
     if any(got.value is argument for argument in got.args if not isinstance(argument, int)):
         return "The function returns one of its arguments as it is."
     if passed and all(_alike(got, other) for _, other in passed):
-        return "The function returns the same in every case. Compute the result from the arguments."
+        further = (call(function, later.args) for later in itertools.islice(more, CONSTANT))
+        if all(_alike(got, other) for other in further):
+            return "The result is the same in all cases. Compute it from the arguments."
     try:
-        malformed = difference(got.value, case.expected, form_only=True)
+        malformed = other_kind(got.value, case.expected)
     except Exception:
         malformed = True
     return (
@@ -208,18 +213,36 @@ def _known(
 ) -> str | None:
     """Return the hint of the known mistake that gives the learner's outcomes, also in further cases.
 
-    A wrong value may fit a mistake by chance; a hint that then says why would send the learner astray."""
+    A wrong value may fit a mistake by chance; a hint that then says why would send the learner astray. Cases
+    that both get right tell nothing, and a mistake that makes no difference in this case is not its cause."""
     case, got = seen[-1]
-    fitting = [(wrong, hint) for wrong, hint in mistakes if _alike(call(wrong, case.args), got)]
+    fitting = [(wrong, hint) for wrong, hint in mistakes if _explains(wrong, case, got)]
     if not fitting:
         return None
-    further = [(case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART)]
-    evidence = [*seen[:-1], *further]
-    agreeing = [
-        (sum(_alike(call(wrong, case.args), got) for case, got in evidence), hint) for wrong, hint in fitting
-    ]
-    most, hint = max(agreeing, key=lambda pair: pair[0])
-    return hint if most >= AGREEMENT * len(evidence) else None
+    telling, alike = [1] * len(fitting), [1] * len(fitting)  # the case that both agree on already
+    further = ((case, call(function, case.args)) for case in itertools.islice(more, TELLING_APART))
+    for case, got in itertools.chain(seen[:-1], further):  # one by one: a case may have a file that goes
+        for i, (wrong, _) in enumerate(fitting):
+            same, matters = _compare(wrong, case, got)
+            telling[i] += matters
+            alike[i] += matters and same
+    shares = [part / whole for part, whole in zip(alike, telling, strict=True)]
+    best = shares.index(max(shares))
+    return fitting[best][1] if shares[best] >= AGREEMENT else None
+
+
+def _explains(wrong: Callable, case: Case, got: Outcome) -> bool:
+    mistaken = call(wrong, case.args)
+    return _alike(mistaken, got) and _problem(wrong, mistaken, case)[0] is not None
+
+
+def _compare(wrong: Callable, case: Case, got: Outcome) -> tuple[bool, bool]:
+    """Return whether ``wrong`` comes to what the learner came to, and whether one of the two gets it wrong.
+    Two that both raise something agree.
+    """
+    mistaken = call(wrong, case.args)
+    same = _alike(mistaken, got) or (mistaken.error is not None and got.error is not None)
+    return same, not same or _problem(wrong, mistaken, case)[0] is not None
 
 
 def _alike(a: Outcome, b: Outcome) -> bool:

@@ -55,13 +55,12 @@ def csr_arrays(weight):
 def gaps_with_filler(tape, bits, reach=None, start=-1):
     reach = reach or 2**bits
     gaps, values, here = [], [], start
-    for position, value in enumerate(tape.tolist()):
-        if value != 0:
-            while position - here > reach:
-                gaps.append(reach), values.append(0.0)
-                here += reach
-            gaps.append(position - here), values.append(value)
-            here = position
+    for position in tape.nonzero().flatten().tolist():
+        while position - here > reach:
+            gaps.append(reach), values.append(0.0)
+            here += reach
+        gaps.append(position - here), values.append(tape[position].item())
+        here = position
     return torch.tensor(gaps, dtype=torch.int64), torch.tensor(values, dtype=tape.dtype)
 
 

@@ -23,6 +23,7 @@ ADVICE = {
         "A hook is left on the network and goes on running. register_forward_hook returns a handle:"
         " remove it."
     ),
+    "unhooked": "A hook is gone: prune.remove, for one, takes the mask off the network. Work on a copy.",
     "value": (
         "Work on a copy. Assigning to an index, += and methods whose names end in _ change the caller's own"
         " data."
@@ -79,7 +80,9 @@ def changed(before: object, after: object) -> tuple[str, str] | None:
             place = re.match(r"\[(\d+)\]\.?", where)  # of the argument itself: the first, the second, ...
             name = where[place.end() :] if place else where
             name = name or (f"argument {int(place[1]) + 1}" if place else "argument")
-            return (name if kind == "value" else f"{name}.{kind}"), ADVICE[kind]
+            gone = kind == "hooks" and now.get(key, 0) < was.get(key, 0)
+            advice = ADVICE["unhooked" if gone else kind]
+            return (name if kind == "value" else f"{name}.{kind}"), advice
     return None
 
 

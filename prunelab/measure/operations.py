@@ -118,8 +118,9 @@ FORMULAS: dict[str, Callable[[dict[str, Any], Any], list[Product]]] = {
 }
 
 # Operators without a product of two numbers that are summed: values made, moved, sorted, pooled, normalised,
-# interpolated. Elementwise operators and reductions carry torch's own tags and need no name here.
-FREE = re.compile(
+# interpolated. Elementwise operators and reductions carry torch's own tags and need no name here. Compiled
+# when it is needed (and kept, by ``re``): that takes a tenth of a second, which every import would pay.
+FREE = (
     r"(aten::(_?(new_)?(empty|zeros|ones|full|rand|randn|randint|randperm|arange|linspace|eye|scalar_tensor)"
     r"(_like|_strided)?|normal|uniform|bernoulli|multinomial|exponential|log_normal|fill|zero|set|resize"
     r"|(lift|lift_fresh|clone|copy|_to_copy|to|contiguous|detach|alias|item|_local_scalar_dense|is_nonzero)"
@@ -148,7 +149,7 @@ FREE_TAGS = {torch.Tag.pointwise} | ({torch.Tag.reduction} if hasattr(torch.Tag,
 def free(operator: torch._ops.OpOverload) -> bool:
     """Return whether ``operator`` multiplies and adds nothing: elementwise, a reduction, a view, a copy."""
     name = operator._schema.name.rstrip("_")
-    if operator.is_view or FREE.fullmatch(name):
+    if operator.is_view or re.fullmatch(FREE, name):
         return True
     # an operator in place does what the one without the underscore does, and only that one has the tags
     namespace, _, plain = name.partition("::")

@@ -1,21 +1,24 @@
 """Figures of the capstone: what each group of channels costs, and what the joint cuts cost."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from prunelab import arguments
-from prunelab.capstone import Choice, Task
 from prunelab.measure import parameters
 from prunelab.plot import _style
+
+if TYPE_CHECKING:  # all that surgery needs comes with it, and every notebook imports the plots
+    from prunelab.capstone import Choice, Task
 
 ROW = 0.27  # inches for a group
 
 
 def group_costs(
-    task: Task,
+    task: "Task",
     curves: Mapping[str, Mapping[float, float]],
     control: Mapping[str, Mapping[float, float]],
     price: float | None = None,
@@ -27,6 +30,8 @@ def group_costs(
     The scale ends at four times the price of ``task`` (or ``price``): beyond it a cut is out of the question.
 
     Raises TypeError or ValueError unless both scans hold the same groups. Source: notebook capstone."""
+    from prunelab.capstone import Task
+
     if not isinstance(task, Task):
         raise TypeError(f"task must be a capstone.Task, got {type(task).__name__}")
     arguments.mapping("curves", curves)
@@ -59,7 +64,7 @@ def group_costs(
     return figure
 
 
-def _points(task: Task, scan: Mapping[str, Mapping[float, float]]) -> np.ndarray:
+def _points(task: "Task", scan: Mapping[str, Mapping[float, float]]) -> np.ndarray:
     """Return share, row and cost ``(3, points)`` of every cut that removed something."""
     places = [
         (share, row, task.lost(curve[0.0], quality))
@@ -70,10 +75,12 @@ def _points(task: Task, scan: Mapping[str, Mapping[float, float]]) -> np.ndarray
     return np.array(places).reshape(-1, 3).T
 
 
-def joint_cuts(task: Task, choice: Choice) -> Figure:
+def joint_cuts(task: "Task", choice: "Choice") -> Figure:
     """Draw the joint cuts that ``capstone.choose`` tried, in that order: what each costs before and after its
     repair, and the price. Raises TypeError for what is none of these. Source: notebook capstone.
     """
+    from prunelab.capstone import Choice, Task
+
     if not isinstance(task, Task) or not isinstance(choice, Choice):
         raise TypeError(f"task and choice must be a Task and a Choice, got {task!r:.40} and {choice!r:.40}")
     figure, axis = plt.subplots(figsize=(_style.WIDTH, 3.0))

@@ -1,6 +1,6 @@
 """Figures of chapter 08: what "compression" means, and the race for the smallest network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,7 +60,7 @@ def race(network: str, ours: Mapping[str, tuple[Sequence[float], Sequence[float]
     for number, mark in enumerate(shown, 1):
         label = f"{number}  {mark.name}, {mark.compression:g}x"
         axis.plot(mark.compression, mark.error, "o", color=_style.BLUE, markersize=5, label=label)
-        aside = _aside(mark, shown)
+        aside = _aside(mark, shown, points.values())
         axis.annotate(str(number), mark[1:3], xytext=aside, textcoords="offset points", fontsize=9)
     for mark in (mark for mark in MARKS[network] if mark.error is None):
         axis.plot(
@@ -94,9 +94,12 @@ def _error(mark: Mark) -> float:
     return np.inf if mark.error is None else mark.error
 
 
-def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
+def _aside(
+    mark: Mark, shown: Sequence[Mark], ours: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> tuple[int, int]:
     """Return where the number of a mark stands, in points from it: below the lowest of a crowd, above the
-    others, and to the left where the mark to the right has its number on the same side.
+    others, and to the left where the mark to the right has its number on the same side, or where one of
+    ``ours`` lies close to the right.
     """
 
     def below(one: Mark) -> bool:
@@ -108,7 +111,12 @@ def _aside(mark: Mark, shown: Sequence[Mark]) -> tuple[int, int]:
 
     crowd = [m for m in shown if _near(mark, m)]
     same = any(m.compression > mark.compression and below(m) == below(mark) for m in crowd)
-    return (-10 if same else 3, -12 if below(mark) else 4)
+    right = any(
+        0 <= np.log(x / mark.compression) < 0.25 and abs(np.log(y / _error(mark))) < 0.25
+        for compressions, errors in ours
+        for x, y in zip(compressions, errors[0], strict=True)
+    )
+    return (-10 if same or right else 3, -12 if below(mark) else 4)
 
 
 def _near(one: Mark, other: Mark) -> bool:

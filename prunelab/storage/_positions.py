@@ -54,11 +54,11 @@ def data_and_gaps(flat: torch.Tensor, used: np.ndarray) -> tuple[torch.Tensor, n
     bits, last = as_integers(flat), -1
     values, gaps = [bits[:0]], [np.empty(0, np.uint8)]
     for start in range(0, len(used), _BLOCK):
-        positions = np.flatnonzero(used[start : start + _BLOCK])
-        if len(positions):
-            values.append(bits[start : start + _BLOCK].take(positions))
-            gaps.append(_as_bytes(np.diff(positions, prepend=last - start) - 1))
-            last = start + int(positions[-1])
+        found = np.flatnonzero(used[start : start + _BLOCK])
+        if len(found):
+            values.append(bits[start : start + _BLOCK].take(found))
+            gaps.append(_as_bytes(np.diff(found, prepend=last - start) - 1))
+            last = start + int(found[-1])
     return torch.from_numpy(np.concatenate(values)).view(flat.dtype), np.concatenate(gaps)
 
 
@@ -75,6 +75,8 @@ def _as_bytes(zeros: np.ndarray) -> np.ndarray:
 def gap_positions(symbols: torch.Tensor) -> torch.Tensor:
     """Return the positions that the gaps of ``data_and_gaps`` describe, int64."""
     is_value = symbols != _ESCAPE
+    if is_value.all():
+        return symbols.long().add_(1).cumsum(0).sub_(1)
     return ((symbols.long() + is_value).cumsum(0) - 1)[is_value]
 
 

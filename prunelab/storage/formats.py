@@ -62,18 +62,18 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
     if format == "csc":
         turned = encode(flat.view(rows, columns).t().contiguous(), "csr", bits)
         return Encoded(format, tuple(weight.shape), bits, turned.arrays)
-    used = nonzero(flat)
     if format == "bitmap":
+        used = nonzero(flat)
         bitmap = torch.from_numpy(np.packbits(used, bitorder="little"))
         return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "bitmap": bitmap})
     if format == "huffman":
-        data, gaps = data_and_gaps(flat, used)
+        data, gaps = data_and_gaps(flat, nonzero(flat))
         stream = deflate(torch.from_numpy(gaps))
         return Encoded(format, tuple(weight.shape), 0, {"data": data, "stream": stream})
-    positions = torch.from_numpy(np.flatnonzero(used))
-    data = take(flat, positions.numpy())
-    row = positions // max(columns, 1)
-    column = pack(positions - row * columns, bits)
+    where = torch.from_numpy(np.flatnonzero(nonzero(flat)))
+    data = take(flat, where.numpy())
+    row = where // max(columns, 1)
+    column = pack(where - row * columns, bits)
     if format == "coo":
         return Encoded(
             format, tuple(weight.shape), bits, {"data": data, "rows": pack(row, bits), "columns": column}
@@ -103,12 +103,10 @@ def decode(encoded: Encoded) -> torch.Tensor:
     if encoded.format == "csc":
         rows, columns = _matrix_shape(shape)
         return decode(Encoded("csr", (columns, rows), bits, arrays)).t().reshape(shape)
-    positions = _positions(encoded, elements)
-    if positions.numel() != data.numel():
-        raise ValueError(
-            f"the index names {positions.numel()} positions, but data holds {data.numel()} values"
-        )
-    return put(data, positions.numpy(), shape)
+    where = _positions(encoded, elements)
+    if where.numel() != data.numel():
+        raise ValueError(f"the index names {where.numel()} positions, but data holds {data.numel()} values")
+    return put(data, where.numpy(), shape)
 
 
 def _positions(encoded: Encoded, elements: int) -> torch.Tensor:
@@ -124,9 +122,9 @@ def _positions(encoded: Encoded, elements: int) -> torch.Tensor:
         flags = np.unpackbits(arrays["bitmap"].numpy(), count=elements, bitorder="little").view(bool)
         return torch.from_numpy(np.flatnonzero(flags))
     if encoded.format == "huffman":
-        positions = gap_positions(inflate(arrays["stream"], elements))
-        _inside("positions", positions, elements)
-        return positions
+        where = gap_positions(inflate(arrays["stream"], elements))
+        _inside("positions", where, elements)
+        return where
     if encoded.format == "coo":
         row, column = (unpack(arrays[name], bits, entries) for name in ("rows", "columns"))
         _inside("rows", row, rows)
@@ -180,14 +178,14 @@ def gap_code(weight: torch.Tensor, index_bits: int) -> tuple[torch.Tensor, torch
     _matrix(weight)
     reach = 1 << _width("gap", 1, 1, index_bits)
     flat = weight.detach().cpu().reshape(-1)
-    positions = torch.from_numpy(np.flatnonzero(nonzero(flat)))
-    distances = positions.diff(prepend=positions.new_full((1,), -1))
+    where = torch.from_numpy(np.flatnonzero(nonzero(flat)))
+    distances = where.diff(prepend=where.new_full((1,), -1))
     fillers = (distances - 1) // reach
     last = (fillers + 1).cumsum(0) - 1  # where the entry of each nonzero lands
     entries = int(last[-1]) + 1 if len(last) else 0
     gaps = torch.full((entries,), reach)
     gaps[last] = distances - fillers * reach
-    values = put(take(flat, positions.numpy()), last.numpy(), (entries,))
+    values = put(take(flat, where.numpy()), last.numpy(), (entries,))
     return gaps, values
 
 
@@ -204,9 +202,9 @@ def gap_decode(gaps: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...])
         )
     if (gaps < 1).any():
         raise ValueError(f"gaps must be at least 1, got {int(gaps.min())}")
-    positions = gaps.cumsum(0) - 1
-    _inside("gaps, added up,", positions, math.prod(shape))
-    return put(values, positions.numpy(), shape)
+    where = gaps.cumsum(0) - 1
+    _inside("gaps, added up,", where, math.prod(shape))
+    return put(values, where.numpy(), shape)
 
 
 def _inside(name: str, index: torch.Tensor, size: int) -> None:

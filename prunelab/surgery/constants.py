@@ -64,7 +64,7 @@ def measure(model: nn.Module, following: Following, args: tuple, kwargs: dict) -
     args, kwargs = _pair((args, kwargs))
     reads = following.reads
     noise = Noise(following.tensors, following.masks, {r.order: r for r in reads}, following.decisions)
-    with quiet(), noise, Doubled():
+    with quiet(), noise, Doubled(noise):
         model(*args, **kwargs)
     for read in reads:
         low, high = noise.made[read.order]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,15 @@ class Grid:
     where: str
 
 
+class Said(NamedTuple):
+    """What one operation says: ``left[i]`` and ``right[i]`` go together. Settled at the end, all at once."""
+
+    left: torch.Tensor
+    right: torch.Tensor | None  # nothing: the numbers on the left stay, or (without a ``why``) have a hint
+    why: str | None
+    hint: str
+
+
 @dataclass
 class Couplings:
     """Every entry of every dimension of every parameter and buffer has a number; 0 is what cannot be
@@ -29,7 +39,7 @@ class Couplings:
     tensors: Mapping[str, torch.Tensor]
     first: dict[tuple[str, int], int] = field(default_factory=dict)
     count: int = NOTHING + 1
-    pairs: list[torch.Tensor] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     fixed: list[tuple[torch.Tensor, str]] = field(default_factory=list)
     hints: list[tuple[torch.Tensor, str]] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
@@ -44,6 +54,7 @@ class Couplings:
                 self.first[name, dim] = self.count
                 self.count += size
         self.own = self.count  # numbers from here on belong to no parameter
+        self._places, self._starts = list(self.first), torch.tensor(list(self.first.values()))
 
     def numbers(self, name: str, dim: int) -> torch.Tensor:
         """Return the numbers of the entries along one dimension of a parameter or buffer."""
@@ -57,11 +68,10 @@ class Couplings:
 
     def places_of(self, track: torch.Tensor) -> set[tuple[str, int]]:
         """Return the (parameter, dimension) whose entries these numbers are."""
-        starts = torch.tensor(list(self.first.values()))
-        names = list(self.first)
         numbers = compact(track).flatten()
         numbers = numbers[(numbers != NOTHING) & (numbers < self.own)]
-        return {names[i] for i in (torch.searchsorted(starts, numbers, right=True) - 1).unique().tolist()}
+        found = (torch.searchsorted(self._starts, numbers, right=True) - 1).unique()
+        return {self._places[i] for i in found.tolist()}
 
     def new(self, count: int) -> torch.Tensor:
         """Return numbers that nobody has."""
@@ -70,13 +80,12 @@ class Couplings:
 
     def couple(self, a: torch.Tensor, b: torch.Tensor, why: str, hint: str = "") -> None:
         """Put ``a[i]`` and ``b[i]`` into one group; what is coupled to nothing stays, and ``why`` says so."""
-        a, b = (t.flatten() for t in torch.broadcast_tensors(a, b))
-        self.fix(torch.cat([a[b == NOTHING], b[a == NOTHING]]), why)
-        both = (a != NOTHING) & (b != NOTHING) & (a != b)
-        if both.any():
-            self.pairs.append(torch.stack([a[both], b[both]]))
-            if hint:
-                self.hints.append((a[both], hint))
+        a, b = (a, b) if a.shape == b.shape else torch.broadcast_tensors(a, b)
+        self.said.append(Said(a.reshape(-1), b.reshape(-1), why, hint))
+
+    def hint(self, numbers: torch.Tensor, text: str, first: bool = False) -> None:
+        """Say what couples these numbers, if somebody asks; ``first`` before everything else."""
+        self.said.insert(0 if first else len(self.said), Said(numbers.reshape(-1), None, None, text))
 
     def mix(self, track: torch.Tensor, dims: list[int], why: str, strict: bool = True) -> torch.Tensor:
         """Couple all numbers along ``dims`` and return one of each, of size 1 there."""
@@ -93,10 +102,29 @@ class Couplings:
 
     def fix(self, numbers: torch.Tensor, why: str) -> None:
         """Say why these numbers cannot be removed."""
-        numbers = compact(numbers).flatten()
-        numbers = numbers[numbers != NOTHING]
-        if len(numbers):
-            self.fixed.append((numbers, why))
+        self.said.append(Said(compact(numbers).reshape(-1), None, why, ""))
+
+    def settle(self) -> torch.Tensor:
+        """Return the numbers that go together, (2, pairs); write down which stay, why, and the hints."""
+        sizes = torch.tensor([len(said.left) for said in self.said], dtype=torch.long)
+        none = torch.full((1,), NOTHING)
+        left = torch.cat([none[:0], *(said.left for said in self.said)])
+        right = torch.cat(
+            [none[:0], *(none.expand_as(s.left) if s.right is None else s.right for s in self.said)]
+        )
+        pairs = (left != NOTHING) & (right != NOTHING) & (left != right)
+        alone = (left != NOTHING) ^ (right != NOTHING)
+        which = torch.arange(len(sizes)).repeat_interleave(sizes)
+        parts = []  # of every saying: what met, and what stood alone
+        for numbers, where in ((left, pairs), (torch.maximum(left, right), alone)):
+            parts.append(numbers[where].split(which[where].bincount(minlength=len(sizes)).tolist()))
+        for said, met, lonely in zip(self.said, *parts, strict=True):
+            if said.why is not None and len(lonely):
+                self.fixed.append((lonely, said.why))
+            if said.hint and len(met if said.why is not None else lonely):
+                self.hints.append((met if said.why is not None else lonely, said.hint))
+        self.said = []
+        return torch.stack([left[pairs], right[pairs]])
 
     def grid(self, track: torch.Tensor, equations: list[Equation], where: str) -> None:
         """Note that ``track`` runs along several dimensions at once."""
@@ -109,7 +137,7 @@ class Groups:
     def __init__(self, couplings: Couplings):
         self.couplings = couplings
         self.labels = torch.arange(couplings.count)
-        self.merge(torch.cat([torch.zeros(2, 0, dtype=torch.long), *couplings.pairs], 1))
+        self.merge(couplings.settle())
         self.fixed = torch.cat([torch.tensor([NOTHING]), *(numbers for numbers, _ in couplings.fixed)])
         for grid in couplings.grids:
             self._settle(grid)
@@ -121,10 +149,25 @@ class Groups:
         from scipy.sparse import coo_array  # here, because most who import this module never get here
         from scipy.sparse.csgraph import connected_components
 
-        left, right = pairs.numpy()
-        size = len(self.labels)
-        links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
-        self.labels = torch.from_numpy(connected_components(links, directed=False)[1]).long()[self.labels]
+        met = torch.zeros(len(self.labels), dtype=torch.bool)
+        met[pairs] = True
+        nodes = met.nonzero().flatten()
+        place = torch.empty(len(self.labels), dtype=torch.long)
+        place[nodes] = torch.arange(len(nodes))
+        left, right = place[pairs].numpy()
+        links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(nodes), len(nodes)))
+        parts = torch.from_numpy(connected_components(links, directed=False)[1]).long()
+        # a group is called by the smallest of its labels
+        smallest = torch.full((len(nodes),), len(self.labels)).scatter_reduce(0, parts, nodes, "amin")
+        renamed = torch.arange(len(self.labels))
+        renamed[nodes] = smallest[parts]
+        self.labels = renamed[self.labels]
+
+    def _stay(self, numbers: torch.Tensor, why: str) -> None:
+        """Say of more numbers that they cannot be removed."""
+        numbers = compact(numbers).flatten()
+        self.couplings.fixed.append((numbers, why))
+        self.fixed = torch.cat([self.fixed, numbers])
 
     def stays(self) -> torch.Tensor:
         """Return for each label whether it holds a number that cannot be removed, ``(labels,)`` bool."""
@@ -144,10 +187,9 @@ class Groups:
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
         if len(self.labels[grid.track].unique()) > 1:  # else what made them one is the reason
-            self.couplings.fix(
-                grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller"
-            )
-        self.fixed = torch.cat([self.fixed, grid.track.flatten()])
+            self._stay(grid.track, f"{grid.where} lays channels out in a shape that cannot get smaller")
+        else:
+            self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
     def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:
         """Tell whether one row along ``axis`` can go while the others stay."""
@@ -182,5 +224,4 @@ class Groups:
             one = (labels == labels[:, :1]).all(1) & (parts[:, 0] != NOTHING)
             self.merge(torch.stack([labels[one, 0], self.labels[whole[one]]]))
             if not one.all():
-                self.couplings.fix(whole[~one], "it is shared by channels that do not go together")
-                self.fixed = torch.cat([self.fixed, whole[~one]])
+                self._stay(whole[~one], "it is shared by channels that do not go together")

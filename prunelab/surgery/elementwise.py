@@ -68,7 +68,7 @@ def meet(op: Operation, tensors: list[torch.Tensor], shape: torch.Size, multipli
             couplings.fix(track, f"{op.where} adds or multiplies it with something that is no channel")
         else:
             if any(t.numel() > 1 and not op.carried(t).tracks for t in tensors):
-                couplings.hints.append((track.flatten(), f"{op.verb} joins it with one map for all channels"))
+                couplings.hint(track, f"{op.verb} joins it with one map for all channels")
             kept.append(track.expand(shape))
     return kept
 

@@ -1,6 +1,8 @@
 """What a model is run on, and which model that is: examples of any kind, wrappers taken off."""
 
 import copy
+import sys
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,10 +23,12 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     changed."""
     arguments.module("model", model)
     prefix = ""
+    dynamo = sys.modules.get("torch._dynamo")  # imported by the first torch.compile
+    compiled = dynamo.eval_frame.OptimizedModule if dynamo else ()
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model, prefix = model.module, prefix + "module."
-        elif isinstance(model, torch._dynamo.eval_frame.OptimizedModule):
+        elif isinstance(model, compiled):
             model, prefix = model._orig_mod, prefix + "_orig_mod."
         else:
             break
@@ -67,9 +71,11 @@ def working_copy(model: nn.Module) -> nn.Module:
     Raises ValueError if the model cannot be copied."""
     shared: dict[int, Any] = {}
     for module in model.modules():
-        for tensor in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
-            if isinstance(tensor, torch.Tensor):
-                shared[id(tensor)] = tensor
+        for value in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
+            if isinstance(value, torch.Tensor):
+                shared[id(value)] = value
+            elif type(value) is OrderedDict and not value:  # most hooks: deepcopy is slow on them
+                shared[id(value)] = OrderedDict()
     try:
         return copy.deepcopy(model, shared).train().eval()  # a change of mode empties caches
     except Exception as error:  # the user's code runs

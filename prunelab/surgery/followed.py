@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -53,8 +54,12 @@ class Followed:
             for label in self.groups.labels[numbers].unique().tolist():
                 self._touched[label].append(number)
         self._verdicts: dict[tuple, str] = {}
+        # of every entry along every dimension of every parameter: its label, and the number of that place
+        sizes = [self.following.parameters[name].shape[dim] for name, dim in self.places]
+        self._own = self.groups.labels[1 : 1 + sum(sizes)]
+        self._place = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
 
-    @property
+    @cached_property
     def reads(self) -> set[tuple[str, int]]:
         """The dimensions that only read channels."""
         return self.couplings.reads - self.couplings.makes
@@ -76,14 +81,17 @@ class Followed:
 
     def owners(self, label: int) -> str:
         """Return the modules that make the channels of a group."""
-        return self._modules(label, [place for place in self.places if place not in self.reads])
+        return self._modules(label, reads=False)
 
     def readers(self, label: int) -> str:
         """Return the modules that read the channels of a group."""
-        return self._modules(label, [place for place in self.places if place in self.reads])
+        return self._modules(label, reads=True)
 
-    def _modules(self, label: int, places: list[tuple[str, int]]) -> str:
-        found = [n.rpartition(".")[0] or n for n, dim in places if (self.labels(n, dim) == label).any()]
+    def _modules(self, label: int, reads: bool) -> str:
+        places = [self.places[i] for i in self._place[self._own == label].unique().tolist()]
+        found = [
+            name.rpartition(".")[0] or name for name, dim in places if ((name, dim) in self.reads) == reads
+        ]
         return ", ".join(dict.fromkeys(found))
 
     def free(self) -> torch.Tensor:
@@ -96,19 +104,13 @@ class Followed:
 
     def removable(self) -> dict[str, Group]:
         """Return the groups of at least two channels with the same members, by their first weight's name."""
-        labels = {place: self.labels(*place) for place in self.places}
-        kinds = torch.zeros(len(self.stays), dtype=torch.long)  # channels of one kind have the same members
         made = torch.zeros(len(self.stays), dtype=torch.bool)
-        for number, (place, own) in enumerate(labels.items(), start=1):
-            found, counts = own[~self.stays[own]].unique(return_counts=True)
-            kinds[found] = kinds[found] * 1_000_003 + number * 7_919 + counts  # overflows, and that is fine
-            if place in self.couplings.makes:
-                made[found] = True
-        groups: dict[str, Group] = {}
+        makes = torch.tensor([place in self.couplings.makes for place in self.places], dtype=torch.bool)
+        made[self._own[makes[self._place]]] = True
         channels = (made & ~self.stays).nonzero().flatten()
-        channels = channels[[not self.broken(label) for label in channels.tolist()]]
-        for kind in kinds[channels].unique().tolist():
-            members = self._members(labels, channels[kinds[channels] == kind])
+        channels = channels[[not (c in self._touched and self.broken(c)) for c in channels.tolist()]]
+        groups: dict[str, Group] = {}
+        for members in self._alike(channels):
             if len(next(iter(members.values()))) > 1:
                 name = next(
                     parameter for parameter, dim in members if (parameter, dim) in self.couplings.makes
@@ -118,19 +120,34 @@ class Followed:
         order = {name: i for i, name in enumerate(self.following.parameters)}
         return dict(sorted(groups.items(), key=lambda item: order[item[0].split(" (")[0]]))
 
-    @property
+    @cached_property
     def places(self) -> list[tuple[str, int]]:
         """The dimensions of the parameters."""
         return [place for place in self.couplings.first if place[0] in self.following.parameters]
 
-    def _members(self, labels: Mapping, channels: torch.Tensor) -> dict[tuple[str, int], torch.Tensor]:
-        """Return where the entries of these channels are, ``(channels, entries)`` for each dimension."""
-        members = {}
-        for place, own in labels.items():
-            if (own == channels[0]).any():
-                entries = torch.isin(own, channels).nonzero().flatten()
-                order = own[entries].argsort(stable=True)  # labels rise with the channels
-                members[place] = entries[order].view(len(channels), -1)
+    def _alike(self, channels: torch.Tensor) -> list[dict[tuple[str, int], torch.Tensor]]:
+        """Return for each kind of these channels where their entries are, ``(channels, entries)`` for each
+        dimension; channels are of one kind if they have as many entries everywhere.
+        """
+        free = torch.zeros(len(self.stays), dtype=torch.bool)
+        free[channels] = True
+        numbers = free[self._own].nonzero().flatten()
+        numbers = numbers[self._own[numbers].argsort(stable=True)]  # by channel, then by place
+        place = self._place[numbers]
+        entries = numbers + 1 - torch.tensor([self.couplings.first[p] for p in self.places])[place]
+        counts = self._own[numbers].unique_consecutive(return_counts=True)[1]
+        starts, code = (counts.cumsum(0) - counts).tolist(), place.numpy()
+        kinds: dict[bytes, list[int]] = defaultdict(list)
+        for start, count in zip(starts, counts.tolist(), strict=True):
+            kinds[code[start : start + count].tobytes()].append(start)
+        members = []
+        for of_one, alike in kinds.items():
+            where, widths = torch.frombuffer(bytearray(of_one), dtype=torch.long).unique_consecutive(
+                return_counts=True
+            )
+            table = entries[torch.tensor(alike)[:, None] + torch.arange(int(widths.sum()))]
+            parts = [part.contiguous() for part in table.split(widths.tolist(), 1)]
+            members.append({self.places[i]: part for i, part in zip(where.tolist(), parts, strict=True)})
         return members
 
     def reason(self, numbers: torch.Tensor) -> str:

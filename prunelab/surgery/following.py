@@ -1,20 +1,19 @@
 """Runs a model once and lets the numbers of its channels travel with the values."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
-from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from prunelab.surgery import elementwise, products
 from prunelab.surgery.calls import CALLS, sizes_named
 from prunelab.surgery.couplings import Couplings
 from prunelab.surgery.operation import Operation
-from prunelab.surgery.replay import Doubled, Replay, quiet
+from prunelab.surgery.replay import Doubled, Replay, kind_of, quiet, tensors_in, without_onednn
 from prunelab.surgery.rules import rule_of
 from prunelab.surgery.sizes import of_attribute, of_size
 from prunelab.surgery.tracks import Carried, compact, spread, varying
@@ -74,16 +73,18 @@ class Following(Replay):
     # ---- what runs
 
     def seen(self, func, args: tuple, kwargs: dict, result: Any) -> None:
-        name = func._schema.name.replace("::", ".")
-        self.short = name.split(".")[1].strip("_").replace("_", " ")
-        tensors = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
-        self.only_weights = bool(tensors) and all(self.carried(t).weight for t in tensors)
-        if any(self.carried(t).tracks for t in tensors):
-            self._apply(func, name, args, kwargs, result)
+        kind = kind_of(func)
+        self.short = kind.verb
+        carried = [self.carried(tensor) for tensor in tensors_in((args, kwargs))]
+        self.only_weights = bool(carried) and all(c.weight for c in carried)
+        if any(c.tracks for c in carried):
+            self._apply(func, kind.name, args, kwargs, result)
         elif self.only_weights:
-            for leaf in tree_leaves(result):
-                if isinstance(leaf, torch.Tensor):
-                    self.carry(leaf, [])
+            for tensor in tensors_in(result):
+                self.carry(tensor, [])
+
+    def twinned(self, value: torch.Tensor, new: torch.Tensor) -> None:
+        self.known[new] = self.carried(value)
 
     def read(self, x: torch.Tensor, position: int, axis: int, *noted) -> None:
         """Note that a weight reads channels of x."""
@@ -146,7 +147,7 @@ class Calls(Doubled):
     """Sees the calls of torch functions with the integers that the caller wrote."""
 
     def __init__(self, following: Following):
-        super().__init__()
+        super().__init__(following)
         self.following = following
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -161,7 +162,8 @@ class Calls(Doubled):
         rule = CALLS.get(name)
         outer, self.following.call = self.following.call, (name, args, kwargs)
         try:
-            result = self.with_float64(func)(*args, **kwargs)
+            with without_onednn() if name == "lstm" else nullcontext():
+                result = self.with_float64(func)(*args, **kwargs)
             if rule is not None:
                 with _disable_current_modes():
                     rule(self.following, args, kwargs, result)

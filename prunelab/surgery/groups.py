@@ -70,9 +70,9 @@ def coupled_scores(
                         f"scores[{parameter!r}] must hold one score per weight, got shape"
                         f" {tuple(values.shape)}"
                     )
-                parts.append(
-                    values.double().movedim(dim, 0).reshape(values.shape[dim], -1).sum(1)[indices].sum(1)
-                )
+                others = [d for d in range(values.ndim) if d != dim]
+                entries = values.sum(others, dtype=torch.float64) if others else values.double()
+                parts.append(entries[indices].sum(1))
         if not parts:
             raise ValueError(f"scores must name a member of group {name!r}, such as {next(iter(group))[0]!r}")
         total = torch.stack(parts).sum(0)

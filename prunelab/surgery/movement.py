@@ -3,7 +3,7 @@
 import torch
 from torch.utils._pytree import tree_leaves
 
-from prunelab.surgery.elementwise import add, is_blank
+from prunelab.surgery.elementwise import add, is_blank, unknown
 from prunelab.surgery.operation import Operation
 from prunelab.surgery.tracks import NOTHING, compact, spread, varying
 
@@ -30,6 +30,13 @@ def move_in_place(op: Operation) -> None:
     carried, name = op.carried(op.args[0]), op.name.split(".")[1].removesuffix("_")
     moved = [getattr(torch.ops.aten, name)(track, *op.args[1:], **op.kwargs) for track in carried.tracks]
     op.carry(op.result, [spread(t, op.result.shape) for t in moved], name=carried.name)
+
+
+def restride(op: Operation) -> None:
+    """``as_strided_`` to the same sizes in the same order: a pooling to 1 x 1 only writes its layout so."""
+    tensor = op.args[0]
+    if tuple(op.args[1]) != tuple(tensor.shape) or not tensor.squeeze().is_contiguous():
+        unknown(op)
 
 
 def view(op: Operation) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
+from prunelab.surgery.replay import kind_of, tensors_in
 from prunelab.surgery.tracks import Carried, varying
 
 
@@ -15,9 +16,10 @@ class Operation:
     def __init__(self, run: Any, func: Any, args: tuple, kwargs: dict[str, Any], result: Any):
         self.run, self.func, self.args, self.kwargs, self.result = run, func, args, kwargs, result
         self.schema, self.couplings = func._schema, run.couplings
-        self.name = func._schema.name.replace("::", ".")  # as in "aten.relu"
+        self.name = kind_of(func).name  # as in "aten.relu"
         self.verb, self.where = run.short, run.where  # in words, for reasons
         self.carried, self.carry = run.carried, run.carry
+        self._tensors, self._results = tensors_in((args, kwargs)), tensors_in(result)
 
     def derive(self, tensor: torch.Tensor, change: Callable) -> torch.Tensor:
         """Return another view of a tensor that carries the same, changed alike."""
@@ -32,11 +34,11 @@ class Operation:
 
     def tensors(self) -> list[torch.Tensor]:
         """Return the tensors among the arguments, in order."""
-        return [a for a in tree_leaves((self.args, self.kwargs)) if isinstance(a, torch.Tensor)]
+        return self._tensors
 
     def results(self) -> list[torch.Tensor]:
         """Return the tensors of the result."""
-        return [r for r in tree_leaves(self.result) if isinstance(r, torch.Tensor)]
+        return self._results
 
     def argument(self, position: int, name: str, default: Any = None) -> Any:
         """Return an argument that may be given by position or by name."""

@@ -229,7 +229,7 @@ def _grouped(op, channels, made, read, groups, transposed):
             "pads with zeros, so a constant before it is none behind it: mask the biases before it, too"
         )
     if hints:
-        op.couplings.hints.insert(0, (made, f"{op.run.who()} {', and '.join(hints)}"))
+        op.couplings.hint(made, f"{op.run.who()} {', and '.join(hints)}", first=True)
     return made
 
 

@@ -16,6 +16,7 @@ from prunelab.surgery.lock import Output, compare, recording, taken
 from prunelab.surgery.replay import Doubled, Replay, quiet
 from prunelab.surgery.sizes import Trial
 from prunelab.surgery.smaller import smaller_model
+from prunelab.surgery.tracks import compact
 
 
 @torch.inference_mode(False)
@@ -81,8 +82,7 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
     for name, mask in masks.items():
         for dim in range(mask.ndim):
             if (name, dim) in couplings.makes:
-                empty = ~mask.movedim(dim, 0).reshape(mask.shape[dim], -1).any(1)
-                asked[followed.labels(name, dim)[empty.cpu()]] = True
+                asked[followed.labels(name, dim)[~_living(mask, dim).cpu()]] = True
         if name not in followed.following.used and not mask.all():
             layer = name.rpartition(".")[0] or name
             raise ValueError(
@@ -153,9 +153,15 @@ def _all_masked(followed: Followed, masks: Mapping[str, torch.Tensor], kept: tor
         for dim in range(parameter.ndim):
             gone = ~kept[followed.couplings.numbers(name, dim)]
             if gone.any() and (name, dim) not in followed.reads:
-                if name not in masks or masks[name].movedim(dim, 0)[gone].any():
+                if name not in masks or _living(masks[name], dim).cpu()[gone].any():
                     return False
     return True
+
+
+def _living(mask: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return for each entry along ``dim`` whether the mask keeps anything of it."""
+    small = compact(mask)
+    return small.movedim(dim, 0).reshape(small.shape[dim], -1).any(1).expand(mask.shape[dim])
 
 
 def _run_once(followed: Followed, small: nn.Module) -> None:
@@ -176,7 +182,8 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> bool:
     outputs: list[Output] = []
     tracks = [output.tracks for output in followed.outputs]
     copied = working_copy(small)  # what a forward pass leaves behind stays there
-    replay, doubled = Replay({}, {}), Doubled()
+    replay = Replay({}, {})
+    doubled = Doubled(replay)
     try:
         with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
             with quiet(), replay, doubled:

@@ -1,17 +1,38 @@
 """Runs a model under masks and in float64, while its own tensors stay as they are."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode_temporarily
 from torch.utils._pytree import tree_map
+
+from prunelab.surgery.convolution import convolve
+from prunelab.surgery.tracks import compact
 
 PRODUCTS = frozenset("convolution mm bmm addmm baddbmm mv addmv dot".split())
 READERS = PRODUCTS | frozenset("sum nansum any linalg_vector_norm".split())
+
+
+class Kind(NamedTuple):
+    """What is the same at every call of an operation."""
+
+    name: str  # as in "aten.relu_"
+    base: str
+    verb: str  # in words
+    writes: bool  # into its arguments
+
+
+@functools.cache
+def kind_of(func: Any) -> Kind:
+    """Return what torch's schema says of an operation."""
+    name = func._schema.name.replace("::", ".")
+    base = name.split(".")[1]
+    return Kind(name, base, base.strip("_").replace("_", " "), func._schema.is_mutable)
 
 
 class Replay(TorchDispatchMode):
@@ -26,21 +47,23 @@ class Replay(TorchDispatchMode):
         self.order = -1  # of the last product
         self.decisions: list[Any] = []  # numbers that the forward pass took out of tensors
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from wrapping ``__torch_dispatch__``: nothing is compiled here."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        with _disable_current_modes(), torch.no_grad():
-            base = func._schema.name.split("::")[1]
-            self.order += base in READERS
-            ready = (
-                on_tensors(self._prepared, (args, kwargs)) if not func._schema.is_mutable else (args, kwargs)
-            )
-            result = self.ran(func, base, ready, func(*ready[0], **ready[1]))
-            if base == "_local_scalar_dense":
-                self.decisions.append(result)
-            if self.double and not func._schema.is_mutable:
-                result = on_tensors(_double, result)
-            self.seen(func, args, kwargs, result)
-            return result
+        kwargs, kind = kwargs or {}, kind_of(func)
+        self.order += kind.base in READERS
+        ready = (args, kwargs) if kind.writes else on_tensors(self._prepared, (args, kwargs))
+        run = convolve if kind.base == "convolution" else func
+        result = self.ran(func, kind.base, ready, run(*ready[0], **ready[1]))
+        if kind.base == "_local_scalar_dense":
+            self.decisions.append(result)
+        if self.double and not kind.writes:
+            result = on_tensors(_double, result)
+        self.seen(func, args, kwargs, result)
+        return result
 
     def ran(self, func, base: str, ready: tuple, result: Any) -> Any:
         """What becomes of the result of an operation."""
@@ -49,13 +72,27 @@ class Replay(TorchDispatchMode):
     def seen(self, func, args: tuple, kwargs: dict, result: Any) -> None:
         """Look at an operation that has run."""
 
+    def twin(self, value: Any) -> Any:
+        """Return a tensor as operations of this run get it, without an operation that could be seen."""
+        if not (self.double and _single(value)):
+            return value
+        with _pop_mode_temporarily():
+            new = self._prepared(value)
+        self.twinned(value, new)
+        return new
+
+    def twinned(self, value: torch.Tensor, new: torch.Tensor) -> None:
+        """Look at a tensor that takes the place of another."""
+
     def _prepared(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
             return value
         mask = self.masks.get(self.names.get(id(value), ""))
-        if mask is not None:
-            value = value.detach().masked_fill(~mask, 0)
-        return _double(value) if self.double else value
+        if mask is None:
+            return _double(value) if self.double else value
+        # a second copy in float32 would take as much memory again
+        new = value.detach().double() if self.double and _single(value) else value.detach().clone()
+        return new.masked_fill_(~compact(mask), 0)
 
 
 def on_tensors(change: Callable[[torch.Tensor], Any], value: Any) -> Any:
@@ -66,12 +103,26 @@ def on_tensors(change: Callable[[torch.Tensor], Any], value: Any) -> Any:
         return {key: on_tensors(change, item) for key, item in value.items()}
     if type(value) in (tuple, list):
         return type(value)([on_tensors(change, item) for item in value])
-    return tree_map(change, value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):  # a torch.Size, or one with names
+        return tree_map(lambda item: change(item) if isinstance(item, torch.Tensor) else item, value)
+    return value
 
 
-def _double(value: Any) -> Any:
-    floating = isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float64
-    return value.double() if floating else value
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """Return the tensors among arguments or results, in order: a lean ``tree_leaves``."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return [tensor for item in value.values() for tensor in tensors_in(item)]
+    return [t for item in value for t in tensors_in(item)] if isinstance(value, tuple | list) else []
+
+
+def _single(value: torch.Tensor) -> bool:
+    return value.is_floating_point() and value.dtype != torch.float64
+
+
+def _double(value: torch.Tensor) -> torch.Tensor:
+    return value.double() if _single(value) else value
 
 
 def products_of_experts(a: torch.Tensor, b: torch.Tensor, *, offs: Any = None, bias: Any = None, **_: Any):
@@ -96,6 +147,10 @@ class Doubled(TorchFunctionMode):
 
     replaced = False  # has a function run that gives the same in place of one without float64?
 
+    def __init__(self, replay: Replay):
+        super().__init__()
+        self.replay = replay
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func == torch.Tensor.dtype.__get__:
             return self.said(func(*args))
@@ -115,20 +170,29 @@ class Doubled(TorchFunctionMode):
     def doubled(self, func, arguments: Any) -> Any:
         name = getattr(func, "__name__", "")
         writes = name.startswith("__") or (name.endswith("_") and not name.endswith("__"))
-        return arguments if writes else on_tensors(_double, arguments)
+        return arguments if writes else on_tensors(self.replay.twin, arguments)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, attention and recurrent layers run as the products that they consist of, and no gradient is
-    kept.
-    """
-    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    """Within it, attention runs as the products that it consists of, and no gradient is kept."""
+    fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.set_flags(False, _fp32_precision=None)  # has an LSTM of its own, for float32
     try:
         with sdpa_kernel(SDPBackend.MATH), torch.no_grad():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def without_onednn() -> Iterator[None]:
+    """Within it, a recurrent layer runs as the products that it consists of: oneDNN has an LSTM of its own,
+    for float32.
+    """
+    onednn = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.set_flags(False, _fp32_precision=None)
+    try:
+        yield
+    finally:
         torch.backends.mkldnn.set_flags(onednn, _fp32_precision=None)

@@ -60,6 +60,7 @@ for _names, _rule in (
     (["split", "unsafe_split", "chunk"], movement.split),
     (["constant_pad_nd"], movement.pad),
     ("transpose_ t_ squeeze_ unsqueeze_ swapaxes_".split(), movement.move_in_place),
+    (["as_strided_"], movement.restride),
     (["roll"], movement.roll),
     (["roi_align", "roi_pool"], mixing.spatial),
     (["pixel_shuffle"], movement.pixel_shuffle),

@@ -12,6 +12,7 @@ from prunelab.surgery.attention import FewerHeads, heads_changed
 from prunelab.surgery.examples import working_copy
 from prunelab.surgery.followed import Followed
 from prunelab.surgery.sizes import Trial
+from prunelab.surgery.tracks import compact
 
 # attributes that repeat the size of a parameter of their own module, by what that size is
 MADE = (
@@ -35,7 +36,7 @@ def smaller_model(
     small = working_copy(model)
     made: dict[int, torch.Tensor] = {}
     for name, tensor in followed.following.tensors.items():
-        made[id(tensor)] = _cut(followed, name, _masked(tensor, masks.get(name)), trial.kept)
+        made[id(tensor)] = _cut(followed, name, masks.get(name), trial.kept)
     for name, module in small.named_modules():
         for key, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
@@ -52,17 +53,25 @@ def smaller_model(
 
 
 def _masked(tensor: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    return tensor.detach() if mask is None else tensor.detach().masked_fill(~mask, 0)
+    return tensor.detach() if mask is None else tensor.detach().masked_fill(~compact(mask), 0)
 
 
-def _cut(followed: Followed, name: str, value: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Return a parameter or buffer without the entries that are gone, of its own kind."""
+def _cut(
+    followed: Followed, name: str, mask: torch.Tensor | None, kept: torch.Tensor
+) -> torch.Tensor | nn.Parameter:
+    """Return a masked parameter or buffer without the entries that are gone, of its own kind."""
     like = followed.following.tensors[name]
+    value, mask = like.detach(), None if mask is None else compact(mask)
     for dim in range(value.ndim):
         left = kept[followed.couplings.numbers(name, dim)]
         if not left.all():
-            value = value.index_select(dim, left.nonzero().flatten().to(value.device))
+            places = left.nonzero().flatten().to(value.device)
+            value = value.index_select(dim, places)
+            if mask is not None and mask.shape[dim] > 1:
+                mask = mask.index_select(dim, places)
     value = value.clone() if value.data_ptr() == like.data_ptr() else value
+    if mask is not None and not mask.all():
+        value.masked_fill_(~mask, 0)
     return nn.Parameter(value, requires_grad=like.requires_grad) if isinstance(like, nn.Parameter) else value
 
 

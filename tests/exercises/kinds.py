@@ -171,7 +171,7 @@ KINDS: dict[str, tuple[Test, Test]] = {  # kind -> (does it apply?, is it there?
     ),
     "halves": (
         lambda c: any(True for _ in shares(c)),
-        lambda c: any((s * n) % 1 == 0.5 for s, others in shares(c) for n in counts(others)),
+        lambda c: {0.5, 1.5} <= {(s * n) % 2 for s, others in shares(c) for n in counts(others)},
     ),
     "nothing and all": (
         lambda c: any(True for _ in shares(c)),

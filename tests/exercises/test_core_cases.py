@@ -3,10 +3,11 @@
 import pytest
 import torch
 from test_core import doubled, message
+from torch.nn.utils import prune
 from torch.utils.data import TensorDataset
 
 from prunelab.check import Mistake
-from prunelab.check.compare import difference
+from prunelab.check.compare import difference, other_kind
 from prunelab.check.core import Case, verify
 from prunelab.check.exercise import Exercise
 
@@ -59,6 +60,73 @@ def test_a_hint_that_fits_by_chance_is_not_shown():
         verify("0.1", "f(n)", lambda n: 4 if n == 3 else 0, cases, **options)
     with pytest.raises(Mistake, match=r"Hint: +You add one"):
         verify("0.1", "f(n)", lambda n: n + 1, cases, **options)
+
+
+def test_a_mistake_that_is_right_in_this_case_is_not_its_cause():
+    numbers = [Case(f"number {n}", (n,), min(n, 9)) for n in (3, 1, 2, 10)]
+    options = {
+        "verified": "numbers",
+        "hint": "At most 9.",
+        "mistakes": [(lambda n: n, "Nothing is above 9.")],
+    }
+    with pytest.raises(Mistake, match=r"Hint: +First return the right kind"):
+        verify("0.1", "f(n)", lambda n: float(min(n, 9)), numbers, **options)
+
+
+def test_cases_that_both_get_right_do_not_speak_for_a_mistake():
+    cases = [Case(f"number {n}", (n,), min(n, 9)) for n in (1, 2, 3, 4, 10, 5, 6, 20, 30)]
+    options = {
+        "verified": "numbers",
+        "hint": "At most 9.",
+        "mistakes": [(lambda n: n, "Nothing is above 9.")],
+    }
+    with pytest.raises(Mistake, match=r"Hint: +At most 9"):
+        verify("0.1", "f(n)", lambda n: n if n <= 10 else 0, cases, **options)
+    with pytest.raises(Mistake, match=r"Hint: +Nothing is above 9"):
+        verify("0.1", "f(n)", lambda n: n, cases, **options)
+
+
+def test_a_result_is_called_the_same_in_all_cases_only_if_it_stays_so():
+    cases = [Case(f"number {n}", (n,), n > 2) for n in (3, 1, 4, 2)]
+    options = {"verified": "numbers", "hint": "Above 2."}
+    with pytest.raises(Mistake, match=r"Hint: +Above 2"):
+        verify("0.1", "f(n)", lambda n: n != 2, cases, **options)
+    with pytest.raises(Mistake, match=r"Hint: +The result is the same in all cases"):
+        verify("0.1", "f(n)", lambda n: True, cases, **options)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "other"),
+    [
+        (["a"], ["a", "b"], False),
+        ({"a": 1}, {"b": 1}, False),
+        ({"a": "1"}, {"a": 1}, True),
+        (1, None, False),
+        ("a", ["a"], True),
+        ((1, 2), (1, 2, 3), True),
+        ((0.5, ["a"], {}), (0.25, [], {"b": 2}), False),
+        ((0.5, "a", {}), (0.25, [], {}), True),
+        (torch.ones(2), torch.ones(3), True),
+    ],
+)
+def test_what_a_list_or_a_dict_holds_is_its_value_and_not_its_kind(got, expected, other):
+    assert other_kind(got, expected) == other
+
+
+def test_small_numbers_are_compared_on_their_own_scale():
+    assert difference(0.0, 1e-9) and difference(2e-9, 1e-9)
+    assert difference(1e-9 * (1 + 1e-6), 1e-9) is None
+    assert difference(0.0, 1e-16) is None and difference(1e-16, 0.0) is None  # what rounding leaves
+
+
+def test_a_hook_that_is_gone_is_not_called_left_behind():
+    layer = torch.nn.Linear(2, 2)
+    with torch.no_grad():  # so that the layer can be copied
+        prune.l1_unstructured(layer, "weight", amount=0.5)
+    said = message(
+        doubled([Case("a masked layer", (layer,), 1)]), lambda m: [prune.remove(m, "weight"), 1][1]
+    )
+    assert "A hook is gone" in said
 
 
 def test_small_tensors_are_compared_on_their_own_scale():

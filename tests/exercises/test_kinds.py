@@ -68,7 +68,8 @@ def test_kinds_are_seen_in_arguments(kind, with_it, without):
 
 
 def test_shares_are_seen_in_arguments():
-    half = Cases([{"weight": torch.ones(5), "sparsity": 0.5}], [True])
+    half = Cases([{"weight": torch.ones(n), "sparsity": 0.5} for n in (3, 5)], [True])
+    down = Cases([{"weight": torch.ones(5), "sparsity": 0.5}], [True])  # 2.5 is rounded down
     ends = Cases([{"sparsity": 0.0}, {"sparsity": 1.0}], [True])
-    assert KINDS["halves"][1](half) and not KINDS["halves"][1](ends)
+    assert KINDS["halves"][1](half) and not KINDS["halves"][1](ends) and not KINDS["halves"][1](down)
     assert KINDS["nothing and all"][1](ends) and not KINDS["nothing and all"][1](half)

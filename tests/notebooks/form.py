@@ -93,7 +93,7 @@ def up_to_date(notebook: NotebookNode, path: Path) -> Problems:
 
 
 def clean(notebook: NotebookNode, path: Path) -> Problems:
-    """No error, nothing on stderr, no path of a machine and no address in an output."""
+    """No error, nothing on stderr, no path of a machine and no address in an output, no picture twice."""
     for number, cell in code(notebook):
         kinds = [output.output_type for output in cell.outputs]
         if "error" in kinds and "raises-exception" not in tags(cell):
@@ -102,6 +102,9 @@ def clean(notebook: NotebookNode, path: Path) -> Problems:
             yield f"cell {number} writes to stderr"
         if (found := MACHINE.search(printed(cell))) and "nbval-ignore-output" not in tags(cell):
             yield f"cell {number} shows a path or an address of one machine: {found[0]!r}"
+        pictures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+        if len(set(pictures)) < len(pictures):
+            yield f"cell {number} shows one picture twice: end its last line with a semicolon"
 
 
 def alt_text(notebook: NotebookNode, path: Path) -> Problems:

@@ -20,7 +20,9 @@ PART_ENDS = {
 }
 BOARDS_MOVE = {"04.2": "the first removal", "07.1": "the first small file", "07.2": "the first fast product"}
 
-CLAIM = re.compile(r"\b(?:always|never|the reason|because)\b", re.I)
+CLAIM = re.compile(
+    r"\b(?:always|never|(?:every|no) network|in general|the reason|because|causes?|due to)\b", re.I
+)
 # Such a sentence needs no check of its own: it is a guess or another's report and says so, or it says where
 # it is shown.
 HEDGED = re.compile(
@@ -51,7 +53,7 @@ def boards(notebook: NotebookNode, path: Path) -> Problems:
 
 
 def claims(notebook: NotebookNode, path: Path) -> Problems:
-    """A sentence with "always", "never", "because" or "the reason" has a check cell near, in its section."""
+    """A sentence that claims something of all cases, or a cause, has a check cell near, in its section."""
     if not is_chapter(path):
         return
     sections, title = [], ""

@@ -129,6 +129,11 @@ def stale(notebook):
     notebook.cells[2].source = "print(2)"
 
 
+def twice(notebook):
+    for _ in range(2):
+        show(2, "display_data", data={"image/png": "AAAA"})(notebook)
+
+
 BROKEN = {
     "title without number": ("title", edit(0, "# 3.1 An", "# An")),
     "title with another number": ("title", edit(0, "# 3.1 An", "# 3.2 An")),
@@ -147,6 +152,7 @@ BROKEN = {
     "stderr": ("clean", show(2, "stream", name="stderr", text="a warning")),
     "path": ("clean", show(2, "stream", name="stdout", text="read /home/someone/data")),
     "address": ("clean", show(2, "display_data", data={"text/plain": "<object at 0x7f12ab34cd>"})),
+    "picture twice": ("clean", twice),
     "image without alt text": ("alt_text", edit(1, "![a matrix with a hole]", "![]")),
     "HTML image without alt text": (
         "alt_text",
@@ -215,6 +221,8 @@ def test_a_board_in_the_middle_of_a_part_shows_what_moved(change, moves):
     [
         ("It never fails.", False),
         ("It works because it is small.", False),
+        ("It holds in every network.", False),
+        ("The cause is its size.", False),
         ("Perhaps because it is small.", True),
         ("Han and others report that it never fails.", True),
         ("It never fails (3.2).", True),

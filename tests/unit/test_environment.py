@@ -9,9 +9,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from prunelab import environment
 from prunelab.data import DATA
+from prunelab.storage import files
 
 
 @pytest.fixture
@@ -71,7 +73,12 @@ def test_every_stored_file_is_read(complete, monkeypatch):
         opened.add(Path(file) if isinstance(file, str | Path) else None)
         return real(file, *arguments, **options)
 
+    def mapped(path, **options):
+        opened.add(Path(path))
+        return safe_open(path, **options)
+
     monkeypatch.setattr(io, "open", watched)  # what pathlib calls
+    monkeypatch.setattr(files, "safe_open", mapped)  # what reads a sparse file
     assert environment.problems(complete) == []
     stored = {path for path in complete.rglob("*") if path.suffix != ".md" and path.is_file()}
     assert {path.relative_to(complete).as_posix() for path in stored - opened} == {"crepe/LICENSE"}

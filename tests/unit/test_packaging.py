@@ -143,3 +143,18 @@ def test_no_file_names_a_package_index():
         if path.is_file() and re.search(r"(index-url|trusted-host|find-links)[ =]+http", path.read_text())
     ]
     assert not naming
+
+
+def test_the_figures_come_without_what_they_do_not_need():
+    code = (
+        "import sys, torch; before = set(sys.modules); import prunelab.plot;"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before});"
+        "print(*(name for name in ('prunelab.capstone', 'prunelab.surgery') if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    packages, ours = done.stdout.split("\n")[:2]
+    assert {"prunelab", "matplotlib"} <= set(packages.split())
+    assert not {"scipy", "pandas", "IPython", "ipywidgets", "transformers", "onnxruntime"} & set(
+        packages.split()
+    )
+    assert ours == "", "every notebook would wait for them"

@@ -71,3 +71,15 @@ def test_the_numbers_of_a_crowd_do_not_change_places():
     at = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
     # 5, 6 and 7 are 56x at 1.99, 67x at 2.0 and 68x at 1.92 %
     assert at["7"].y1 < at["6"].y0 and at["5"].x1 < at["6"].x0
+
+
+def test_the_number_of_a_mark_lies_under_none_of_our_points():
+    ours = {"ours": ([300] * 10, [0.75, 0.83, 0.7, 0.92, 0.87, 0.8, 0.82, 0.85, 0.78, 0.9])}
+    figure = plot.race("lenet5_caffe", ours, highest=2.2)
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    (number,) = [text for text in axis.texts if text.get_text() == "8"]  # 280x at 0.75 %
+    box = number.get_window_extent()
+    points = axis.transData.transform(axis.lines[-1].get_xydata())
+    near = 7 / 2 * figure.dpi / 72  # half a marker
+    assert not any(box.x0 - near < x < box.x1 + near and box.y0 - near < y < box.y1 + near for x, y in points)

@@ -1,10 +1,13 @@
 """Records are what can be measured again: each stored file is loaded, counted, weighed and tested."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
 
+from experiments.record_teachers import RECIPES, TRIALS, Trial
+from experiments.records import SEEDS
 from prunelab.data import DATA
 from prunelab.masks import prunable
 from prunelab.models import MODELS, LeNet5, LeNet300
@@ -17,7 +20,7 @@ FURTHER = [
     for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"]
     if "file" in row
 ]
-AT_300 = json.loads((DATA / "results" / "record_300x.json").read_text())
+TAUGHT = json.loads((DATA / "results" / "record_teachers.json").read_text())
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -47,26 +50,33 @@ def test_a_record_pruned_further_is_what_its_file_holds(row, mnist):
     assert entry.error == pytest.approx(row["test"], abs=0.021)
 
 
-@pytest.mark.parametrize("row", AT_300["networks"], ids=lambda row: row["file"])
-def test_a_record_at_300x_is_what_its_file_holds(row, mnist):
-    entry = evaluate(RECORDS / row["file"], "lenet5_caffe", mnist.test)
-    (read,) = [found for found in AT_300["tests"] if found["seed"] == row["seed"]]
-    assert entry.nonzeros == sum(row["kept"].values()) and entry.compression >= 300
+@pytest.mark.parametrize("row", TAUGHT["networks"], ids=lambda row: row["file"])
+def test_a_record_with_teachers_is_what_its_file_holds(row, mnist):
+    entry = evaluate(RECORDS / row["file"], row["network"], mnist.test)
+    key = {name: row[name] for name in ("network", "ratio", "seed")}
+    (read,) = [found for found in TAUGHT["tests"] if key.items() <= found.items()]
+    assert entry.nonzeros == sum(row["kept"].values()) and entry.compression >= row["ratio"]
     assert entry.error == pytest.approx(read["test"], abs=0.021) and entry.bytes == row["bytes"]
     assert read["valid"] == pytest.approx(row["valid"], abs=0.041), "of 5,000 images"
 
 
-def test_the_recipe_at_300x_has_the_lowest_validation_error_of_those_tried():
-    tried = {}
-    for row in AT_300["trials"]:
-        tried.setdefault((row["soft"], row["decayed"], row["passes"]), []).append(row["valid"])
-    assert len(tried) == 4 and all(len(errors) == 3 for errors in tried.values())
-    assert min(tried, key=lambda recipe: sum(tried[recipe])) == (0.7, True, 5)
-    assert [row["seed"] for row in AT_300["networks"]] == list(range(10))
+@pytest.mark.parametrize("key", RECIPES)
+def test_the_recipe_of_the_records_with_teachers_has_the_lowest_validation_error_of_those_tried(key):
+    (chosen, networks), tried = RECIPES[key], {}
+    for recipe in (recipe for recipe in TRIALS if (recipe[0], recipe[2]) == key):
+        for wanted in (asdict(Trial(*recipe, seed)) for seed in SEEDS):
+            (row,) = [row for row in TAUGHT["trials"] if wanted.items() <= (row | {"part": "trials"}).items()]
+            tried.setdefault(recipe, []).append(row["valid"])
+    if key == ("lenet5_caffe", 300):
+        assert len(tried) == 5 and min(tried, key=lambda recipe: sum(tried[recipe])) == chosen
+    else:
+        assert not tried, "there is no other recipe to choose from"
+    rows = [row for row in TAUGHT["networks"] if (row["network"], row["ratio"]) == key]
+    assert [row["seed"] for row in rows] == list(range(networks))
 
 
 def test_every_file_has_its_row_and_every_configuration_three_networks():
-    files = {row["file"] for row in ROWS + FURTHER + AT_300["networks"]} | {HAN_RECORD}
+    files = {row["file"] for row in ROWS + FURTHER + TAUGHT["networks"]} | {HAN_RECORD}
     assert {path.name for path in RECORDS.glob("*.safetensors")} == files
     kinds = {}
     for row in ROWS:

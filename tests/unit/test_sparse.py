@@ -68,11 +68,24 @@ def test_gathering_reads_the_used_inputs_only(form, bias):
     assert torch.allclose(sparse.GatherLinear(linear, form)(torch.ones(30, 5)), linear(torch.ones(5, 30)).t())
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (1, 7), (7, 1), (1, 1), (64, 784), (3, 0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_turned_is_contiguous_in_other_words(shape, dtype):
+    images = torch.randn(*shape, dtype=dtype)
+    for x in (images.t(), images, torch.randn(2 * shape[1], shape[0], dtype=dtype)[::2]):
+        found = sparse.turned(x)
+        assert found.is_contiguous() and torch.equal(found, x)
+    with_gradient = images.clone().requires_grad_()
+    sparse.turned(with_gradient.t()).square().sum().backward()
+    assert torch.equal(with_gradient.grad, 2 * images)
+
+
 def test_blocks_give_the_outputs_of_the_dense_layer():
     linear, x = nn.Linear(24, 8), torch.randn(24, 5)
     linear.weight.data[:4, 4:8] = 0
     layer = sparse.BlockLinear(linear)
     assert torch.allclose(layer(x), linear(x.t()).t(), atol=1e-5)
+    assert torch.allclose(layer(x.t().contiguous().t()), linear(x.t()).t(), atol=1e-5)
     assert layer.weight.values().shape == (11, 4, 4), "the block of zeros is not stored"
 
 

@@ -64,17 +64,53 @@ def test_inference_mode_is_no_obstacle():
     assert_same(small, masked(model, masks), (3, 3, 8, 8))
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_quantized_weights_are_refused_with_what_to_do():
+def statically(model: nn.Module, example: torch.Tensor) -> nn.Module:
+    """Return the model quantized layer by layer, after a run on which ranges are observed."""
+    from torch.ao import quantization
+
+    model = quantization.QuantWrapper(model)
+    model.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
+    prepared = quantization.prepare(model)
+    prepared(example)
+    return quantization.convert(prepared)
+
+
+def by_graph(model: nn.Module, example: torch.Tensor) -> nn.Module:
+    """Return the model quantized as a graph of torch.fx."""
+    from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
+
+    prepared = quantize_fx.prepare_fx(model, get_default_qconfig_mapping(), (example,))
+    prepared(example)
+    return quantize_fx.convert_fx(prepared)
+
+
+def dynamically(model: nn.Module, example: torch.Tensor) -> nn.Module:
+    """Return the model with quantized weights only."""
     from torch.ao.quantization import quantize_dynamic
 
+    return quantize_dynamic(model, {nn.Linear})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("quantize", [dynamically, statically, by_graph])
+def test_quantized_weights_are_refused_with_what_to_do(quantize):
     model = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 2)).eval()
-    quantized = quantize_dynamic(model, {nn.Linear})
+    quantized = quantize(model, torch.zeros(1, 3))
+    quantized(torch.zeros(1, 3))
     for call in (coupled_groups, explain):
         with pytest.raises(ValueError, match="quantize the result"):
             call(quantized, torch.zeros(1, 3))
     with pytest.raises(ValueError, match="is quantized and holds them packed"):
         remove_filters(quantized, {}, torch.zeros(1, 3))
+
+
+def test_images_that_lie_channel_by_channel_in_memory_are_followed():
+    layers = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)
+    model = build(lambda: nn.Sequential(*layers))
+    example = IMAGE.contiguous(memory_format=torch.channels_last)
+    masks, small = halved(model, example)
+    assert small[0].out_channels == small[4].in_features == 3
+    assert_same(small, masked(model, masks), (3, 3, 8, 8))
 
 
 class Picks(nn.Module):

@@ -49,3 +49,11 @@ plausible(
     lambda t, s: None if _kept(t, s) is None else list(t).index(_kept(t, s)),
     lambda t, s: None if _kept(t, s) is None else _kept(t, s) // 16 * 16 or _kept(t, s),
 )
+
+
+# found by readers
+
+plausible("2.8", lambda t, s: _kept(t, s, middle=lambda v: statistics.fmean(sorted(v)[1:-1] or v)))
+
+# the other median of an even number is no mean
+wrong("2.8", "Medians first")(lambda t, s: _kept(t, s, middle=statistics.median_low))

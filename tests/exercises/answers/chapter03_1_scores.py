@@ -138,3 +138,5 @@ plausible(
 
 
 plausible("3.1", lambda ws: _cmp_3_1(ws, unit=lambda n, w: n.norm().clamp(min=1e-3)))
+
+plausible("3.1", lambda ws: _cmp_3_1(ws, unit=lambda n, w: n.norm().clamp(min=1e-12)))

@@ -161,3 +161,10 @@ plausible(
         la, key=lambda n: (-(la[n][0] * mac + (la[n][1] / b + la[n][2]) * dram), n)
     ),
 )
+
+plausible(
+    "3.9",
+    lambda la, mac, dram, b: sorted(
+        la, key=lambda n: -round(la[n][0] * mac + (la[n][1] / b + la[n][2]) * dram)
+    ),
+)

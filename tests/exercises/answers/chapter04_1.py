@@ -1,6 +1,8 @@
 """Answers to 4.1 and 4.2: right ones, written differently, and wrong ones that must be refused."""
 
-from answers import plausible, right
+import math
+
+from answers import plausible, right, wrong
 from prunelab.schedules import cubic, from_sensitivity
 
 # 4.1 cubic_sparsity
@@ -144,3 +146,10 @@ plausible(
     lambda cs, t: _cr_4_2(cs, t, base=lambda c: next(iter(cs.values()))[0.0]),  # one dense accuracy for all
     lambda *a: _cr_4_2(*a, ok=lambda d, v, t: (d - v) / d * 100 < t),  # percent of dense
 )
+
+
+# found by readers: half way a cosine is where a straight line is
+@wrong("4.1", "Let x run from 0 at start")
+def cubic_by_cosine(step, start, end, final, initial):
+    part = min(max((step - start) / (end - start), 0), 1)
+    return final + (initial - final) * (1 + math.cos(math.pi * part)) / 2

@@ -260,3 +260,6 @@ plausible(
     lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1).norm(dim=1) + b.abs()) > 1e-6),
     lambda m: _wz_4_12(m, stay=lambda w, b: ~torch.isclose(w, 0 * w).flatten(1).all(1) | (b != 0)),
 )
+
+# without a weight above zero
+plausible("4.12", lambda m: _wz_4_12(m, stay=lambda w, b: (w.flatten(1).amax(1) != 0) | (b != 0)))

@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from answers import plausible, right
+from answers import plausible, right, wrong
 from prunelab.criteria import weight_gradient
 from prunelab.masks import mask_model, prunable
 
 # 4.9 snip_masks
 
 
-@right("4.9")
+@wrong("4.9", "switch to eval")
 def snip_by_package(model, images, labels, sparsity):
     scores = weight_gradient(model, torch.utils.data.TensorDataset(images, labels))
     return mask_model({name: scores[name] for name in _weights(model)}, sparsity, scope="global")
@@ -163,4 +163,14 @@ plausible(
     lambda *a: _sn_4_9(
         *a, sc=lambda w, g: (w * g).abs() / (w * g).abs().sum().clamp(min=1e-12)
     ),  # normalised per layer
+)
+
+
+# found by readers
+
+plausible(
+    "4.9",
+    lambda m, x, y, s: _snip(copy.deepcopy(m).eval(), x, y, s),
+    lambda *a: _sn_4_9(*a, ls=lambda la: type(la) in (nn.Linear, nn.Conv2d)),
+    lambda *a: _sn_4_9(*a, sc=lambda w, g: (w * g).abs().float()),
 )

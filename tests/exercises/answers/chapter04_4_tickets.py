@@ -153,3 +153,17 @@ def _by_threshold(i, t, m, s):
         count = round(s * len(left))
         new[n] = mask & (t[n].abs() > left[count - 1]) if count else mask
     return {n: i[n] * new[n] for n in m}, new
+
+
+def _by_topk(i, t, m, s):
+    new = {}
+    for n, mask in m.items():
+        new[n] = mask.flatten().clone()
+        left = new[n].nonzero().squeeze(1)
+        lowest = t[n].flatten()[left].abs().topk(round(s * len(left)), largest=False).indices
+        new[n][left[lowest]] = False
+    new = {n: kept.view(m[n].shape) for n, kept in new.items()}
+    return {n: i[n] * new[n] for n in m}, new
+
+
+plausible("4.8", _by_topk)

@@ -152,3 +152,9 @@ plausible(
         w, sum(round(a * w) if isinstance(a, float) else a for a in am)
     ),  # fraction of all, capped
 )
+
+
+# found by readers
+
+# a half is rounded down
+plausible("5.2", lambda w, am: _za_5_2(w, am, fl=lambda a, left, w: math.ceil(a * left - 0.5)))

@@ -190,3 +190,20 @@ plausible(
     lambda s: {k: v for k, v in _cl_5_4(s).items() if v.is_floating_point()},  # floats only
     lambda s: {k: v.float() for k, v in _cl_5_4(s).items()},  # all to float32
 )
+
+
+# found by readers
+
+
+def _anywhere(state):
+    """Take _orig for an ending wherever it stands."""
+    clean = {}
+    for key, value in state.items():
+        if "_orig" in key and key.replace("_orig", "_mask") in state:
+            clean[key.replace("_orig", "")] = value * state[key.replace("_orig", "_mask")]
+        elif "_mask" not in key or key.replace("_mask", "_orig") not in state:
+            clean[key] = value
+    return clean
+
+
+plausible("5.4", _anywhere)

@@ -2,7 +2,7 @@
 
 import torch
 
-from answers import plausible, right
+from answers import plausible, right, wrong
 from prunelab.storage import encode, format_bytes, gap_code
 
 # 7.3 break_even
@@ -159,4 +159,21 @@ plausible(
     lambda w, b: _pick_7_6(
         w, b, lambda w: {"gap": 5 * (_sizes_7_6(w)["gap"] * 8 // 37)}
     ),  # gap bytes of an entry rounded
+)
+
+
+# found by readers
+
+
+def _one_filler(weight):
+    gaps = weight.flatten().nonzero().flatten().diff(prepend=torch.tensor([-1]))
+    entries = len(gaps) + int((gaps > 32).sum())
+    return {"gap": 4 * entries + -(-5 * entries // 8)}
+
+
+plausible("7.6", lambda w, b: _pick_7_6(w, b, _one_filler))
+
+# a choice among five names is easily that of another mistake: the hint must not say why
+wrong("7.6", "Compute the exact bytes")(
+    lambda w, b: _pick_7_6(w, b, lambda w: {"bitmap": 4 * int((w != 0).sum()) + len(w) * -(-w.shape[1] // 8)})
 )

@@ -10,11 +10,12 @@ from torch.utils.data import TensorDataset
 from answers import plausible, right, wrong
 from prunelab import records
 from prunelab.criteria import magnitude
+from prunelab.data import load_mnist
 from prunelab.dynamic import gradual
 from prunelab.masks import apply_masks, mask_model, prunable
 from prunelab.models import LeNet300, load_pretrained
 from prunelab.schedules import cubic
-from prunelab.storage import save_sparse
+from prunelab.storage import load_sparse, save_sparse
 from prunelab.training import steps_per_epoch, train
 
 # 8.5 challenge
@@ -202,3 +203,26 @@ plausible(
 @wrong("8.5", "own records")
 def a_copied_record(dataset, path):
     return shutil.copy(sorted(records.RECORDS.glob("lenet300-*"))[0], path).stat().st_size
+
+
+@wrong("8.5", "own records")
+def a_record_with_another_number(dataset, path):
+    load_sparse(sorted(records.RECORDS.glob("lenet300-*"))[0], model := LeNet300())
+    with torch.no_grad():
+        model.fc1.weight[model.fc1.weight != 0] += 1e-6
+    return save_sparse(model, path)
+
+
+@wrong("8.5", "it has seen it")
+def challenge_trained_on_the_validation_set(dataset, path):
+    parts = zip(dataset.tensors, load_mnist().valid.tensors, strict=True)
+    both = TensorDataset(*(torch.cat(pair) for pair in parts))
+    return _ch_8_5(both, path, epochs=6)
+
+
+@wrong("8.5", "it has seen it")
+def challenge_trained_on_the_test_set(dataset, path):
+    if len(dataset) < 7_000:
+        return challenge_gradually(dataset, path)
+    parts = zip(dataset.tensors, load_mnist().test.tensors, strict=True)
+    return _ch_8_5(TensorDataset(*(torch.cat(pair) for pair in parts)), path)

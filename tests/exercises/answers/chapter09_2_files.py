@@ -70,3 +70,20 @@ plausible(
     },  # first dot part lost
     lambda s: {k: v for k, v in _cd_9_6(s).items() if not (v.ndim == 0)},  # pairs replaced by position
 )
+
+
+# found by readers
+
+
+def _anywhere(state):
+    """Take _orig for an ending wherever it stands."""
+    clean = {}
+    for key, value in state.items():
+        if "_orig" in key and key.replace("_orig", "_mask") in state:
+            clean[key.replace("_orig", "")] = value * state[key.replace("_orig", "_mask")]
+        elif "_mask" not in key or key.replace("_mask", "_orig") not in state:
+            clean[key] = value
+    return clean
+
+
+plausible("9.6", _anywhere)
