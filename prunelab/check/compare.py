@@ -132,7 +132,7 @@ def _absolute(number: Real) -> float:
     """Return how far a number may lie from ``number``: a small one has its own scale, unless it is what
     rounding leaves of a zero.
     """
-    size = abs(number)
+    size = abs(float(number))
     return ABSOLUTE * min(1.0, size) if size > ROUNDING else ABSOLUTE
 
 

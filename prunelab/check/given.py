@@ -80,7 +80,9 @@ def changed(before: object, after: object) -> tuple[str, str] | None:
             place = re.match(r"\[(\d+)\]\.?", where)  # of the argument itself: the first, the second, ...
             name = where[place.end() :] if place else where
             name = name or (f"argument {int(place[1]) + 1}" if place else "argument")
-            gone = kind == "hooks" and now.get(key, 0) < was.get(key, 0)
+            earlier, later = was.get(key, 0), now.get(key, 0)  # of hooks: their number
+            fewer = isinstance(earlier, int) and isinstance(later, int) and later < earlier
+            gone = kind == "hooks" and fewer
             advice = ADVICE["unhooked" if gone else kind]
             return (name if kind == "value" else f"{name}.{kind}"), advice
     return None

@@ -67,8 +67,8 @@ def encode(weight: torch.Tensor, format: str = "csr", index_bits: int | None = N
         bitmap = torch.from_numpy(np.packbits(used, bitorder="little"))
         return Encoded(format, tuple(weight.shape), 0, {"data": take(flat, used), "bitmap": bitmap})
     if format == "huffman":
-        data, gaps = data_and_gaps(flat, nonzero(flat))
-        stream = deflate(torch.from_numpy(gaps))
+        data, steps = data_and_gaps(flat, nonzero(flat))
+        stream = deflate(torch.from_numpy(steps))
         return Encoded(format, tuple(weight.shape), 0, {"data": data, "stream": stream})
     where = torch.from_numpy(np.flatnonzero(nonzero(flat)))
     data = take(flat, where.numpy())

@@ -82,9 +82,9 @@ def _coded(plane: np.ndarray) -> bytes | None:
     if entropy > _FEW:
         return _deflated(plane, zlib.Z_HUFFMAN_ONLY)
     # a search for longer repeats takes 200 times as long, for nothing
-    ways = (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)
+    ways = [zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE]
     if len(shares) == 1 and len(plane) == len(sample):
-        ways = (zlib.Z_RLE,)  # one byte, again and again: no need to try
+        ways = [zlib.Z_RLE]  # one byte, again and again: no need to try
     tried = [_deflated(plane[:_SAMPLE], way) for way in ways]
     best = min(range(len(ways)), key=lambda number: len(tried[number]))
     return tried[best] if len(plane) <= _SAMPLE else _deflated(plane, ways[best])

@@ -60,7 +60,7 @@ def _counted(coded: Encoded, gaps: np.ndarray, nonzeros: int, value_bits: int) -
     """Return the format, and its index width, that takes the fewest bytes if a value takes ``value_bits``;
     "huffman" is ``coded``."""
     stream = coded.arrays["stream"].nbytes
-    sizes = {
+    sizes: dict[tuple[str, int | None], int] = {
         (name, None): format_bytes(name, coded.shape, nonzeros, value_bits) for name in ("dense", "bitmap")
     }
     # gaps of b bits take at least b bits each: those that must be longer than the code are not counted

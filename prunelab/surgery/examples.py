@@ -96,7 +96,7 @@ def guesses(model: nn.Module) -> Iterator[torch.Tensor]:
 
 def fitting(model: nn.Module, arguments: Any) -> Any:
     """Return arguments with the device and the floating type of the model's parameters."""
-    parameters = list(model.parameters()) or [torch.zeros(1)]
+    parameters: list[torch.Tensor] = [*model.parameters()] or [torch.zeros(1)]
     like = next((p for p in parameters if p.is_floating_point()), parameters[0])
     return tree_map(lambda t: _like(t, like) if isinstance(t, torch.Tensor) else t, arguments)
 

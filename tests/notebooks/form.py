@@ -103,7 +103,9 @@ def clean(notebook: NotebookNode, path: Path) -> Problems:
         if (found := MACHINE.search(printed(cell))) and "nbval-ignore-output" not in tags(cell):
             yield f"cell {number} shows a path or an address of one machine: {found[0]!r}"
         pictures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
-        if len(set(pictures)) < len(pictures):
+        values = [o for o in cell.outputs if o.output_type == "execute_result" and "image/png" in o.data]
+        drawn = [o for o in values if o.data.get("text/plain", "").startswith("<Figure")]
+        if len(set(pictures)) < len(pictures) or (drawn and len(pictures) > len(values)):
             yield f"cell {number} shows one picture twice: end its last line with a semicolon"
 
 

@@ -134,6 +134,15 @@ def twice(notebook):
         show(2, "display_data", data={"image/png": "AAAA"})(notebook)
 
 
+def value_and_picture(notebook):
+    """A figure that is shown, and is the value of the last line, too: the edges differ by some points."""
+    show(2, "display_data", data={"image/png": "AAAA", "text/plain": "<Figure size 7x3 with 1 Axes>"})(
+        notebook
+    )
+    data = {"image/png": "AAAB", "text/plain": "<Figure size 7x3 with 1 Axes>"}
+    show(2, "execute_result", data=data, execution_count=1)(notebook)
+
+
 BROKEN = {
     "title without number": ("title", edit(0, "# 3.1 An", "# An")),
     "title with another number": ("title", edit(0, "# 3.1 An", "# 3.2 An")),
@@ -153,6 +162,7 @@ BROKEN = {
     "path": ("clean", show(2, "stream", name="stdout", text="read /home/someone/data")),
     "address": ("clean", show(2, "display_data", data={"text/plain": "<object at 0x7f12ab34cd>"})),
     "picture twice": ("clean", twice),
+    "figure and value": ("clean", value_and_picture),
     "image without alt text": ("alt_text", edit(1, "![a matrix with a hole]", "![]")),
     "HTML image without alt text": (
         "alt_text",
