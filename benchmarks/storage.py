@@ -10,9 +10,10 @@ make of the dense file. Last ResNet-152, dense and with 90 % zeros: medians of t
 time. Beside it stand the two parts that nothing avoids, the checksum of the bytes and the dense file written.
 
 Every line ends with its aim; the exit status says how many were missed. On the machine of the last run (a
-virtual Xeon, two cores) two were. Loading took 0.36 s, aim 0.31: 0.17 of it are the checksum, which stays.
-The positions came 1.8 to 4.0 times as fast as torch's, aim 5: NumPy's comparison takes 6 ms of 18 to 41, the
-rest is NumPy's search; a search in blocks, as numbers or padded was no faster."""
+virtual Xeon, two cores) these were. The peak of gap is 3.8 times its own memory, that of dense and COO a
+little over 3; where it sits was not looked into. Loading took 0.36 s, aim 0.31: 0.17 of it are the checksum,
+which stays. The positions came 1.8 to 4.1 times as fast as torch's, aim 5: NumPy's comparison takes 6 ms of
+17 to 40, the rest is NumPy's search; a search in blocks, as numbers or padded was no faster."""
 
 import bz2
 import copy
