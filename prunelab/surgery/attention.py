@@ -25,7 +25,7 @@ class FewerHeads(nn.MultiheadAttention):
         Raises ValueError for one that appends to its keys (``add_bias_kv``, ``add_zero_attn``)."""
         if module.bias_k is not None or module.add_zero_attn:
             raise ValueError(
-                "heads of an nn.MultiheadAttention with add_bias_kv or add_zero_attn cannot be removed"
+                "an nn.MultiheadAttention with add_bias_kv or add_zero_attn keeps its heads and inputs"
             )
         if not isinstance(module, cls):
             module._joined = module._qkv_same_embed_dim

@@ -125,18 +125,16 @@ def _double(value: torch.Tensor) -> torch.Tensor:
     return value.double() if _single(value) else value
 
 
-def products_of_experts(a: torch.Tensor, b: torch.Tensor, *, offs: Any = None, bias: Any = None, **_: Any):
+def products_of_experts(a: torch.Tensor, b: torch.Tensor, *, offs: Any = None, **more: Any) -> torch.Tensor:
     """Return what ``torch._grouped_mm`` gives of rows that are sorted by expert, product by product."""
-    if a.ndim != 2 or b.ndim != 3 or offs is None:
-        raise ValueError(
-            "_grouped_mm is followed where it multiplies rows sorted by expert, and nowhere else"
-        )
+    if a.ndim != 2 or b.ndim != 3 or offs is None or more.get("bias") is not None:
+        raise ValueError("_grouped_mm is followed where it multiplies rows sorted by expert, with no bias")
     products, start = [], 0
     for expert, end in enumerate(offs.tolist()):
         if start < end:  # an expert that no row chose runs nothing
             products.append(a[start:end] @ b[expert])
         start = end
-    return torch.cat(products) if bias is None else torch.cat(products) + bias
+    return torch.cat(products)
 
 
 WITHOUT_FLOAT64 = {"_grouped_mm": products_of_experts}  # what has no such kernel, and what gives the same

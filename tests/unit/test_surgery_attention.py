@@ -49,6 +49,17 @@ def test_weights_that_are_averaged_over_the_heads_keep_the_heads(model):
         assert (row.removable, row.units) == (48, 4)
 
 
+def test_attention_that_appends_to_its_keys_is_refused():
+    torch.manual_seed(0)
+    model = Queries(False)
+    model.attention = nn.MultiheadAttention(16, 4, batch_first=True, add_zero_attn=True)
+    model = randomise(model).eval()
+    groups = coupled_groups(model, SERIES)
+    name = next(name for name, group in groups.items() if ("keys.weight", 0) in group)
+    with pytest.raises(ValueError, match="keeps its heads and inputs"):
+        halved(model, SERIES, {name: groups[name]})
+
+
 class Spectrum(nn.Module):
     """A filter of complex numbers comes first: the input is real all the same."""
 

@@ -1,4 +1,4 @@
-"""Marks the answers in ``answers_ch*.py``, right ones and wrong ones, with the exercise they belong to."""
+"""Marks the answers in ``chapter*.py``, right ones and wrong ones, with the exercise they belong to."""
 
 from collections import defaultdict
 

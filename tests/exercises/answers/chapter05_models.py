@@ -195,7 +195,7 @@ plausible(
 # found by readers
 
 
-def _anywhere(state):
+def anywhere(state):
     """Take _orig for an ending wherever it stands."""
     clean = {}
     for key, value in state.items():
@@ -206,4 +206,4 @@ def _anywhere(state):
     return clean
 
 
-plausible("5.4", _anywhere)
+plausible("5.4", anywhere)

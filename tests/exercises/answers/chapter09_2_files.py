@@ -3,6 +3,7 @@
 import torch
 
 from answers import plausible, right, wrong
+from answers.chapter05_models import anywhere
 
 # 9.6 cleaned
 
@@ -75,15 +76,4 @@ plausible(
 # found by readers
 
 
-def _anywhere(state):
-    """Take _orig for an ending wherever it stands."""
-    clean = {}
-    for key, value in state.items():
-        if "_orig" in key and key.replace("_orig", "_mask") in state:
-            clean[key.replace("_orig", "")] = value * state[key.replace("_orig", "_mask")]
-        elif "_mask" not in key or key.replace("_mask", "_orig") not in state:
-            clean[key] = value
-    return clean
-
-
-plausible("9.6", _anywhere)
+plausible("9.6", anywhere)
