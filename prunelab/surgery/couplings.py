@@ -1,5 +1,6 @@
 """What must stay or go together: numbers of channels, what couples them, and the groups that follow."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class Couplings:
                 self.first[name, dim] = self.count
                 self.count += size
         self.own = self.count  # numbers from here on belong to no parameter
-        self._places, self._starts = list(self.first), torch.tensor(list(self.first.values()))
+        self._places, self._firsts = list(self.first), list(self.first.values())
+        self._starts = torch.tensor(self._firsts)
 
     def numbers(self, name: str, dim: int) -> torch.Tensor:
         """Return the numbers of the entries along one dimension of a parameter or buffer."""
@@ -69,6 +71,11 @@ class Couplings:
     def places_of(self, track: torch.Tensor) -> set[tuple[str, int]]:
         """Return the (parameter, dimension) whose entries these numbers are."""
         numbers = compact(track).flatten()
+        if len(numbers):  # mostly they are all of one place: then so are the least and the largest
+            least, largest = map(int, numbers.aminmax())
+            place = bisect_right(self._firsts, least) - 1
+            if place >= 0 and largest < self.own and bisect_right(self._firsts, largest) - 1 == place:
+                return {self._places[place]}
         numbers = numbers[(numbers != NOTHING) & (numbers < self.own)]
         found = (torch.searchsorted(self._starts, numbers, right=True) - 1).unique()
         return {self._places[i] for i in found.tolist()}
@@ -180,9 +187,10 @@ class Groups:
         axes = [d for d in varying(grid.track)]
         if len(axes) < 2:
             return
+        stays = self.stays()
         for attributes in (False, True):
             for axis in axes:
-                if self._fits(grid, axis, attributes):
+                if self._fits(grid, axis, attributes, stays):
                     rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
@@ -191,13 +199,12 @@ class Groups:
         else:
             self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
-    def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:
+    def _fits(self, grid: Grid, axis: int, attributes: bool, stays: torch.Tensor) -> bool:
         """Tell whether one row along ``axis`` can go while the others stay."""
         rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
-        stays = self.stays()
-        for row in rows:
+        for row in rows[~stays[rows].any(1)]:
             gone = torch.isin(rows, row).any(1)
-            if gone.all() or stays[row].any():
+            if gone.all():
                 continue
             kept = ~torch.isin(self.labels, self.labels.new_tensor(rows[gone].unique().tolist()))
             trial = Trial(kept)

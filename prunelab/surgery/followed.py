@@ -198,7 +198,7 @@ def follow(
             with ExitStack() as stack:
                 if double:
                     stack.enter_context(
-                        recording(copied, lambda _, leaf, f=following: f.carried(leaf).tracks, outputs)
+                        recording(copied, lambda _, leaf, f=following: f.carried(leaf).tracks, outputs.append)
                     )
                 stack.enter_context(running(following, copied))
                 result = copied(*tree_map(clone, args), **tree_map(clone, kwargs))

@@ -12,7 +12,7 @@ from prunelab.masks import expand_masks
 from prunelab.surgery import constants
 from prunelab.surgery.examples import Example, unwrapped, working_copy
 from prunelab.surgery.followed import Followed, clone, follow
-from prunelab.surgery.lock import Output, compare, recording, taken
+from prunelab.surgery.lock import Lock, recording, taken
 from prunelab.surgery.replay import Doubled, Replay, quiet
 from prunelab.surgery.sizes import Trial
 from prunelab.surgery.smaller import smaller_model
@@ -179,21 +179,21 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> bool:
     """Run the smaller model on the same example, and compare it with what the masked one gave; tell whether
     other code ran in place of a kernel that has no float64.
     """
-    outputs: list[Output] = []
+    lock = Lock(followed.outputs, trial.kept)
     tracks = [output.tracks for output in followed.outputs]
     copied = working_copy(small)  # what a forward pass leaves behind stays there
     replay = Replay({}, {})
     doubled = Doubled(replay)
     try:
-        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
+        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], lock.see):
             with quiet(), replay, doubled:
                 result = copied(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
     except Exception as error:  # the user's code runs
         raise ValueError(
             f"model does not run with fewer channels, so its forward depends on their number: {error}"
         ) from error
-    leaves = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-    compare(
-        followed.outputs, [*outputs, *(taken("the model's output", leaf, []) for leaf in leaves)], trial.kept
-    )
+    for leaf in tree_leaves(result):
+        if isinstance(leaf, torch.Tensor):
+            lock.see(taken("the model's output", leaf, []))
+    lock.open()
     return doubled.replaced
