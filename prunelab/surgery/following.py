@@ -87,8 +87,8 @@ class Following(Replay):
 
     def read(self, x: torch.Tensor, position: int, axis: int, *noted) -> None:
         """Note that a weight reads channels of x."""
-        channels, columns, rows, padded, made = noted
-        read = products.Read(self.order, position, axis, channels, columns, rows, self.who(), padded, made)
+        channels, columns, rows, *more = noted
+        read = products.Read(self.order, position, axis, channels, columns, rows, self.who(), *more)
         if self.double:
             read.low, read.high = products.extent(x, axis)
         self.reads.append(read)

@@ -25,8 +25,9 @@ def coupled_groups(model: nn.Module, example_input: Example) -> dict[str, Group]
     row c of ``indices`` (channels, entries) holds the entries of that dimension that belong to channel c.
     ``group.reads`` are the members that read the channel: the next layers' inputs, several in a row behind a
     flatten. The others make it: filters, biases, a norm's scale and shift. A sum, a multiplication by gates
-    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution,
-    and all that one attention head consists of, count as one channel. Channels that cannot be removed are
+    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution
+    count as one channel, or those at one place of all its groups, whichever makes more channels; so does all
+    that one attention head consists of. Channels that cannot be removed are
     left out; ``explain`` says why.
 
     ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict of
@@ -81,7 +82,7 @@ def _sums(groups: Mapping[str, Group], scores: Mapping[str, torch.Tensor]) -> di
         for (parameter, dim), indices in group.items():
             if parameter in scores:
                 longest[parameter][dim] = max(int(indices.max()) + 1, longest[parameter].get(dim, 0))
-    sums = {}
+    sums: dict[tuple[str, int], torch.Tensor] = {}
     for parameter, dims in longest.items():
         values = arguments.tensor(f"scores[{parameter!r}]", scores[parameter]).detach()
         if any(values.ndim <= dim or values.shape[dim] < entries for dim, entries in dims.items()):

@@ -81,3 +81,9 @@ def entries(track: torch.Tensor, dim: int, kept: torch.Tensor) -> torch.Tensor:
     small = compact(track)
     left = kept[small.movedim(dim, 0).reshape(small.shape[dim], -1)].any(1)
     return left.expand(track.shape[dim]) if len(left) == 1 else left
+
+
+def living(mask: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return for each entry along ``dim`` whether the mask keeps anything of it."""
+    small = compact(mask)
+    return small.movedim(dim, 0).reshape(small.shape[dim], -1).any(1).expand(mask.shape[dim])
