@@ -18,6 +18,9 @@ from prunelab.surgery.lock import Output, recording, taken
 from prunelab.surgery.sizes import Trial
 from prunelab.surgery.tracks import compact, living
 
+MIXES = ("mixes", "divides", "takes one mean")  # words of a text that says why channels of a layer are one
+COUPLES = (" joins ", "mixes", "grouped", "divides")  # and why those of several layers go together
+
 
 class Group(dict[tuple[str, int], torch.Tensor]):
     """``{(parameter name, dimension): indices (channels, entries)}``, and which of these members read."""
@@ -158,15 +161,17 @@ class Followed:
             if torch.isin(self.groups.labels[found], labels).any():
                 return why
         broken = next((b for b in map(self.broken, labels.tolist()) if b), "")
-        return broken or self.coupled_by(numbers)
+        # channels of one layer that are one group: what mixes them made it so, and not what joins layers
+        together = len(labels) == 1 and len(numbers) > 1
+        return broken or self.coupled_by(numbers, MIXES if together else COUPLES)
 
-    def coupled_by(self, numbers: torch.Tensor) -> str:
-        """Return what couples the groups of these numbers, or nothing."""
+    def coupled_by(self, numbers: torch.Tensor, words: tuple[str, ...] = COUPLES) -> str:
+        """Return what couples the groups of these numbers, or nothing; rather a text with these words."""
         labels = self.groups.labels[numbers].unique()
         texts = [
             w for found, w in self.couplings.hints if torch.isin(self.groups.labels[found], labels).any()
         ]
-        best = [w for w in texts if " joins " in w or "mixes" in w or "grouped" in w or "divides" in w]
+        best = [text for text in texts if any(word in text for word in words)]
         return next(iter(best or texts), "")
 
     def summary(self) -> str:
