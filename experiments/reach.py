@@ -8,7 +8,9 @@ and how many heads a layer has, and the width of a head is written back afterwar
 that were first tried after all others; two faults found there were mended.
 
 Each runs in a process of its own, with a limit on the time of its processor. "memory" is what the process
-took beyond the model, its example and one forward pass."""
+took beyond the model, its example and one forward pass; "channels" is the share of the outputs of its
+convolutions and linear layers that is left; "matched" are networks where Torch-Pruning leaves fewer than it
+is asked to, and PruneLab gets its share (both: first PruneLab, then Torch-Pruning)."""
 
 import copy
 import gc
@@ -39,7 +41,12 @@ from prunelab.surgery import coupled_groups, coupled_masks, coupled_scores, expl
 SPARSITY, SEED, LIMIT = 0.3, 0, 90  # seconds of processor time, for building the network, too
 EXACT = 1e-5  # of the largest output, in float32
 PROJECTIONS = {"qkv": 3, "q": 1, "query": 1, "q_proj": 1}  # what makes the queries; query, key, value in one
-LARGE = "resnet50"  # at 224 pixels, for the memory
+LARGE, RUNS = "resnet50", 3  # at 224 pixels, for the memory
+MATCHED = (
+    "regnetx_002",
+    "regnety_002",
+    "ghostnet_050",
+)  # where Torch-Pruning takes more than it is asked for
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Reach(Configuration):
     part: str
     network: str
     tool: str
+    run: int = 0
 
     def measure(self) -> dict:
         context = multiprocessing.get_context("fork")  # the libraries are imported once
@@ -66,11 +74,31 @@ class Reach(Configuration):
         return row
 
 
+@dataclass(frozen=True)
+class Matched(Configuration):
+    """A network of timm that loses as many channels to one tool as to the other."""
+
+    part: str
+    network: str
+
+    def measure(self) -> dict:
+        model, example, outputs = build("timm", self.network)
+        before = outputs_of(model)
+        theirs, _, _ = by_torch_pruning(copy.deepcopy(model), example, outputs)
+        share = outputs_of(theirs) / before
+        ours, _, _ = by_prunelab(model, example, outputs, 1 - share)
+        return {
+            "channels": [round(outputs_of(small) / before, 3) for small in (ours, theirs)],
+            "left": [parameters(small) for small in (ours, theirs)],
+        }
+
+
 def configurations() -> list[Configuration]:
     ours, theirs = TOOLS
     everywhere = [Reach(part, network, ours) for part, networks in NETWORKS.items() for network in networks]
     beside = [Reach("timm", network, theirs) for network in NETWORKS["timm"]]
-    return [*everywhere, *beside, *(Reach("large", LARGE, tool) for tool in TOOLS)]
+    large = [Reach("large", LARGE, tool, run) for tool in TOOLS for run in range(RUNS)]
+    return [*everywhere, *beside, *large, *(Matched("matched", network) for network in MATCHED)]
 
 
 def _child(sender: Any, part: str, network: str, tool: str) -> None:
@@ -83,13 +111,15 @@ def _child(sender: Any, part: str, network: str, tool: str) -> None:
         set_fused_attn(False)  # as its script does
     model, example, outputs = build(part, network)
     row: dict[str, Any] = {"parameters": parameters(model)}
+    made = outputs_of(model)  # Torch-Pruning changes the model itself
     try:
         shapes = [tensor.shape for tensor in call(model, example)]
         start, before = time.process_time(), _memory()
         small, masks, found = TOOLS[tool](model, example, outputs)
         row |= found | {"seconds": round(time.process_time() - start, 2)}
         row["memory"] = _memory("VmHWM") - before
-        row |= {"left": parameters(small)} | judge(small, model, masks, example, shapes)
+        row |= {"left": parameters(small), "channels": round(outputs_of(small) / made, 3)}
+        row |= judge(small, model, masks, example, shapes)
         if tool == "PruneLab" and part == "timm":
             row["stays"] = stays(model, example)
         if row["left"] == row["parameters"]:
@@ -163,10 +193,18 @@ class Magnitudes(Mapping):
         return name in self.parameters
 
 
-def by_prunelab(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:
+def outputs_of(model: nn.Module) -> int:
+    """Return how many outputs the convolutions and linear layers of a network have."""
+    kinds = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+    return sum(m.weight.shape[0] for m in model.modules() if isinstance(m, kinds))
+
+
+def by_prunelab(
+    model: nn.Module, example: Any, outputs: list[str], sparsity: float = SPARSITY
+) -> tuple[nn.Module, dict, dict]:
     groups = coupled_groups(model, example)
     scores = coupled_scores(groups, Magnitudes(dict(model.named_parameters())))
-    masks = coupled_masks(model, groups, mask_model(scores, SPARSITY))
+    masks = coupled_masks(model, groups, mask_model(scores, sparsity))
     return remove_filters(model, masks, example), masks, {"groups": len(groups)}
 
 
