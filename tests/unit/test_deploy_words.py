@@ -1,5 +1,5 @@
-"""What an exporter or ONNX Runtime does not do is said: a batch that stays fixed, weights that stay float, what
-cannot be exported at all.
+"""What an exporter or ONNX Runtime does not do is said: a batch that stays fixed, weights that stay float,
+what cannot be exported at all.
 """
 
 import pytest
