@@ -11,17 +11,20 @@ Each runs in a process of its own, with a limit on the time of its processor. "m
 took beyond the model, its example and one forward pass."""
 
 import copy
+import gc
 import multiprocessing
 import re
 import resource
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import scipy.sparse.csgraph  # noqa: F401 -- both tools' libraries are imported before the clock runs
 import torch
 import torch_pruning
 from torch import nn
@@ -50,6 +53,8 @@ class Reach(Configuration):
     def measure(self) -> dict:
         context = multiprocessing.get_context("fork")  # the libraries are imported once
         receiver, sender = context.Pipe(duplex=False)
+        gc.collect()
+        gc.freeze()  # what was imported is no garbage for the clock to wait for
         process = context.Process(target=_child, args=(sender, self.part, self.network, self.tool))
         process.start()
         sender.close()
@@ -139,15 +144,28 @@ def call(model: nn.Module, example: Any) -> list[torch.Tensor]:
     return [t for t in tree_leaves(found) if isinstance(t, torch.Tensor) and t.is_floating_point()]
 
 
+@dataclass(frozen=True)
+class Magnitudes(Mapping):
+    """Magnitudes of parameters, each made when it is asked for: all at once take as much as the model."""
+
+    parameters: dict[str, nn.Parameter]
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.parameters[name].detach().abs()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.parameters
+
+
 def by_prunelab(model: nn.Module, example: Any, outputs: list[str]) -> tuple[nn.Module, dict, dict]:
     groups = coupled_groups(model, example)
-    scores: dict[str, torch.Tensor] = {}
-    for (
-        name,
-        group,
-    ) in groups.items():  # all magnitudes at once take as much as the model
-        magnitudes = {p: model.get_parameter(p).detach().abs() for p, _ in group}
-        scores |= coupled_scores({name: group}, magnitudes)
+    scores = coupled_scores(groups, Magnitudes(dict(model.named_parameters())))
     masks = coupled_masks(model, groups, mask_model(scores, SPARSITY))
     return remove_filters(model, masks, example), masks, {"groups": len(groups)}
 

@@ -1,5 +1,6 @@
 """What must stay or go together: numbers of channels, what couples them, and the groups that follow."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,31 @@ class Said(NamedTuple):
     hint: str
 
 
+class Choice(NamedTuple):
+    """A grouped convolution: channels go by whole groups, or by the same place of every group."""
+
+    channels: torch.Tensor  # that come in, (groups, channels of one)
+    read: torch.Tensor  # the weight's entries that read them, (channels of one,)
+    filters: torch.Tensor  # (groups, filters of one)
+    who: str
+    where: str
+
+    def whole(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return the numbers that go together if groups go; what reads stays."""
+        first, read = self.channels[:, :1], self.read
+        return [(self.channels, first), (self.filters, first), (read, torch.full_like(read, NOTHING))]
+
+    def places(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return the numbers that go together if a place of every group goes."""
+        return [(self.channels, self.read), (self.filters, self.filters[:1])]
+
+    def asks(self, asked: torch.Tensor, places: bool) -> bool:
+        """Tell whether the numbers that shall go are whole groups, or (``places``) of all groups."""
+        rows = [asked[numbers] for numbers in (self.filters, self.channels)]
+        wanted = next((r for r in rows if r.any()), rows[0])
+        return bool((wanted.all(1 - places) == wanted.any(1 - places)).all())
+
+
 @dataclass
 class Couplings:
     """Every entry of every dimension of every parameter and buffer has a number; 0 is what cannot be
@@ -42,6 +68,7 @@ class Couplings:
     said: list[Said] = field(default_factory=list)
     fixed: list[tuple[torch.Tensor, str]] = field(default_factory=list)
     hints: list[tuple[torch.Tensor, str]] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
     wholes: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
     equations: list[Equation] = field(default_factory=list)
@@ -54,7 +81,8 @@ class Couplings:
                 self.first[name, dim] = self.count
                 self.count += size
         self.own = self.count  # numbers from here on belong to no parameter
-        self._places, self._starts = list(self.first), torch.tensor(list(self.first.values()))
+        self._places, self._firsts = list(self.first), list(self.first.values())
+        self._starts = torch.tensor(self._firsts)
 
     def numbers(self, name: str, dim: int) -> torch.Tensor:
         """Return the numbers of the entries along one dimension of a parameter or buffer."""
@@ -69,6 +97,11 @@ class Couplings:
     def places_of(self, track: torch.Tensor) -> set[tuple[str, int]]:
         """Return the (parameter, dimension) whose entries these numbers are."""
         numbers = compact(track).flatten()
+        if len(numbers):  # mostly they are all of one place: then so are the least and the largest
+            least, largest = map(int, numbers.aminmax())
+            place = bisect_right(self._firsts, least) - 1
+            if place >= 0 and largest < self.own and bisect_right(self._firsts, largest) - 1 == place:
+                return {self._places[place]}
         numbers = numbers[(numbers != NOTHING) & (numbers < self.own)]
         found = (torch.searchsorted(self._starts, numbers, right=True) - 1).unique()
         return {self._places[i] for i in found.tolist()}
@@ -134,11 +167,13 @@ class Couplings:
 class Groups:
     """The outcome: ``labels[number]`` is the group of a number, ``reasons`` says why a group stays."""
 
-    def __init__(self, couplings: Couplings):
+    def __init__(self, couplings: Couplings, asked: torch.Tensor):
         self.couplings = couplings
         self.labels = torch.arange(couplings.count)
-        self.merge(couplings.settle())
+        self.labels = self.merged(couplings.settle())
         self.fixed = torch.cat([torch.tensor([NOTHING]), *(numbers for numbers, _ in couplings.fixed)])
+        for choice in couplings.choices:
+            self._choose(choice, asked)
         for grid in couplings.grids:
             self._settle(grid)
         self._tie()
@@ -146,6 +181,10 @@ class Groups:
 
     def merge(self, pairs: torch.Tensor) -> None:
         """Make one group of every two labels in ``pairs`` (2, n)."""
+        self.labels = self.merged(pairs)
+
+    def merged(self, pairs: torch.Tensor) -> torch.Tensor:
+        """Return the labels if every two in ``pairs`` (2, n) were one."""
         from scipy.sparse import coo_array  # here, because most who import this module never get here
         from scipy.sparse.csgraph import connected_components
 
@@ -161,7 +200,34 @@ class Groups:
         smallest = torch.full((len(nodes),), len(self.labels)).scatter_reduce(0, parts, nodes, "amin")
         renamed = torch.arange(len(self.labels))
         renamed[nodes] = smallest[parts]
-        self.labels = renamed[self.labels]
+        return renamed[self.labels]
+
+    def _choose(self, choice: Choice, asked: torch.Tensor) -> None:
+        """Let a grouped convolution lose what is asked for, or else what can go in more parts."""
+        ways = []
+        for together in (choice.whole(), choice.places()):
+            pairs = torch.cat([torch.stack(torch.broadcast_tensors(*p)).flatten(1) for p in together], 1)
+            alone = (pairs == NOTHING).any(0)
+            labels = self.merged(self.labels[pairs[:, ~alone]])
+            stays = torch.zeros(len(labels), dtype=torch.bool)
+            stays[labels[torch.cat([self.fixed, pairs[:, alone].amax(0)])]] = True
+            parts = labels[choice.filters].unique()
+            ways.append((int((~stays[parts]).sum()) * (len(parts) > 1), together))
+        places = ways[1][0] > ways[0][0]
+        if choice.asks(asked, not places) and not choice.asks(asked, places):
+            places = not places
+        if places:
+            text = f"filters go only at the same place of all {len(choice.filters)} groups"
+        else:
+            text = f"filters go only as whole groups of {choice.filters.shape[1]}"
+        for left, right in ways[places][1]:
+            self.couplings.couple(left, right, f"{choice.where} is a grouped convolution: {text}")
+        before = len(self.couplings.fixed)
+        self.merge(self.labels[self.couplings.settle()])
+        self.fixed = torch.cat([self.fixed, *(numbers for numbers, _ in self.couplings.fixed[before:])])
+        self.couplings.hints.insert(
+            0, (choice.filters.flatten(), f"{choice.who} is a grouped convolution: {text}")
+        )
 
     def _stay(self, numbers: torch.Tensor, why: str) -> None:
         """Say of more numbers that they cannot be removed."""
@@ -180,9 +246,10 @@ class Groups:
         axes = [d for d in varying(grid.track)]
         if len(axes) < 2:
             return
+        stays = self.stays()
         for attributes in (False, True):
             for axis in axes:
-                if self._fits(grid, axis, attributes):
+                if self._fits(grid, axis, attributes, stays):
                     rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
                     self.merge(torch.stack([rows[:, :1].expand_as(rows).flatten(), rows.flatten()]))
                     return
@@ -191,13 +258,12 @@ class Groups:
         else:
             self.fixed = torch.cat([self.fixed, grid.track.flatten()])
 
-    def _fits(self, grid: Grid, axis: int, attributes: bool) -> bool:
+    def _fits(self, grid: Grid, axis: int, attributes: bool, stays: torch.Tensor) -> bool:
         """Tell whether one row along ``axis`` can go while the others stay."""
         rows = self.labels[grid.track].movedim(axis, 0).flatten(1)
-        stays = self.stays()
-        for row in rows:
+        for row in rows[~stays[rows].any(1)]:
             gone = torch.isin(rows, row).any(1)
-            if gone.all() or stays[row].any():
+            if gone.all():
                 continue
             kept = ~torch.isin(self.labels, self.labels.new_tensor(rows[gone].unique().tolist()))
             trial = Trial(kept)

@@ -13,6 +13,8 @@ from torch.utils._pytree import tree_map
 from prunelab import arguments
 
 Example = torch.Tensor | tuple | list | Mapping | None
+PLAIN = frozenset((bool, int, float, str, type(None)))
+COPYING = "__new__ __deepcopy__ __reduce__ __reduce_ex__ __getstate__ __setstate__".split()
 
 
 def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
@@ -70,16 +72,38 @@ def working_copy(model: nn.Module) -> nn.Module:
 
     Raises ValueError if the model cannot be copied."""
     shared: dict[int, Any] = {}
-    for module in model.modules():
+    modules = list(model.modules())
+    for module in modules:
         for value in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
-            if isinstance(value, torch.Tensor):
+            if type(value) not in PLAIN and isinstance(value, torch.Tensor):
                 shared[id(value)] = value
-            elif type(value) is OrderedDict and not value:  # most hooks: deepcopy is slow on them
-                shared[id(value)] = OrderedDict()
     try:
+        # modules that say nothing of how they are copied get their attributes here: deepcopy is slow
+        usual = [
+            m
+            for m in modules
+            if all(getattr(type(m), n, None) is getattr(nn.Module, n, None) for n in COPYING)
+        ]
+        copies = {id(module): module.__new__(type(module)) for module in usual}
+        shared |= copies
+        for module in usual:
+            vars(copies[id(module)]).update({k: _copied(v, shared) for k, v in vars(module).items()})
         return copy.deepcopy(model, shared).train().eval()  # a change of mode empties caches
     except Exception as error:  # the user's code runs
         raise ValueError(f"model must be one that copy.deepcopy copies, but: {error}") from error
+
+
+def _copied(value: Any, shared: dict[int, Any]) -> Any:
+    """Return a deep copy of an attribute; of most of a module's there is nothing to copy."""
+    if type(value) in PLAIN or (type(value) is tuple and all(type(item) in PLAIN for item in value)):
+        return value
+    if id(value) in shared:
+        return shared[id(value)]
+    if type(value) in (dict, OrderedDict):  # parameters, buffers, modules, and mostly no hooks
+        shared[id(value)] = new = type(value)()
+        new.update((key, _copied(item, shared)) for key, item in value.items())
+        return new
+    return copy.deepcopy(value, shared)
 
 
 def guesses(model: nn.Module) -> Iterator[torch.Tensor]:

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from prunelab.surgery.couplings import Groups
+from prunelab.surgery.couplings import Couplings, Groups
 from prunelab.surgery.examples import Example, arguments_of, fitting, guesses, working_copy
 from prunelab.surgery.following import Following, count_attributes, running
 from prunelab.surgery.lock import Output, recording, taken
 from prunelab.surgery.sizes import Trial
-from prunelab.surgery.tracks import compact
+from prunelab.surgery.tracks import compact, living
 
 
 class Group(dict[tuple[str, int], torch.Tensor]):
@@ -43,6 +43,7 @@ class Followed:
     kwargs: dict[str, Any]
     model: nn.Module  # the copy that ran
     outputs: list[Output]
+    asked: torch.Tensor  # which numbers the masks drop, (numbers,) bool
 
     def __post_init__(self) -> None:
         self.couplings = self.following.couplings
@@ -198,7 +199,7 @@ def follow(
             with ExitStack() as stack:
                 if double:
                     stack.enter_context(
-                        recording(copied, lambda _, leaf, f=following: f.carried(leaf).tracks, outputs)
+                        recording(copied, lambda _, leaf, f=following: f.carried(leaf).tracks, outputs.append)
                     )
                 stack.enter_context(running(following, copied))
                 result = copied(*tree_map(clone, args), **tree_map(clone, kwargs))
@@ -211,8 +212,19 @@ def follow(
                 why = f"{carried.by} makes the model's output, so its outputs cannot be removed"
                 following.couplings.fix(track, why)
             outputs.append(taken("the model's output", leaf, []))
-        return Followed(following, Groups(following.couplings), args, kwargs, copied, outputs)
+        asked = asked_for(following.couplings, masks or {})
+        return Followed(following, Groups(following.couplings, asked), args, kwargs, copied, outputs, asked)
     raise ValueError(f"example_input must be an input that the model runs on, but: {error}") from error
+
+
+def asked_for(couplings: Couplings, masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return which numbers of what makes channels the masks drop, ``(numbers,)`` bool."""
+    asked = torch.zeros(couplings.count, dtype=torch.bool)
+    for name, mask in masks.items():
+        for dim in range(mask.ndim):
+            if (name, dim) in couplings.makes:
+                asked[couplings.numbers(name, dim)] = ~living(mask, dim).cpu()
+    return asked
 
 
 def clone(value: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
-from torch.utils.weak import WeakIdKeyDictionary
 
 from prunelab.surgery import elementwise, products
 from prunelab.surgery.calls import CALLS, sizes_named
@@ -16,7 +15,7 @@ from prunelab.surgery.operation import Operation
 from prunelab.surgery.replay import Doubled, Replay, kind_of, quiet, tensors_in, without_onednn
 from prunelab.surgery.rules import rule_of
 from prunelab.surgery.sizes import of_attribute, of_size
-from prunelab.surgery.tracks import Carried, compact, spread, varying
+from prunelab.surgery.tracks import Beside, Carried, compact, spread, varying
 
 
 class Following(Replay):
@@ -29,7 +28,7 @@ class Following(Replay):
         self.tensors = self.parameters | dict(model.named_buffers())
         super().__init__(self.tensors, masks or {}, double)
         self.couplings = Couplings(self.tensors)
-        self.known: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self.known = Beside()
         self.modules = {id(module): name for name, module in model.named_modules()}
         self.stack: list[nn.Module] = []
         self.call: tuple | None = None  # the call of a torch function that is running: name, args, kwargs
@@ -88,8 +87,8 @@ class Following(Replay):
 
     def read(self, x: torch.Tensor, position: int, axis: int, *noted) -> None:
         """Note that a weight reads channels of x."""
-        channels, columns, rows, padded, made = noted
-        read = products.Read(self.order, position, axis, channels, columns, rows, self.who(), padded, made)
+        channels, columns, rows, *more = noted
+        read = products.Read(self.order, position, axis, channels, columns, rows, self.who(), *more)
         if self.double:
             read.low, read.high = products.extent(x, axis)
         self.reads.append(read)

@@ -2,8 +2,10 @@
 whole.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -23,8 +25,9 @@ def coupled_groups(model: nn.Module, example_input: Example) -> dict[str, Group]
     row c of ``indices`` (channels, entries) holds the entries of that dimension that belong to channel c.
     ``group.reads`` are the members that read the channel: the next layers' inputs, several in a row behind a
     flatten. The others make it: filters, biases, a norm's scale and shift. A sum, a multiplication by gates
-    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution,
-    and all that one attention head consists of, count as one channel. Channels that cannot be removed are
+    and a depthwise convolution couple what they connect; the filters of one group of a grouped convolution
+    count as one channel, or those at one place of all its groups, whichever makes more channels; so does all
+    that one attention head consists of. Channels that cannot be removed are
     left out; ``explain`` says why.
 
     ``example_input`` is what the model is called with: a tensor (N, ...), a tuple of arguments, or a dict of
@@ -59,25 +62,46 @@ def coupled_scores(
     arguments.one_of("reduction", reduction, REDUCTIONS)
     if not isinstance(scores, Mapping):
         raise TypeError(f"scores must be a dict of parameter name -> tensor, got {type(scores).__name__}")
+    sums = _sums(groups, scores)
     result = {}
     for name, group in groups.items():
-        parts = []
-        for (parameter, dim), indices in group.items():
-            if parameter in scores:
-                values = arguments.tensor(f"scores[{parameter!r}]", scores[parameter]).detach()
-                if values.ndim <= dim or values.shape[dim] <= indices.max():
-                    raise ValueError(
-                        f"scores[{parameter!r}] must hold one score per weight, got shape"
-                        f" {tuple(values.shape)}"
-                    )
-                others = [d for d in range(values.ndim) if d != dim]
-                entries = values.sum(others, dtype=torch.float64) if others else values.double()
-                parts.append(entries[indices].sum(1))
+        parts = [sums[member][indices].sum(1) for member, indices in group.items() if member in sums]
         if not parts:
             raise ValueError(f"scores must name a member of group {name!r}, such as {next(iter(group))[0]!r}")
         total = torch.stack(parts).sum(0)
         result[name] = total if reduction == "sum" else total / len(parts)
     return result
+
+
+def _sums(groups: Mapping[str, Group], scores: Mapping[str, torch.Tensor]) -> dict:
+    """Return for every member that is scored the sum over all dimensions but its own; each tensor of
+    ``scores`` is asked for once.
+    """
+    longest: dict[str, dict[int, int]] = defaultdict(dict)  # parameter -> dimension -> entries
+    for group in groups.values():
+        for (parameter, dim), indices in group.items():
+            if parameter in scores:
+                longest[parameter][dim] = max(int(indices.max()) + 1, longest[parameter].get(dim, 0))
+    sums: dict[tuple[str, int], torch.Tensor] = {}
+    for parameter, dims in longest.items():
+        values = arguments.tensor(f"scores[{parameter!r}]", scores[parameter]).detach()
+        if any(values.ndim <= dim or values.shape[dim] < entries for dim, entries in dims.items()):
+            raise ValueError(
+                f"scores[{parameter!r}] must hold one score per weight, got shape {tuple(values.shape)}"
+            )
+        sums |= {(parameter, dim): _sum_of_others(values, dim) for dim in dims}
+    return sums
+
+
+def _sum_of_others(values: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return the sum over all dimensions but one, in float64. NumPy adds up without a copy in float64, which
+    torch makes first.
+    """
+    values = values.cpu() if values.element_size() >= 4 else values.cpu().float()  # it has no bfloat16
+    array = values.numpy()
+    if dim:
+        array = array.sum(tuple(range(dim)), dtype=np.float64)
+    return torch.from_numpy(array.reshape(len(array), -1).sum(1, dtype=np.float64))
 
 
 def coupled_masks(

@@ -2,6 +2,7 @@
 returned.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from prunelab.surgery.tracks import entries, varying
 
 PLACES = 64  # of each output that are compared, for all of its channels
 TOLERANCE = 1e-8  # in float64, relative to the largest output
+OTHERS = "model calls other modules with fewer channels, so its forward depends on their number"
 
 
 @dataclass
@@ -36,19 +38,20 @@ def sample(tensor: torch.Tensor, dims: list[int]) -> torch.Tensor:
 
 
 @contextmanager
-def recording(model: nn.Module, dims: Callable, into: list[Output]) -> Iterator[None]:
-    """Within it, the outputs of all modules with parameters of their own are recorded.
+def recording(model: nn.Module, dims: Callable, note: Callable[[Output], None]) -> Iterator[None]:
+    """Within it, ``note`` gets the outputs of all modules with parameters of their own.
 
     ``dims(number, tensor)`` returns the tracks of the output with this number."""
+    numbers = itertools.count()
 
     def hook(name: str):
-        def note(module, args, output):
+        def look(module, args, output):
             with _disable_current_modes(), torch._C.DisableTorchFunction():
                 for leaf in tree_leaves(output):
                     if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-                        into.append(taken(name, leaf, dims(len(into), leaf)))
+                        note(taken(name, leaf, dims(next(numbers), leaf)))
 
-        return note
+        return look
 
     with ExitStack() as stack:
         for name, module in model.named_modules():
@@ -75,27 +78,37 @@ def expected(output: Output, kept: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def compare(masked: list[Output], small: list[Output], kept: torch.Tensor) -> None:
-    """Refuse a smaller model that gives other outputs than the masked one.
+class Lock:
+    """Compares what a smaller model gives, output by output, with what the masked one gave."""
 
-    Raises ValueError naming the first module that differs."""
-    if [o.name for o in masked] != [o.name for o in small]:
-        raise ValueError(
-            "model calls other modules with fewer channels, so its forward depends on their number"
-        )
-    for before, after in zip(masked, small, strict=True):
-        values = expected(before, kept)
-        same = after.values.shape == values.shape
-        if same and values.numel():
-            finite = values.isfinite()
-            scale = values[finite].abs().max() if finite.any() else 0
-            close = ((after.values - values).abs() <= TOLERANCE * scale) | (
-                ~finite & ~after.values.isfinite()
-            )
-            same = bool(close.all())
-        if not same:
-            raise ValueError(
-                f"{before.name} gives other outputs when filters are removed than when they are"
-                " masked: the forward"
-                " before it does something to channels that was not understood"
-            )
+    def __init__(self, masked: list[Output], kept: torch.Tensor):
+        self.masked, self.kept, self.seen = masked, kept, 0
+        self.problem = ""
+
+    def see(self, output: Output) -> None:
+        """Compare the next output; it is not kept."""
+        if not self.problem:
+            wanted = self.masked[self.seen] if self.seen < len(self.masked) else None
+            if wanted is None or wanted.name != output.name:
+                self.problem = OTHERS
+            elif not _same(output.values, expected(wanted, self.kept)):
+                self.problem = (
+                    f"{output.name} gives other outputs when filters are removed than when they are masked:"
+                    " the forward before it does something to channels that was not understood"
+                )
+            self.seen += 1
+
+    def open(self) -> None:
+        """Raise ValueError, naming the first module that differs, unless all was seen and is the same."""
+        problem = self.problem or (OTHERS if self.seen < len(self.masked) else "")
+        if problem:
+            raise ValueError(problem)
+
+
+def _same(values: torch.Tensor, wanted: torch.Tensor) -> bool:
+    if values.shape != wanted.shape or not wanted.numel():
+        return values.shape == wanted.shape
+    finite = wanted.isfinite()
+    scale = wanted[finite].abs().max() if finite.any() else 0
+    close = ((values - wanted).abs() <= TOLERANCE * scale) | (~finite & ~values.isfinite())
+    return bool(close.all())

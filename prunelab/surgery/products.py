@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from prunelab.surgery.couplings import Choice
 from prunelab.surgery.elementwise import meet
 from prunelab.surgery.operation import Operation
 from prunelab.surgery.tracks import along, compact, spread, varying
@@ -27,8 +28,17 @@ class Read:
     where: str
     padded: bool
     made: int = 1  # the dimension of the result along which the rows lie
+    groups: int = 1  # of a convolution: one filter reads the channels of its own group
     low: torch.Tensor | None = None
     high: torch.Tensor | None = None
+
+    def gone(self, kept: torch.Tensor) -> torch.Tensor:
+        """Return which of the channels go while something that reads them stays."""
+        gone = ~kept[self.channels]
+        if self.groups > 1:
+            reading = kept[self.rows.view(self.groups, -1)].any(1)
+            gone &= reading.repeat_interleave(len(gone) // self.groups)
+        return gone
 
 
 def extent(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -217,19 +227,16 @@ def _grouped(op, channels, made, read, groups, transposed):
         if len(made) > 1:
             op.couplings.fix(made, f"{op.where} is a transposed convolution in groups")
         return first.repeat_interleave(op.result.shape[1] // groups)
-    op.couplings.couple(channels, first.repeat_interleave(len(channels) // groups), why)
-    op.couplings.couple(made, first.repeat_interleave(len(made) // groups), why)
+    padded, filters = any(op.args[4]), made.view(groups, -1)
     if len(read) > 1:
-        op.couplings.fix(read, f"filters of {op.where} go only as whole groups of {len(made) // groups}")
-    hints = []
-    if groups < len(channels):
-        hints.append(f"is a grouped convolution: filters go only as whole groups of {len(made) // groups}")
-    if any(op.args[4]):
-        hints.append(
-            "pads with zeros, so a constant before it is none behind it: mask the biases before it, too"
-        )
-    if hints:
-        op.couplings.hint(made, f"{op.run.who()} {', and '.join(hints)}", first=True)
+        op.run.read(op.args[0], 0, 1, channels, read, made, padded, 1, groups)
+        rows = channels.view(groups, -1)
+        op.couplings.choices.append(Choice(rows, read, filters, op.run.who(), op.where))
+    else:
+        op.couplings.couple(filters, first.unsqueeze(1), why)
+    if padded:
+        text = "pads with zeros, so a constant before it is none behind it: mask the biases before it, too"
+        op.couplings.hint(made, f"{op.run.who()} {text}", first=True)
     return made
 
 

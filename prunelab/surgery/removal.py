@@ -12,11 +12,11 @@ from prunelab.masks import expand_masks
 from prunelab.surgery import constants
 from prunelab.surgery.examples import Example, unwrapped, working_copy
 from prunelab.surgery.followed import Followed, clone, follow
-from prunelab.surgery.lock import Output, compare, recording, taken
+from prunelab.surgery.lock import Lock, recording, taken
 from prunelab.surgery.replay import Doubled, Replay, quiet
 from prunelab.surgery.sizes import Trial
 from prunelab.surgery.smaller import smaller_model
-from prunelab.surgery.tracks import compact
+from prunelab.surgery.tracks import living
 
 
 @torch.inference_mode(False)
@@ -79,10 +79,8 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
     """Return which numbers stay and which attributes change; refuse what cannot go."""
     labels, couplings = followed.groups.labels, followed.couplings
     asked = torch.zeros(len(labels), dtype=torch.bool)  # by label
+    asked[labels[followed.asked]] = True
     for name, mask in masks.items():
-        for dim in range(mask.ndim):
-            if (name, dim) in couplings.makes:
-                asked[followed.labels(name, dim)[~_living(mask, dim).cpu()]] = True
         if name not in followed.following.used and not mask.all():
             layer = name.rpartition(".")[0] or name
             raise ValueError(
@@ -115,12 +113,12 @@ def _trial(followed: Followed, masks: Mapping[str, torch.Tensor]) -> Trial:
 
 def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept: torch.Tensor) -> None:
     """Refuse to take inputs from a layer that are no constants, or constants which its padding ends."""
-    reads = [read for read in followed.following.reads if not kept[read.channels].all()]
-    silent = all(((read.low == 0) & (read.high == 0))[~kept[read.channels]].all() for read in reads)
+    reads = [read for read in followed.following.reads if read.gone(kept).any()]
+    silent = all(((read.low == 0) & (read.high == 0))[read.gone(kept)].all() for read in reads)
     if not (silent and _all_masked(followed, masks, kept)) and reads:
         constants.measure(followed.model, followed.following, followed.args, followed.kwargs)
     for read in reads:
-        gone = ~kept[read.channels]
+        gone = read.gone(kept)
         live = gone & ~constants.constant(read.low, read.high)
         if live.any():
             label = int(followed.groups.labels[read.channels[live][0]])
@@ -136,7 +134,7 @@ def _check_constants(followed: Followed, masks: Mapping[str, torch.Tensor], kept
                 f" these masks{advice}"
             )
     for read in reads:
-        sent = (read.high * ~kept[read.channels]).abs()
+        sent = (read.high * read.gone(kept)).abs()
         if read.padded and sent.any():
             label = int(followed.groups.labels[read.channels[sent.argmax()]])
             raise ValueError(
@@ -153,15 +151,9 @@ def _all_masked(followed: Followed, masks: Mapping[str, torch.Tensor], kept: tor
         for dim in range(parameter.ndim):
             gone = ~kept[followed.couplings.numbers(name, dim)]
             if gone.any() and (name, dim) not in followed.reads:
-                if name not in masks or _living(masks[name], dim).cpu()[gone].any():
+                if name not in masks or living(masks[name], dim).cpu()[gone].any():
                     return False
     return True
-
-
-def _living(mask: torch.Tensor, dim: int) -> torch.Tensor:
-    """Return for each entry along ``dim`` whether the mask keeps anything of it."""
-    small = compact(mask)
-    return small.movedim(dim, 0).reshape(small.shape[dim], -1).any(1).expand(mask.shape[dim])
 
 
 def _run_once(followed: Followed, small: nn.Module) -> None:
@@ -179,21 +171,21 @@ def _check(followed: Followed, small: nn.Module, trial: Trial) -> bool:
     """Run the smaller model on the same example, and compare it with what the masked one gave; tell whether
     other code ran in place of a kernel that has no float64.
     """
-    outputs: list[Output] = []
+    lock = Lock(followed.outputs, trial.kept)
     tracks = [output.tracks for output in followed.outputs]
     copied = working_copy(small)  # what a forward pass leaves behind stays there
     replay = Replay({}, {})
     doubled = Doubled(replay)
     try:
-        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], outputs):
+        with recording(copied, lambda number, _: tracks[number] if number < len(tracks) else [], lock.see):
             with quiet(), replay, doubled:
                 result = copied(*tree_map(clone, followed.args), **tree_map(clone, followed.kwargs))
     except Exception as error:  # the user's code runs
         raise ValueError(
             f"model does not run with fewer channels, so its forward depends on their number: {error}"
         ) from error
-    leaves = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-    compare(
-        followed.outputs, [*outputs, *(taken("the model's output", leaf, []) for leaf in leaves)], trial.kept
-    )
+    for leaf in tree_leaves(result):
+        if isinstance(leaf, torch.Tensor):
+            lock.see(taken("the model's output", leaf, []))
+    lock.open()
     return doubled.replaced

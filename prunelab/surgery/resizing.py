@@ -18,8 +18,9 @@ def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
     This is how a network made smaller by ``remove_filters`` is read back without pickle: save
     ``state_dict()`` as safetensors, build the original class, resize. ``model`` is left alone. The layers'
     attributes follow (``out_channels``, ``groups``, ...), and ``nn.MultiheadAttention`` gets the heads that
-    its matrices have. What other classes keep of their heads in attributes of their own, tensors do not tell:
-    set those, as ``remove_filters`` did.
+    its matrices have. A grouped convolution with fewer filters and as many inputs in each group as before is
+    taken to have lost whole groups, where their number allows that. What other classes keep of their heads in
+    attributes of their own, tensors do not tell: set those, as ``remove_filters`` did.
 
     Raises TypeError or ValueError if ``state`` lacks a parameter of the model, or does not fit it otherwise.
     Source: notebook 04.2."""
@@ -68,7 +69,8 @@ def _tell(module: nn.Module, sizes: list[tuple[torch.Size, torch.Size]]) -> None
         return
     groups = getattr(module, "groups", 1)
     for before, after in sizes:
-        if groups > 1 and len(before) > 2:  # the filters of one group stay or go together
+        # fewer inputs in each group: the same places of every group went, else whole groups did
+        if groups > 1 and len(before) > 2 and before[1] == after[1] and groups * after[0] % before[0] == 0:
             module.groups = groups * after[0] // before[0]
             break
     for before, after in sizes:

@@ -82,14 +82,14 @@ def _folded(
     biases: dict[str, nn.Parameter] = {}
     tensors = followed.following.tensors
     for read in followed.following.reads:
-        gone = ~kept[read.channels]
+        gone = read.gone(kept)
         value = torch.where(gone, read.high, torch.zeros_like(read.high))
         if not value.any():
             continue
         places = sorted(followed.couplings.places_of(read.columns))
         weight, inner = places[0]
         layer = model.get_submodule(weight.rpartition(".")[0])
-        if len(places) > 1 or inner > 1 or "bias" not in layer._parameters:
+        if len(places) > 1 or inner > 1 or read.groups > 1 or "bias" not in layer._parameters:
             raise ValueError(
                 f"{read.where} reads the constant ~{float(value.abs().max()):.3g} of a dropped"
                 " channel, and has"

@@ -4,6 +4,7 @@ to.
 A track takes no memory where it repeats itself: along such a dimension its stride is 0.
 """
 
+import weakref
 from dataclasses import dataclass, field
 
 import torch
@@ -19,6 +20,21 @@ class Carried:
     weight: bool = False
     by: str = ""
     name: str = ""  # of the parameter or buffer that it is
+
+
+class Beside:
+    """What travels beside each tensor, by the tensor itself and not by its values; it keeps none alive."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref, Carried]] = {}
+
+    def get(self, tensor: torch.Tensor) -> Carried | None:
+        entry = self._entries.get(id(tensor))
+        # another tensor may have this number by now
+        return entry[1] if entry is not None and entry[0]() is tensor else None
+
+    def __setitem__(self, tensor: torch.Tensor, carried: Carried) -> None:
+        self._entries[id(tensor)] = weakref.ref(tensor), carried
 
 
 def varying(track: torch.Tensor) -> list[int]:
@@ -65,3 +81,9 @@ def entries(track: torch.Tensor, dim: int, kept: torch.Tensor) -> torch.Tensor:
     small = compact(track)
     left = kept[small.movedim(dim, 0).reshape(small.shape[dim], -1)].any(1)
     return left.expand(track.shape[dim]) if len(left) == 1 else left
+
+
+def living(mask: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return for each entry along ``dim`` whether the mask keeps anything of it."""
+    small = compact(mask)
+    return small.movedim(dim, 0).reshape(small.shape[dim], -1).any(1).expand(mask.shape[dim])

@@ -1,6 +1,7 @@
 """Coupled groups, their scores and masks: against torch_pruning's groups, loops, and what is no group."""
 
 import copy
+from collections import Counter
 
 import pytest
 import torch
@@ -200,3 +201,33 @@ def test_the_columns_of_a_transposed_convolution_are_what_it_makes():
     first, transposed, last = (axis.get_title(loc="left").partition("\n")[2] for axis in figure.axes)
     assert (first, transposed) == ("makes A\nreads what stays", "makes B\nreads A")
     assert last == "makes what stays\nreads B"
+
+
+class Asked(dict):
+    """Scores that count how often each was asked for."""
+
+    def __init__(self, scores):
+        super().__init__(scores)
+        self.often = Counter()
+
+    def __getitem__(self, name):
+        self.often[name] += 1
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64])
+def test_scores_of_any_type_are_added_up_and_asked_for_once(dtype):
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"a": (6, 3, 2, 2), "b": (4, 6, 3, 3), "c": (6,), "d": (5, 4, 6)}
+    scores = Asked({n: torch.randint(-9, 9, s, generator=generator).to(dtype) for n, s in shapes.items()})
+    rows = torch.arange(6)[:, None]
+    groups = {
+        "a": {("a", 0): rows, ("b", 1): rows, ("c", 0): rows, ("d", 2): rows},
+        "b": {("b", 0): rows[:4], ("d", 1): rows[:4]},
+    }
+    found = coupled_scores(groups, scores)
+    exact = {n: scores.get(n).double() for n in shapes}
+    first = exact["a"].sum((1, 2, 3)) + exact["b"].sum((0, 2, 3)) + exact["c"] + exact["d"].sum((0, 1))
+    assert torch.equal(found["a"], first)
+    assert torch.equal(found["b"], exact["b"].sum((1, 2, 3)) + exact["d"].sum((0, 2)))
+    assert set(scores.often.values()) == {1}
