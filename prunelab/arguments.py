@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves
 
 Value = TypeVar("Value")
 # an input of a network: one tensor, positional arguments, or named ones
@@ -72,6 +73,8 @@ def tensor(name: str, value: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
     if value.is_complex():
         raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
+    if value.is_meta:
+        raise ValueError(f"{name} must hold values, got one on the meta device")
     # 10 x faster than isfinite(value)
     if value.is_floating_point() and not all(map(math.isfinite, value.detach().aminmax())):
         raise ValueError(
@@ -196,30 +199,50 @@ def shaped(name: str, value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tens
 
 def example(name: str, value: Example) -> tuple[tuple, dict[str, Any]]:
     """Return what ``model(*positional, **named)`` is called with, as ``(positional, named)``: ``value`` is
-    one tensor, a tuple of positional arguments, or a dict of named ones, with at least one tensor.
+    one tensor, a tuple of positional arguments, or a dict of named ones, with at least one tensor, also
+    inside lists and dicts. A complex tensor is allowed, and in a tuple or dict minus infinity, as masks that
+    are added have it.
 
     Raises TypeError for anything else and, as ``tensor`` does, for a bad tensor in it. Source: notebook 09.2.
     """
     if isinstance(value, torch.Tensor):
-        return (tensor(name, value),), {}
+        _input(name, value)
+        return (value,), {}
     if not isinstance(value, tuple | Mapping):
         raise TypeError(
             f"{name} must be a torch.Tensor, got {type(value).__name__}; a tuple of arguments or a dict of"
             " named ones is allowed too"
         )
-    parts = value if isinstance(value, Mapping) else dict(enumerate(value))
-    tensors = {key: part for key, part in parts.items() if isinstance(part, torch.Tensor)}
+    # a Mapping that is no dict would be one leaf
+    parts, _ = tree_flatten_with_path(dict(value) if isinstance(value, Mapping) else value)
+    tensors = [(path, part) for path, part in parts if isinstance(part, torch.Tensor)]
     if not tensors:
         raise TypeError(f"{name} must hold at least one torch.Tensor, got {value!r:.80}")
-    for key, part in tensors.items():
-        tensor(f"{name}[{key!r}]", part)
+    for path, part in tensors:
+        infinite = part.is_floating_point() and not part.is_meta and bool((part == -math.inf).any())
+        _input(f"{name}{keystr(path)}", part.masked_fill(part == -math.inf, 0) if infinite else part)
     return ((), dict(value)) if isinstance(value, Mapping) else (tuple(value), {})
 
 
+def _input(name: str, value: torch.Tensor) -> None:
+    tensor(name, torch.view_as_real(value.resolve_conj()) if value.is_complex() else value)
+
+
+def tensors_of(value: Any) -> list[torch.Tensor]:
+    """Return the tensors in ``value``, an input or an output of a network in any form, in order."""
+    value = dict(value) if isinstance(value, Mapping) else value
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+
+
 def batch(value: Example) -> int:
-    """Return the size of the batch ``value``, an example: the first dimension of its first tensor."""
+    """Return the size of the batch ``value``, an example: the length of its first list of tensors, or the
+    first dimension of its first tensor.
+    """
     positional, named = example("value", value)
-    first = next(part for part in (*positional, *named.values()) if isinstance(part, torch.Tensor))
+    first = next(part for part in (*positional, *named.values()) if tensors_of(part))
+    if isinstance(first, list | tuple) and isinstance(first[0], torch.Tensor):
+        return len(first)
+    first = tensors_of(first)[0]
     return len(first) if first.ndim else 1
 
 
@@ -231,13 +254,8 @@ def fits(name: str, value: Example, model: nn.Module) -> None:
     try:
         with eval_mode(model), torch.inference_mode():
             model(*positional, **named)
-    except (RuntimeError, IndexError, TypeError, AttributeError) as cause:
-        shapes = [
-            (tuple(part.shape), part.dtype)
-            for part in (*positional, *named.values())
-            if isinstance(part, torch.Tensor)
-        ]
-        got = ", ".join(f"shape {shape}, {dtype}" for shape, dtype in shapes)
+    except Exception as cause:  # the user's code runs, so anything can come
+        got = ", ".join(f"shape {tuple(part.shape)}, {part.dtype}" for part in tensors_of(value))
         raise ValueError(f"{name} must fit the model, got {got}: {str(cause)!r:.120}") from cause
 
 

@@ -6,7 +6,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from torch.utils._pytree import tree_map
 from prunelab import arguments
 from prunelab.arguments import Example
 from prunelab.measure import clock, left_behind
+
+# ONNX's operators that multiply an input by a weight and sum
+MULTIPLY = ("Conv", "ConvTranspose", "DeformConv", "Einsum", "Gemm", "GRU", "LSTM", "MatMul", "RNN")
 
 
 def export_onnx(model: nn.Module, example_input: Example, any_batch: bool = False) -> bytes:
@@ -33,24 +36,25 @@ def export_onnx(model: nn.Module, example_input: Example, any_batch: bool = Fals
     still at work goes into the file beside the dense weight: a warning names it.
 
     Raises TypeError or ValueError if ``model`` is no module, ``example_input`` none that it takes, or the
-    model
-    cannot be exported. Source: notebook 09.2."""
+    model cannot be exported, or not for any batch. Source: notebook 09.2."""
     positional, named = _prepared(model, example_input, any_batch)
+    shapes = _shapes(model, positional, named) if any_batch else None
     try:
         with arguments.eval_mode(model), quiet():
             programme = torch.onnx.export(
-                model,
-                positional,
-                kwargs=named,
-                dynamo=True,
-                verbose=False,
-                dynamic_shapes=_shapes(model, positional, named) if any_batch else None,
+                model, positional, kwargs=named, dynamo=True, verbose=False, dynamic_shapes=shapes
             )
+            assert programme is not None  # None is what dynamo=False returns
+            proto = programme.model_proto
     except Exception as error:  # exporting runs the user's code, so anything can come
-        raise ValueError(f"model must be one that torch.onnx can export, but: {error}") from error
-    assert programme is not None  # None is what dynamo=False returns
-    proto = programme.model_proto
+        raise ValueError(f"model must be one that torch.onnx can export, but: {_first(error)}") from error
     graph = proto.graph
+    # where it cannot follow a batch of another size, the exporter takes that of the example, and says nothing
+    if any_batch and not any(_opened(one) for one in graph.input):
+        raise ValueError(
+            "model must take any batch, but its code or its layers have the batch of the example as a fixed"
+            f" size, {arguments.batch(example_input)}: export with any_batch=False"
+        )
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         part.ClearField("metadata_props"), part.ClearField("doc_string")
     return proto.SerializeToString()
@@ -66,11 +70,19 @@ def export_program(model: nn.Module, example_input: Example, any_batch: bool = F
     Raises as ``export_onnx``. Source: notebook 09.2."""
     positional, named = _prepared(model, example_input, any_batch)
     shapes = _shapes(model, positional, named) if any_batch else None
+    file = io.BytesIO()
     try:
-        with arguments.eval_mode(model):
+        with arguments.eval_mode(model), quiet():
             programme = torch.export.export(model, positional, kwargs=named, dynamic_shapes=shapes)
+            _alone(programme)
+            torch.export.save(programme, file)
     except Exception as error:  # as above
-        raise ValueError(f"model must be one that torch.export can export, but: {error}") from error
+        raise ValueError(f"model must be one that torch.export can export, but: {_first(error)}") from error
+    return file.getvalue()
+
+
+def _alone(programme: torch.export.ExportedProgram) -> None:
+    """Leave the example out of ``programme``, and give every weight a storage of its own."""
     programme.example_inputs = None
     for kept in (programme.state_dict, programme.constants):
         for name, value in kept.items():
@@ -79,9 +91,19 @@ def export_program(model: nn.Module, example_input: Example, any_batch: bool = F
                 kept[name] = (
                     nn.Parameter(own, value.requires_grad) if isinstance(value, nn.Parameter) else own
                 )
-    file = io.BytesIO()
-    torch.export.save(programme, file)
-    return file.getvalue()
+
+
+def _first(error: BaseException) -> str:
+    """Return the first line of what was wrong in the beginning; exporters wrap it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:400]
+
+
+def _opened(value: Any) -> bool:
+    """Return whether the first dimension of an input of an ONNX graph has a name in place of a size."""
+    sizes = value.type.tensor_type.shape.dim
+    return bool(sizes) and bool(sizes[0].dim_param)
 
 
 def load_program(programme: bytes) -> nn.Module:
@@ -93,7 +115,9 @@ def load_program(programme: bytes) -> nn.Module:
     try:
         return torch.export.load(io.BytesIO(programme)).module()
     except Exception as error:
-        raise ValueError(f"programme must be the bytes of a torch.export programme, but: {error}") from error
+        raise ValueError(
+            f"programme must be the bytes of a torch.export programme, but: {_first(error)}"
+        ) from error
 
 
 def quantize_onnx(onnx: bytes, calibration: Example) -> bytes:
@@ -101,9 +125,11 @@ def quantize_onnx(onnx: bytes, calibration: Example) -> bytes:
     them.
 
     Weights get one scale per output channel, symmetric, so that a zero stays a zero; activations the range
-    that they have on ``calibration``, inputs like those in use. Raises as ``session``, and ValueError for
-    inputs
-    that do not fit. Source: Jacob et al., arXiv 1712.05877; notebook 09.2."""
+    that they have on ``calibration``, inputs like those in use. Weights that stay float, those of recurrent
+    layers for instance, are named in a warning.
+
+    Raises as ``session``, and ValueError for inputs that do not fit or a network of which nothing is made
+    int8. Source: Jacob et al., arXiv 1712.05877; notebook 09.2."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -131,13 +157,42 @@ def quantize_onnx(onnx: bytes, calibration: Example) -> bytes:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
-        return small.read_bytes()
+        made = small.read_bytes()
+    left = left_in_float(made)
+    if left is None:
+        raise ValueError(
+            "onnx must hold float32 weights of convolutions or matrix products, which ONNX Runtime makes"
+            " int8, got none"
+        )
+    if left:
+        warnings.warn(f"left in float: the weights of {', '.join(left)}", stacklevel=2)
+    return made
+
+
+def left_in_float(onnx: bytes) -> list[str] | None:
+    """Return the operators whose weights are not int8 in the quantized network ``onnx``, or None if no weight
+    is.
+
+    Raises TypeError or ValueError if ``onnx`` is no ONNX file. Source: notebook 09.2."""
+    from onnx import TensorProto, load_model_from_string
+
+    session(onnx)
+    graph = load_model_from_string(onnx).graph
+    matrices = {one.name: one.data_type for one in graph.initializer if len(one.dims) > 1}
+    small = (TensorProto.INT8, TensorProto.UINT8)
+    if not any(kind in small for kind in matrices.values()):
+        return None
+    float_ones = {name for name, kind in matrices.items() if kind not in small}
+    return sorted(
+        {node.op_type for node in graph.node if node.op_type in MULTIPLY and float_ones & set(node.input)}
+    )
 
 
 def session(onnx: bytes):
     """Return an ONNX Runtime session of ``onnx`` on one thread of the processor.
 
-    Raises TypeError or ValueError if ``onnx`` is no ONNX file. Source: notebook 09.2.
+    Raises TypeError or ValueError if ``onnx`` is no ONNX file, or has operators or types of numbers that ONNX
+    Runtime lacks on a processor (bfloat16). Source: notebook 09.2.
     """
     import onnxruntime
 
@@ -149,7 +204,9 @@ def session(onnx: bytes):
     try:
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ValueError(f"onnx must be the bytes of an ONNX file, but: {error}") from error
+        raise ValueError(
+            f"onnx must be the bytes of an ONNX file that ONNX Runtime runs here, but: {error}"
+        ) from error
 
 
 def run_onnx(onnx: bytes, inputs: Example) -> torch.Tensor | tuple[torch.Tensor, ...]:
@@ -183,13 +240,13 @@ def onnx_seconds(onnx: bytes, inputs: Example) -> float:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep exporters and compilers from warning of what is theirs: deprecations, what they leave in float32.
-    Source: notebook 09.2.
+    """Keep exporters and compilers from warning of what is theirs, and from printing: deprecations, what they
+    leave in float32, the graph that they failed at. Source: notebook 09.2.
     """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -234,7 +291,7 @@ def _feeds(running: Any, inputs: Example) -> dict[str, np.ndarray]:
     """Return ``inputs`` by the names that the network in the session ``running`` has for them."""
     positional, named = arguments.example("inputs", inputs)
     wanted = [one.name for one in running.get_inputs()]
-    tensors = [value for value in positional if isinstance(value, torch.Tensor)]
+    tensors = arguments.tensors_of(positional)
     given = dict(zip(wanted, tensors, strict=False))
     given |= {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
     if set(given) != set(wanted) or len(tensors) > len(wanted):

@@ -1,6 +1,7 @@
 """The same network in several programmes: torch, torch.compile, ONNX Runtime, OpenVINO, side by side."""
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ def _onnx(model: nn.Module, example_input: Example, _: Example | None) -> Way:
 
 
 def _int8(model: nn.Module, example_input: Example, calibration: Example | None) -> Way:
-    plain = deploy.export_onnx(model, example_input, any_batch=True)
+    plain = deploy.export_onnx(model, example_input, any_batch=calibration is not None)
     known = example_input if calibration is None else calibration
     return _session(deploy.quantize_onnx(plain, known), example_input)
 
@@ -69,11 +70,12 @@ class Runtimes:
     """The result of ``compare_runtimes``: ``rows``, one dict per way to run a network: ``way``, ``bytes`` of
     its file (None where there is none), ``latency``, ``speedup`` over the first with ``speedup_low`` and
     ``speedup_high``, ``difference`` (the largest of any output from torch's); ``absent``, the ways that do
-    not run here, and why. Source: notebook 09.2.
+    not run here, and why; ``notes``, what a way did not do. Source: notebook 09.2.
     """
 
     rows: list[dict]
     absent: dict[str, str]
+    notes: dict[str, str]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         head = ["way", "bytes", "latency", "speed-up", "largest difference"]
@@ -91,14 +93,18 @@ class Runtimes:
 
     def __str__(self) -> str:
         gone = [f"{way} does not run here: {why}" for way, why in self.absent.items()]
-        return "\n".join([tables.text(*self._table()), *gone])
+        notes = [f"{way}: {note}" for way, note in self.notes.items()]
+        return "\n".join([tables.text(*self._table()), *notes, *gone])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         gone = [[way, why] for way, why in self.absent.items()]
-        return tables.web(*self._table()) + (
-            tables.web(["does not run here", "because"], gone) if gone else ""
+        notes = [[way, note] for way, note in self.notes.items()]
+        return (
+            tables.web(*self._table())
+            + (tables.web(["way", "note"], notes) if notes else "")
+            + (tables.web(["does not run here", "because"], gone) if gone else "")
         )
 
 
@@ -128,6 +134,7 @@ def compare_runtimes(
         arguments.one_of("a way", way, WAYS)
     calls: dict[str, Callable[[], Any]] = {}
     sizes, absent = {}, {}
+    notes: dict[str, str] = {}
     before = torch.get_num_threads()
     with ExitStack() as stack:
         stack.callback(torch.set_num_threads, before)
@@ -137,8 +144,8 @@ def compare_runtimes(
         stack.enter_context(deploy.quiet())
         for way in ways:
             try:
-                sizes[way], calls[way] = WAYS[way](model, example_input, calibration)
-                calls[way]()
+                sizes[way], calls[way], said = _tried(way, model, example_input, calibration)
+                notes |= {way: "; ".join(said)} if said else {}
             except Exception as reason:  # no compiler or package, or an operator that it does not know
                 calls.pop(way, None)
                 absent[way] = f"{type(reason).__name__}: {str(reason).strip().splitlines()[0][:200]}"
@@ -149,7 +156,18 @@ def compare_runtimes(
         | _row(times[way], times["torch"], numbers, answers["torch"], example_input)
         for way, numbers in answers.items()
     ]
-    return Runtimes(rows, absent)
+    return Runtimes(rows, absent, notes)
+
+
+def _tried(
+    way: str, model: nn.Module, example_input: Example, calibration: Example | None
+) -> tuple[int | None, Callable[[], Any], list[str]]:
+    """Return the bytes and the call of one way that has run once, and what it said that it left undone."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.filterwarnings("always", "left in float")
+        size, call = WAYS[way](model, example_input, calibration)
+    call()
+    return size, call, [str(one.message) for one in said]
 
 
 def _row(times: list, torchs: list, numbers: list, wanted: list, example_input: Example) -> dict:

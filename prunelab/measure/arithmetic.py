@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunelab import arguments
 from prunelab.arguments import Example
-from prunelab.masks import expand_masks
+from prunelab.masks import expand_masks, prunable
 from prunelab.measure import operations
 
 
@@ -50,9 +50,10 @@ def macs(model: nn.Module, example_input: Example, masks: Mapping[str, torch.Ten
     is a number, with ``uncounted``: what could not be counted is named there and in a warning. Counted are
     products that are summed, whichever layer or function asks for them: matrices, convolutions of every kind,
     recurrent layers, attention, int8. A weight costs one for each position it is used at (a padded place, or
-    a masked token, is a position); a weight in CSR, BSR or COO costs its kept entries. Biases, poolings,
+    a masked token, is a position); a weight in CSR, BSR or COO costs its kept entries; a product of two
+    complex numbers is four of real ones (three in a convolution: torch does it so). Biases, poolings,
     normalisations, activations, interpolations, and products written as an elementwise multiplication and a
-    sum are not counted.
+    sum are not counted; of the last, those with a weight are named.
 
     With ``masks`` (parameter name -> mask) only the kept weights count: what a perfect sparse kernel would
     do, not what a dense one does. ``torch.utils.flop_counter`` counts 2 per multiply-accumulate, a CSR layer
@@ -98,6 +99,16 @@ def _plain_paths():
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+def _weights_of(model: nn.Module) -> dict[int, str]:
+    """Return the dense weights of ``model``: storage -> name."""
+    try:
+        known = prunable(model)
+    except ValueError:  # no weight is no error here
+        return {}
+    own = {name: p for name, p in model.named_parameters(remove_duplicate=False) if p.layout == torch.strided}
+    return {own[name].untyped_storage()._cdata: name for name in known if name in own}
+
+
 class _Counter(TorchDispatchMode):
     """Sees every operator that runs, and adds what it multiplies to the module that is running."""
 
@@ -108,6 +119,8 @@ class _Counter(TorchDispatchMode):
         self.layers: Counter[str] = Counter()
         self.unknown: dict[str, set[str]] = {}
         self.running = [""]
+        self.weights = _weights_of(model)
+        self.scaled: set[str] = set()  # weights that were multiplied elementwise
         self.masks = masks
         self.kept: dict[int, torch.Tensor] = {}  # storage of a weight -> which of its numbers are kept
         self.storages = {}
@@ -123,21 +136,29 @@ class _Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if any(one not in (torch.Tensor, nn.Parameter) for one in types):
+            return NotImplemented  # a kind of tensor of its own: what it calls in its turn is seen
         if not isinstance(func, torch._ops.OpOverload):  # a higher-order operator: its inside is not seen
             self._note(str(func))
             return func(*args, **kwargs)
         name = func._schema.name.rstrip("_")
         formula = operations.FORMULAS.get(name)
-        if formula is None:
+        tensors = arguments.tensors_of((args, kwargs))
+        nested = any(tensor.is_nested for tensor in tensors)  # no shape to count with, and rules of its own
+        if name in ("aten::mul", "aten::addcmul") and not nested:
+            places = [t.untyped_storage()._cdata for t in tensors if t.layout == torch.strided]
+            self.scaled |= {self.weights[place] for place in places if place in self.weights}
+        if formula is None and not nested:
             with self:  # an operator made of others is counted by them
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
-        if formula is not None:
+        if formula is not None and not nested:
             call = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False))
+            real = 4 if any(tensor.is_complex() for tensor in tensors) else 1
             try:
-                self._add(formula(call | kwargs, out))
+                self._add([(real * macs, weight) for macs, weight in formula(call | kwargs, out)])
             except operations.Unknown as reason:
                 self._note(f"{name} {reason}")
         elif not operations.free(func):
@@ -171,6 +192,11 @@ class _Counter(TorchDispatchMode):
             if mask.ndim > 1 and not mask.all() and self.storages[name] not in self.met
         ]
         found += [f"masks[{name!r}]: no product reads this parameter itself" for name in unread]
+        for name in sorted(self.scaled):
+            owner = name.split("parametrizations.")[0].rpartition(".")[0]
+            # a layer with products has made another weight of it first, and that one was counted
+            if not any(n for layer, n in self.layers.items() if f"{layer}.".startswith(f"{owner}.")):
+                found.append(f"aten::mul with {name}: products, if they are summed")
         return tuple(found)
 
     @contextmanager

@@ -2,6 +2,7 @@
 none.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -69,6 +70,26 @@ def _bags(call: dict[str, Any], out: Any) -> list[Product]:
     return [(0 if factors is None else factors.numel() * call["weight"].shape[1], None)]
 
 
+def _grouped(call: dict[str, Any], out: Tensor) -> list[Product]:
+    # experts: rows of a matrix, as far as ``offs``, times a matrix each; or matrices side by side
+    a, b, ends = call["self"], call["mat2"], call.get("offs")
+    if a.ndim == 2 and b.ndim == 3 and ends is not None:
+        bounds = [0, *ends.tolist()]
+        rows = [end - start for start, end in itertools.pairwise(bounds)]
+        return [(n * b[0].numel(), b[i]) for i, n in enumerate(rows) if n]
+    inner = a.shape[-1]  # summed over all of it, in parts that ``offs`` bounds, if both are matrices
+    return [(math.prod(a.shape[:-1]) * inner * b.shape[-1], None)]
+
+
+def _cosine(call: dict[str, Any], out: Tensor) -> list[Product]:
+    # the products of the two; their lengths are a normalisation
+    return [(torch.broadcast_shapes(call["x1"].shape, call["x2"].shape).numel(), None)]
+
+
+def _vectors(call: dict[str, Any], out: Tensor) -> list[Product]:
+    return [(torch.broadcast_shapes(call["x"].shape, call["y"].shape).numel(), None)]
+
+
 def _packed(call: dict[str, Any], out: Tensor) -> list[Product]:
     return [(call["self"].numel() * out.shape[-1], None)]
 
@@ -97,6 +118,12 @@ FORMULAS: dict[str, Callable[[dict[str, Any], Any], list[Product]]] = {
     "aten::_convolution": _convolution,
     "aten::conv_tbc": lambda call, out: [(call["weight"].numel() * out[..., 0].numel(), call["weight"])],
     "aten::bilinear": _bilinear,
+    "aten::_grouped_mm": _grouped,
+    "aten::cosine_similarity": _cosine,
+    "aten::linalg_vecdot": _vectors,
+    "aten::addr": lambda call, out: [(out.numel(), None)],
+    # each place of the grid from the coordinates of a plain one, and a 1
+    "aten::affine_grid_generator": lambda call, out: [(out.numel() * (out.shape[-1] + 1), None)],
     "aten::scaled_dot_product_attention": _attention,
     "aten::_scaled_dot_product_flash_attention_for_cpu": _attention,
     "aten::_scaled_dot_product_flash_attention": _attention,
@@ -140,8 +167,15 @@ FREE = (
     r"|_validate_\w+|_sparse_\w+_tensor_unsafe|_sparse_\w+_with_dims\w*|sparse_mask|values_copy|_coalesce\w*"
     r"|_?assert\w*|_functional_assert\w*|sym_\w+|complex|polar|view_as_\w+_copy|_conj_physical|var_mean"
     r"|(hard)?(swish|tanh|sigmoid)|silu|mish|gelu|[cs]?elu|relu6?|leaky_relu|softplus|(log_)?sigmoid\w*|threshold"
-    r"|std_mean|_linalg_check_errors|aminmax|lerp|random|_foreach_\w+|_pack_padded_sequence|_pad_packed_sequence|native_norm)"
-    r"|prim::\w+|prims::\w+|profiler::\w+|torchvision::(nms|roi_align|roi_pool|ps_roi_align|ps_roi_pool))"
+    r"|std_mean|_linalg_check_errors|aminmax|lerp|random|_foreach_\w+|_pack_padded_sequence|_pad_packed_sequence|native_norm"
+    r"|floor_divide|isin|allclose|range|logspace|fft_r?fftfreq|trace|dist|(hann|hamming|blackman|bartlett|kaiser)_window"
+    r"|(select|slice|as_strided|diagonal)_scatter|index_reduce|segment_reduce|histogram\w*|_is_(all|any)_true|empty_permuted"
+    r"|binary_cross_entropy\w*|poisson|cauchy|geometric|binomial|_standard_gamma|_sample_dirichlet|_fused_dropout|_masked_softmax"
+    r"|_nested_(?!multi)\w+|(nested_)?to_padded_tensor|_jagged_to_padded_dense_forward|_padded_dense_to_jagged_forward|\w+_copy|_aminmax"
+    r"|resize_as|_stack|_chunk_cat|sparse_(coo|compressed)_tensor|_sparse_((log_)?softmax|sum)|_?(sparse|dense)_?(dim|resize)\w*"
+    r"|_nnz|is_coalesced|_convert_indices_\w+|lu_unpack|q_per_channel_\w+|_logcumsumexp|narrow_copy|qscheme)"
+    r"|prim::\w+|prims::\w+|profiler::\w+|torchvision::(q?nms|q?roi_align|roi_pool|ps_roi_align|ps_roi_pool|_cuda_version)"
+    r"|quantized::(add|mul|cat)(_relu|_scalar\w*)?|quantized::\w*(pool|norm|relu6|elu|clamp|sigmoid|softmax|hardswish)\w*)"
 )
 FREE_TAGS = {torch.Tag.pointwise} | ({torch.Tag.reduction} if hasattr(torch.Tag, "reduction") else set())
 
@@ -155,4 +189,4 @@ def free(operator: torch._ops.OpOverload) -> bool:
     namespace, _, plain = name.partition("::")
     packet = getattr(getattr(torch.ops, namespace), plain, None)
     twins = [getattr(packet, overload) for overload in packet.overloads()] if packet is not None else []
-    return any(FREE_TAGS & set(one.tags) for one in (operator, *twins))
+    return any(one.is_view or FREE_TAGS & set(one.tags) for one in (operator, *twins))

@@ -63,11 +63,10 @@ class Report:
             f"(~{pruned['speedup']:.2f} x, 90 % interval ~{pruned['speedup_low']:.2f} to"
             f" ~{pruned['speedup_high']:.2f})"
         )
-        price = (
-            ""
-            if pruned["accuracy"] is None
-            else f"; quality ~{pruned['accuracy'] - dense['accuracy']:+.2f} points"
-        )
+        price = ""
+        if pruned["accuracy"] is not None:  # a share from 0 to 1 has no points
+            points = " points" if self._digits() == 2 else ""
+            price = f"; quality ~{self._quality(pruned['accuracy'] - dense['accuracy'], '+')}{points}"
         return f"{', '.join(parts)}, ~{speed} {interval}{price}."
 
     def _tables(self) -> list[tuple[str, list[str], list[list[str]]]]:

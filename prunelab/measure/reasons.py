@@ -99,14 +99,30 @@ def left_behind(model: nn.Module) -> list[str]:
 
 
 def _unused_hooks(model: nn.Module) -> list[str]:
-    """Return what attention reads without calling the layer, so that prune's hook never runs."""
-    return [
+    """Return what no hook computes at every pass: attention reads without calling the layer, so that prune's
+    hook never runs; or the hook was taken out, and what it had put there stayed.
+    """
+    found = [
         f"Masks never applied: {path}.out_proj is read, not called, so the hook of torch.nn.utils.prune on it"
         " never runs. What computes is the weight as it was at the last call of prune; what is trained or"
         " loaded since is not used. Call prune.remove on it."
         for path, module in model.named_modules()
         if isinstance(module, nn.MultiheadAttention) and hasattr(module.out_proj, "weight_orig")
     ]
+    for path, module in model.named_modules():
+        for own in [key.removesuffix("_orig") for key in module._parameters if key.endswith("_orig")]:
+            # prune and the older spectral_norm keep the name in their hooks
+            hooks = module._forward_pre_hooks.values()
+            if own in vars(module) and not any(
+                own in (getattr(hook, "_tensor_name", None), getattr(hook, "name", None)) for hook in hooks
+            ):
+                name = f"{path}.{own}".lstrip(".")
+                found.append(
+                    f"Hook gone: nothing makes {name} of {name}_orig any more. What computes is the tensor as"
+                    " it was at the last pass; what is trained or loaded since is not used, and no file holds"
+                    f" it. Make a Parameter of {name}, and delete {name}_orig and its mask."
+                )
+    return found
 
 
 def _nothing_removed(pruned: nn.Module, saving: float) -> list[str]:

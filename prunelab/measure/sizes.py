@@ -14,6 +14,7 @@ from prunelab.weights import SPARSE, all_parameters, count_nonzero, held_masks, 
 
 # types that safetensors has no name for, as bytes of the same number
 BYTES = (torch.complex32, torch.complex128)
+UNBORN = (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer)
 
 
 def parameters(model: nn.Module) -> int:
@@ -68,9 +69,12 @@ def bytes_on_disk(model: nn.Module) -> int:
 
     A zero costs as much as any other value here; ``prunelab.storage`` does better. A tensor in a sparse
     layout counts with its indices; a tied tensor once; types that safetensors does not know with the bytes
-    that their values take. An entry of the state that holds no tensors is named in a warning.
+    that their values take; a kind of tensor of its own with the tensors that it is made of. An entry of the
+    state that holds no tensors is named in a warning.
 
-    Raises TypeError if ``model`` is no module. Source: notebooks 00, 07.1 and 07.2.
+    Raises TypeError if ``model`` is no module or its state has a tensor whose numbers cannot be read (int4,
+    a MaskedTensor), ValueError if a layer has not yet seen its input (Lazy). Source: notebooks 00, 07.1 and
+    07.2.
 
     >>> bytes_on_disk(nn.Linear(300, 300)) > 4 * 300 * 301  # the values, and a header
     True
@@ -82,6 +86,8 @@ def bytes_on_disk(model: nn.Module) -> int:
         if not found and not isinstance(value, torch.dtype):
             warnings.warn(f"bytes without {key}, a {type(value).__name__} in the state", stacklevel=2)
         for name, tensor in found:
+            if isinstance(tensor, UNBORN):
+                raise ValueError(f"model must have seen an input once: {name} has no shape yet")
             for part, values in _parts(name, tensor).items():
                 place = (
                     values.untyped_storage()._cdata,
@@ -91,7 +97,7 @@ def bytes_on_disk(model: nn.Module) -> int:
                 )
                 if values.is_meta or place not in seen:
                     seen.add(place)
-                    tensors[part] = _as_bytes(values)
+                    tensors[part] = _as_bytes(part, values)
     return len(save(tensors))
 
 
@@ -111,6 +117,8 @@ def _held(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def _parts(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return the dense tensors that ``tensor`` consists of, by name."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        return {f"{name}.{part}": getattr(tensor, part) for part in tensor.__tensor_flatten__()[0]}
     if tensor.layout == torch.sparse_coo:
         tensor = tensor.coalesce()
         return {f"{name}.indices": tensor.indices(), f"{name}.data": tensor.values()}
@@ -124,7 +132,7 @@ def _parts(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     return {name: tensor.detach()}
 
 
-def _as_bytes(values: torch.Tensor) -> torch.Tensor:
+def _as_bytes(name: str, values: torch.Tensor) -> torch.Tensor:
     """Return ``values`` as safetensors takes them, or as many bytes."""
     if values.is_meta or values.dtype in BYTES:
         size = values.numel() * values.element_size()
@@ -133,4 +141,12 @@ def _as_bytes(values: torch.Tensor) -> torch.Tensor:
             if values.dtype in BYTES
             else torch.empty_like(values, device="cpu")
         )
-    return values.contiguous().cpu().clone()
+    try:
+        own = values.contiguous().cpu().clone()
+        own.untyped_storage().data_ptr()  # a wrapper has none
+        return own
+    except (RuntimeError, NotImplementedError) as cause:
+        raise TypeError(
+            f"the state of model must hold numbers that can be read, got for {name!r} a"
+            f" {type(values).__name__} of {values.dtype}"
+        ) from cause

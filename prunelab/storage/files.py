@@ -103,15 +103,27 @@ def _plain(name: str, value: Any) -> str:
     fault = None
     if not isinstance(value, torch.Tensor):
         fault = type(value).__name__
+    elif isinstance(value, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer):
+        fault = "a tensor without a shape: the model must have seen an input once"
     elif value.is_meta:
         fault = "a tensor on the meta device, which has no data"
     elif value.layout != torch.strided:
         fault = f"a tensor of layout {value.layout}; its to_dense() can be stored"
     elif value.is_quantized or type(value.detach()) is not torch.Tensor:
         fault = f"a {type(value.detach()).__name__} of {value.dtype}, which is more than its numbers"
+    elif value.dtype not in _PLAIN and not _copied(value):
+        fault = f"a tensor of {value.dtype}, which torch cannot copy"
     if fault:
         raise TypeError(f"the state of model must hold dense tensors with data, got for {name!r} {fault}")
     return str(value.dtype).removeprefix("torch.")
+
+
+def _copied(value: torch.Tensor) -> bool:
+    try:
+        value.detach().clone()
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _numbers(value: torch.Tensor) -> torch.Tensor:
@@ -126,8 +138,8 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
 
     Files of version 1 are read, too. Raises FileNotFoundError for a missing file, and ValueError for one that
     is truncated or altered (its checksum is named), that holds indices outside a tensor, that comes from
-    another model (names, shapes and dtypes are compared), or for a model on the meta device. Source: notebook
-    07.1."""
+    another model (names, shapes and dtypes are compared), or for a model on the meta device or with a tensor
+    that was expanded. Source: notebook 07.1."""
     arguments.module("model", model)
     path, model = arguments.path("path", path), arguments.module("model", model)
     if not path.is_file():
@@ -140,6 +152,12 @@ def load_sparse(path: Path | str, model: nn.Module) -> None:
         raise ValueError(
             f"model must have tensors with data, got {empty[0]!r} on the meta device: to_empty first"
         )
+    for name, value in state.items():  # torch would refuse in the middle of the loading
+        if any(n > 1 and step == 0 for n, step in zip(value.shape, value.stride(), strict=True)):
+            raise ValueError(
+                f"model must have tensors whose numbers each have a place in memory, got {name!r}, which was"
+                " expanded: register its clone()"
+            )
     parts: dict[str, dict[str, torch.Tensor]] = {name: {} for name in tensors}
     for key, array in arrays.items():
         name, _, part = key.rpartition(":")

@@ -3,6 +3,7 @@ measured is refused.
 """
 
 import copy
+import warnings
 from collections import OrderedDict
 
 import pytest
@@ -233,3 +234,24 @@ def test_bad_input_is_refused_in_words(lenet5):
             function("model")
     with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, got int"):
         measure.macs(3, IMAGE)
+
+
+def test_bytes_of_tensors_of_their_own_kind():
+    class Holder(nn.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.register_buffer("value", value)
+
+    parts = [torch.ones(3, 4), torch.ones(2, 4)]
+    jagged = torch.nested.nested_tensor(parts, layout=torch.jagged)
+    assert 4 * 20 + 8 * 3 < measure.bytes_on_disk(Holder(jagged)) < 4 * 20 + 8 * 3 + 500
+    with warnings.catch_warnings(action="ignore"):
+        masked = torch.masked.masked_tensor(torch.ones(3), torch.tensor([True, False, True]))
+    for value, words in (
+        (masked, "for 'value' a MaskedTensor of torch.float32"),
+        (torch.zeros(4, dtype=torch.uint8).view(torch.int4), "for 'value' a Tensor of torch.int4"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            measure.bytes_on_disk(Holder(value))
+    with pytest.raises(ValueError, match="model must have seen an input once: weight has no shape yet"):
+        measure.bytes_on_disk(nn.LazyLinear(3))

@@ -36,6 +36,7 @@ class Function(nn.Module):
         return self.function(*inputs)
 
 
+LINEAR = nn.Linear(4, 6)
 ATTENTION = 2 * (4 * 5 * 16 * 16 + 2 * 5 * 5 * 16)  # in and out projections; scores and mix; a batch of 2
 BY_HAND = {
     "Conv1d": (nn.Conv1d(4, 8, 3, padding=1), [(2, 4, 20)], 2 * 8 * 4 * 3 * 20),
@@ -83,6 +84,20 @@ BY_HAND = {
     "embeddings in a bag": (
         Function(lambda x: nn.EmbeddingBag(10, 3)(x.long().abs() % 10)),
         [(2, 5)],
+        0,
+    ),
+    "cosines": (Function(lambda a, b: F.cosine_similarity(a[:, None], b, dim=-1)), [(2, 8), (6, 8)], 96),
+    "dots of rows": (Function(torch.linalg.vecdot), [(5, 8), (5, 8)], 40),
+    "outer product, added": (Function(torch.addr), [(3, 4), (3,), (4,)], 12),
+    "grid": (Function(lambda x: F.affine_grid(x, (2, 1, 5, 7), False)), [(2, 2, 3)], 2 * 35 * 2 * 3),
+    "a jagged batch": (
+        Function(lambda x: LINEAR(torch.nested.nested_tensor([x[:3], x], layout=torch.jagged))),
+        [(5, 4)],
+        8 * 24,
+    ),
+    "views in place": (
+        Function(lambda x: x.clone().unsqueeze_(0).transpose_(1, 2).squeeze_(0) // 2),
+        [(3, 4)],
         0,
     ),
     "no product": (

@@ -53,6 +53,25 @@ def test_removed_filters_need_no_excuse(dense):
     )
 
 
+def test_a_hook_of_prune_that_was_half_removed(dense):
+    whole = copy.deepcopy(dense)
+    prune.l1_unstructured(whole.fc1, "weight", 0.5)
+    assert kinds(measure.not_smaller(dense, whole)) == ["Masks left behind", "Zeros stored densely"]
+    whole.fc1._forward_pre_hooks.clear()
+    assert "Hook gone" in kinds(found := measure.not_smaller(dense, whole))
+    assert "nothing makes fc1.weight of fc1.weight_orig any more" in " ".join(found)
+    del whole.fc1._buffers["weight_mask"]
+    assert kinds(measure.not_smaller(dense, whole)) == ["Hook gone", "Nothing was removed"]
+    spectral = nn.Sequential(nn.utils.spectral_norm(nn.Linear(4, 3)))  # its hook is there, under another name
+    assert kinds(measure.not_smaller(spectral, spectral)) == ["Nothing was removed"]
+
+
+def test_a_quality_between_0_and_1_has_its_decimals(dense):
+    answers = {id(dense): 0.912, id(pruned := copy.deepcopy(dense)): 0.9085}
+    page = measure.report(dense, pruned, IMAGES, lambda model: answers[id(model)])
+    assert page.summary().endswith("; quality ~-0.0035.")
+
+
 def test_nothing_removed(dense):
     assert kinds(measure.not_smaller(dense, copy.deepcopy(dense))) == ["Nothing was removed"]
     assert kinds(measure.not_faster(dense, copy.deepcopy(dense), IMAGES, 0.97, 1.03)) == ["The same work"]

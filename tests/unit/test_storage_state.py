@@ -151,3 +151,26 @@ def test_the_pruned_network_is_smaller_than_xz_makes_it(tmp_path):
     model = pruned("lenet300", 0.9)
     size = storage.save_sparse(model, tmp_path / "m")
     assert size < 0.93 * len(lzma.compress(save(model.state_dict()), preset=9 | lzma.PRESET_EXTREME))
+
+
+def test_what_torch_cannot_copy_is_refused_before_a_file_is_there(tmp_path):
+    four = torch.zeros(6, 6, dtype=torch.uint8).view(torch.int4)
+    for model, words in [
+        (Holder(a=torch.ones(2), b=four), r"for 'b' a tensor of torch\.int4, which torch cannot copy"),
+        (nn.LazyLinear(3), "for 'weight' a tensor without a shape: the model must have seen an input once"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            storage.save_sparse(model, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tensor_that_was_expanded_is_stored_and_refused_for_loading(tmp_path):
+    model = Holder(a=torch.ones(2), b=torch.arange(3.0).expand(4, 3))
+    storage.save_sparse(model, path := tmp_path / "model.safetensors")
+    wide = Holder(a=torch.zeros(2), b=torch.zeros(1, 3).expand(4, 3))
+    with pytest.raises(ValueError, match="got 'b', which was expanded"):
+        storage.load_sparse(path, wide)
+    assert wide.a.sum() == 0, "nothing was half loaded"
+    own = Holder(a=torch.zeros(2), b=torch.zeros(4, 3))
+    storage.load_sparse(path, own)
+    assert torch.equal(own.b, model.b) and torch.equal(own.a, model.a)
