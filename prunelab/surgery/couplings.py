@@ -41,9 +41,8 @@ class Choice(NamedTuple):
     where: str
 
     def whole(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return the numbers that go together if groups go; what reads stays."""
-        first, read = self.channels[:, :1], self.read
-        return [(self.channels, first), (self.filters, first), (read, torch.full_like(read, NOTHING))]
+        """Return the numbers that go together if groups go."""
+        return [(self.channels, self.channels[:, :1]), (self.filters, self.channels[:, :1])]
 
     def places(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return the numbers that go together if a place of every group goes."""
@@ -212,7 +211,7 @@ class Groups:
             stays = torch.zeros(len(labels), dtype=torch.bool)
             stays[labels[torch.cat([self.fixed, pairs[:, alone].amax(0)])]] = True
             parts = labels[choice.filters].unique()
-            ways.append((int((~stays[parts]).sum()) * (len(parts) > 1), together))
+            ways.append((int((~stays[parts]).sum()), together))
         places = ways[1][0] > ways[0][0]
         if choice.asks(asked, not places) and not choice.asks(asked, places):
             places = not places

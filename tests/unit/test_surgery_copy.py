@@ -1,4 +1,4 @@
-"""What surgery runs on: copies that share tensors and nothing else, and notes beside tensors."""
+"""Copies that share tensors and nothing else, notes beside tensors, places of numbers, and the last lock."""
 
 import copy
 
@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from prunelab.surgery.couplings import Couplings
 from prunelab.surgery.examples import working_copy
+from prunelab.surgery.lock import Lock, Output
 from prunelab.surgery.tracks import Beside, Carried
 
 
@@ -98,3 +100,52 @@ def test_notes_are_beside_a_tensor_and_not_beside_its_number():
         del new
     assert beside.get(kept).by == "kept"
     assert beside.get(kept.view(1)) is None
+
+
+@pytest.mark.parametrize(
+    "numbers, places",
+    [
+        ([1, 2, 3], {("a", 0)}),
+        ([4], {("a", 1)}),
+        ([3, 4], {("a", 0), ("a", 1)}),
+        ([2, 6], {("a", 0), ("b", 0)}),
+        ([0, 1], {("a", 0)}),
+        ([0, 0], set()),
+        ([7, 8], {("b", 0)}),  # 8 and 9 belong to no parameter
+        ([8, 9], set()),
+        ([], set()),
+    ],
+)
+def test_numbers_tell_whose_entries_they_are(numbers, places):
+    couplings = Couplings({"a": torch.zeros(3, 2), "b": torch.zeros(2)})
+    couplings.new(2)
+    assert couplings.places_of(torch.tensor(numbers, dtype=torch.long)) == places
+
+
+def outputs(*values: tuple[str, float]) -> list[Output]:
+    return [Output(name, torch.tensor([[value], [0]], dtype=torch.float64), []) for name, value in values]
+
+
+@pytest.mark.parametrize(
+    "seen, words",
+    [
+        ([("a", 1.0), ("b", 2.0)], ""),
+        ([("a", 1.0 + 1e-12), ("b", 2.0)], ""),
+        ([("a", 1.0)], "calls other modules"),
+        ([("a", 1.0), ("c", 2.0)], "calls other modules"),
+        ([("a", 1.0), ("b", 2.0), ("b", 2.0)], "calls other modules"),
+        ([("b", 2.0), ("a", 1.0)], "calls other modules"),
+        ([("a", 1.0), ("b", 2.1)], "b gives other outputs"),
+        ([("a", 1.5), ("c", 2.0)], "a gives other outputs"),  # the first that differs
+        ([("a", float("nan")), ("b", 2.0)], "a gives other outputs"),
+    ],
+)
+def test_the_lock_opens_for_the_same_outputs_only(seen, words):
+    lock = Lock(outputs(("a", 1.0), ("b", 2.0)), torch.ones(1, dtype=torch.bool))
+    for output in outputs(*seen):
+        lock.see(output)
+    if not words:
+        lock.open()
+    else:
+        with pytest.raises(ValueError, match=words):
+            lock.open()

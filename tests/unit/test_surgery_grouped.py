@@ -35,11 +35,12 @@ def dropped(size: int, *places: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "groups, filters, units, parts", [(2, 12, 6, 6), (2, 8, 4, 6), (6, 12, 6, 6), (4, 8, 4, 4), (3, 6, 3, 3)]
+    "groups, filters, units, parts",
+    [(2, 12, 6, 6), (2, 8, 4, 6), (6, 12, 6, 6), (4, 8, 4, 4), (3, 6, 3, 3), (3, 9, 3, 3)],
 )
 def test_it_goes_in_the_more_parts(groups, filters, units, parts):
     """2 groups of 6 filters: 6 places are more than 2 groups; of 6 groups of 2 it is the groups."""
-    model = network(groups, filters=filters)
+    model = network(groups, width=9 if filters == 9 else 12, filters=filters)
     found = coupled_groups(model, IMAGE)
     assert len(found["b.weight" if groups == 2 else "a.weight"]["b.weight", 0]) == units
     assert len(found["a.weight"]["a.weight", 0]) == parts
@@ -49,7 +50,7 @@ def test_it_goes_in_the_more_parts(groups, filters, units, parts):
     assert_same(small, masked(model, masks), IMAGE.shape)
     assert small.b.groups == (groups if groups == 2 else groups - 1)
     assert small.b.weight.shape[:2] == (small.b.out_channels, small.b.in_channels // small.b.groups)
-    assert small.a.out_channels == small.b.in_channels < 12
+    assert small.a.out_channels == small.b.in_channels < model.a.out_channels
 
 
 @pytest.mark.parametrize(
@@ -152,4 +153,14 @@ def test_sizes_tell_which_way_it_was(masks):
     small = remove_filters(network(4), masks, IMAGE)
     again = resize(network(4), small.state_dict())
     assert (again.b.groups, again.b.in_channels) == (small.b.groups, small.b.in_channels)
+    assert_same(again, small, IMAGE.shape)
+
+
+def test_fewer_inputs_in_each_group_tell_that_no_group_went():
+    """Half of the filters of both groups are as many as one group has."""
+    masks = {"a.weight": dropped(12, 1, 7), "b.weight": dropped(12, 0, 2, 4, 6, 8, 10)}
+    masks |= {name.replace("weight", "bias"): mask.flatten() for name, mask in masks.items()}
+    small = remove_filters(network(2), masks, IMAGE)
+    again = resize(network(2), small.state_dict())
+    assert again.b.groups == small.b.groups == 2
     assert_same(again, small, IMAGE.shape)

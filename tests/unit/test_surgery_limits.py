@@ -205,3 +205,24 @@ def test_a_constant_that_a_padding_ends_is_named():
     model = build(Shifted)
     with pytest.raises(ValueError, match=r"though all that makes them is masked.*a padding ends that"):
         halved(model, IMAGE)
+
+
+class Stream(nn.Module):
+    """Two layers write into one stream, and a norm reads all of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.c(self.norm(x + self.b(x)))
+
+
+def test_the_reason_is_what_makes_channels_of_a_layer_one():
+    """That two layers are added is no reason why no channel of them can go."""
+    rows = {row.layer: row for row in explain(Stream(), torch.randn(2, 3)).rows}
+    for layer in ("a", "b", "norm"):
+        assert rows[layer].removable == 0
+        assert "norm (LayerNorm) divides by the spread" in rows[layer].reason
