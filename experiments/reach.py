@@ -1,4 +1,4 @@
-"""From which networks of other libraries can channels be removed, and exactly? (notebook 09.1; half an hour
+"""From which networks of other libraries can channels be removed, and exactly? (notebook 09.1; 15 minutes
 on one core)
 
 Networks of timm, transformers and torchvision with random weights lose 30 % of the channels of every group,
@@ -68,7 +68,7 @@ class Reach(Configuration):
         try:
             row = receiver.recv()
         except EOFError:
-            row = {"status": "error", "reason": f"stopped after {LIMIT} s of processor time"}
+            row = {"status": "stopped", "reason": f"after {LIMIT} s of processor time"}
         process.join()
         return row
 
