@@ -205,3 +205,13 @@ def test_a_constant_that_a_padding_ends_is_named():
     model = build(Shifted)
     with pytest.raises(ValueError, match=r"though all that makes them is masked.*a padding ends that"):
         halved(model, IMAGE)
+
+
+def test_a_weight_norm_over_the_inputs_is_refused_with_what_to_do():
+    norm = nn.utils.parametrizations.weight_norm
+    model = nn.Sequential(nn.Conv1d(2, 6, 3), nn.ReLU(), norm(nn.Conv1d(6, 4, 3)))
+    rows = explain(model, torch.randn(1, 2, 9)).rows
+    kept = next(row for row in rows if row.layer == "0")
+    assert "divides by the norm over its inputs" in kept.reason and "remove_parametrizations" in kept.advice
+    nn.utils.parametrize.remove_parametrizations(model[2], "weight")
+    assert explain(model, torch.randn(1, 2, 9)).rows[0].removable == 6, "the advice helps"
