@@ -14,7 +14,6 @@ import copy
 import gc
 import multiprocessing
 import re
-import resource
 import time
 import warnings
 from collections import Counter
@@ -74,6 +73,8 @@ def configurations() -> list[Configuration]:
 
 
 def _child(sender: Any, part: str, network: str, tool: str) -> None:
+    import resource  # Windows has none, and the tests import this module there, too
+
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 5))
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

@@ -118,10 +118,12 @@ def _wait_for(found: Lab, server: subprocess.Popen) -> None:
             return
         except OSError:
             if server.poll() is not None:
-                said = (found.folder / "lab.log").read_text()[-2000:]
+                said = (found.folder / "lab.log").read_text(encoding="utf-8")[-2000:]
                 raise RuntimeError(f"JupyterLab ended:\n{said}") from None
             time.sleep(0.5)
-    raise TimeoutError(f"JupyterLab does not answer:\n{(found.folder / 'lab.log').read_text()[-2000:]}")
+    raise TimeoutError(
+        f"JupyterLab does not answer:\n{(found.folder / 'lab.log').read_text(encoding='utf-8')[-2000:]}"
+    )
 
 
 def new_page(browser: Browser, **options) -> Page:

@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
             stale[path] = nbformat.writes(notebook) + "\n"
     for name, text in release(marked).items():
         path = EXERCISES / name
-        if not path.is_file() or path.read_text() != text:
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale[path] = text
     left_over = [
         path
@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
     for path in [*stale, *left_over]:
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(stale[path]) if path in stale else path.unlink()
+            path.write_text(stale[path], encoding="utf-8") if path in stale else path.unlink()
         print(f"{path.relative_to(ROOT)}: {'out of date, run `make exercises`' if check else 'updated'}")
     if not stale and not left_over:
         print(f"{len(sources)} exercise notebooks are up to date")

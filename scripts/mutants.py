@@ -133,7 +133,7 @@ def chapter(path: Path, wanted: list[str]) -> list[tuple[str, int, list[str]]]:
 
 
 def main(wanted: list[str]) -> int:
-    judged = defaultdict(dict, tomllib.loads(JUDGED.read_text()))
+    judged = defaultdict(dict, tomllib.loads(JUDGED.read_text(encoding="utf-8")))
     paths = sorted(SOLUTIONS.glob("*/*.ipynb"))
     results = Parallel(n_jobs=-1, return_as="generator")(delayed(chapter)(path, wanted) for path in paths)
     total = unjudged = 0

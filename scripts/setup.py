@@ -72,7 +72,9 @@ def fingerprint():
 def done(what):
     wanted = fingerprint()
     names = ("lab", "test") if what == "lab" else ("test",)  # the test tools include the course
-    finished = any(stamp(name).is_file() and stamp(name).read_text() == wanted for name in names)
+    finished = any(
+        stamp(name).is_file() and stamp(name).read_text(encoding="utf-8") == wanted for name in names
+    )
     return finished and not UNFINISHED.exists() and venv_python().exists()
 
 

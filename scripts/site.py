@@ -125,7 +125,9 @@ def source(folder: Path) -> None:
         nbformat.write(for_reading(path), target)
     index = (folder / "index.md").read_text(encoding="utf-8")
     for mark, paths in (("%CHAPTERS%", chapters), ("%EXERCISES%", exercises)):
-        index = index.replace(mark, "\n".join(str(path.relative_to(ROOT).with_suffix("")) for path in paths))
+        index = index.replace(
+            mark, "\n".join(path.relative_to(ROOT).with_suffix("").as_posix() for path in paths)
+        )
     (folder / "index.md").write_text(index, encoding="utf-8")
     api_pages(folder)
 

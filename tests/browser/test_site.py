@@ -8,7 +8,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from scripts import site
 from scripts.browser import new_page
 
 PHONE = {"width": 390, "height": 844}
@@ -24,10 +23,9 @@ WIDER = """() => {
 
 
 @pytest.fixture(scope="module")
-def html(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site") / "html"
-    site.build(folder)
-    return folder
+def html(browser: Browser, html: Path) -> Path:
+    """The website; not built where there is no Chromium."""
+    return html
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,16 @@ def test_every_exercise_has_answers():
     )
 
 
-@pytest.mark.parametrize(("exercise", "function"), [(name, f) for name in EXERCISES for f in RIGHT[name]])
+def right_answers():
+    """Return every right answer; the first of an exercise runs all lines that the others run, and counts."""
+    return [
+        pytest.param(name, f, marks=pytest.mark.no_cover if i else ())
+        for name in EXERCISES
+        for i, f in enumerate(RIGHT[name])
+    ]
+
+
+@pytest.mark.parametrize(("exercise", "function"), right_answers())
 def test_right_answer_is_accepted(exercise, function):
     printed = run(exercise, function)
     assert f"Exercise {exercise}: right. Verified on " in printed

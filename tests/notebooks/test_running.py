@@ -43,7 +43,7 @@ def run(tmp_path, *cells, expect, seconds=60):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
     )
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout

@@ -74,5 +74,5 @@ def test_every_explorer_of_a_chapter_has_its_frames(path):
         assert file.stat().st_size < 500_000
         assert all(
             Image.open(io.BytesIO(frames.base64.b64decode(code))).size[0] > 200
-            for code in frames.FRAME.findall(file.read_text())
+            for code in frames.FRAME.findall(file.read_text(encoding="utf-8"))
         )

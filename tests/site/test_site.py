@@ -20,13 +20,6 @@ LOADS = re.compile(
 )
 
 
-@pytest.fixture(scope="session")
-def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site") / "html"
-    site.build(folder)
-    return folder
-
-
 def test_every_chapter_and_exercise_has_a_page(html: Path):
     notebooks = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "exercises").glob("*/*.ipynb")]
     missing = [

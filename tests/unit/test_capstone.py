@@ -56,7 +56,7 @@ def test_empty_images_stay_empty():
 
 def test_the_stored_network(mnist):
     model = capstone.load_standin()
-    card = json.loads(capstone.WEIGHTS.with_suffix(".json").read_text())
+    card = json.loads(capstone.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["parameters"] == measure.parameters(model) and not model.training
     assert accuracy(model, capstone.harder(mnist.valid, 2000, seed=2)) == pytest.approx(
         card["valid_accuracy"], abs=0.3

@@ -50,13 +50,15 @@ def test_widths():
 
 
 def test_card(model):
-    card = json.loads((crepe.FOLDER / "crepe-tiny.json").read_text())
+    card = json.loads((crepe.FOLDER / "crepe-tiny.json").read_text(encoding="utf-8"))
     raw = (crepe.FOLDER / "crepe-tiny.safetensors").read_bytes()
     assert card["sha256"] == hashlib.sha256(raw).hexdigest() and card["parameters"] == measure.parameters(
         model
     )
     copyright_line = card["licence"].split(": ")[1]
-    assert copyright_line in (crepe.FOLDER / "LICENSE").read_text() and "MIT" in card["licence"]
+    assert (
+        copyright_line in (crepe.FOLDER / "LICENSE").read_text(encoding="utf-8") and "MIT" in card["licence"]
+    )
     assert not any(module.training for module in model.modules())
 
 
@@ -98,7 +100,7 @@ def test_a_tampered_file_is_named_and_left_alone(tmp_path):
 
 def test_the_stored_pruned_network(model):
     path = crepe.FOLDER / "crepe-pruned.safetensors"
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     pruned = resize(model, load_weights(path)).eval()
     assert measure.parameters(pruned) == card["parameters"] < measure.parameters(model) / 2
     tones = synthesise(200, 3, INSTRUMENTS[:-1])

@@ -118,7 +118,7 @@ def test_training_learns_keeps_the_masks_and_follows_its_seed():
 def test_stored_decoders_load_and_score_what_their_card_says(name, seed):
     model = load_pretrained(name, seed)
     assert isinstance(model, Decoder) and not model.training
-    card = json.loads((CHECKPOINTS / f"{name}-seed{seed}.json").read_text())
+    card = json.loads((CHECKPOINTS / f"{name}-seed{seed}.json").read_text(encoding="utf-8"))
     assert bits_per_character(model, load_text().valid) == pytest.approx(card["valid_bits"], abs=1e-3)
 
 

@@ -16,7 +16,11 @@ def rows(text: str) -> list[str]:
 
 def names_of_tests(parts: tuple[str, ...]) -> set[str]:
     files = (Path(__file__).with_name(f"test_libraries_{part}.py") for part in parts)
-    return {name for path in files for name in re.findall(r"^def test_(\w+)", path.read_text(), re.MULTILINE)}
+    return {
+        name
+        for path in files
+        for name in re.findall(r"^def test_(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 def test_rows_are_the_tests_and_the_findings():
@@ -37,5 +41,7 @@ def test_findings_pin_say_and_fail():
 
 
 def test_readme_lists_every_finding():
-    listed = re.findall(r"^\| \[([\w-]+)\]", (ROOT / "findings" / "README.md").read_text(), re.MULTILINE)
+    listed = re.findall(
+        r"^\| \[([\w-]+)\]", (ROOT / "findings" / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert listed == [path.stem for path in FINDINGS]

@@ -32,7 +32,7 @@ def test_a_new_model_has_the_form_that_it_is_shown_for():
 @pytest.mark.parametrize("seed", LLAMA_SEEDS)
 def test_stored_models_score_what_their_card_says(seed):
     model, text = load_llama(seed), load_text()
-    card = json.loads((CHECKPOINTS / f"llama-seed{seed}" / "card.json").read_text())
+    card = json.loads((CHECKPOINTS / f"llama-seed{seed}" / "card.json").read_text(encoding="utf-8"))
     assert not model.training and model.dtype == torch.float32
     assert abs(bits_per_character(model, text.valid) - card["valid_bits"]) < 2e-3
     assert card["parameters"] == sum(p.numel() for p in model.parameters())

@@ -50,7 +50,7 @@ def test_checkpoints_load_as_they_were_stored(name, seed):
 @pytest.mark.parametrize(("name", "seed"), PAIRS)
 def test_cards(name, seed):
     path = CHECKPOINTS / f"{name}-seed{seed}.safetensors"
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert (card["model"], card["seed"], card["parameters"]) == (name, seed, PARAMETERS[name])
     assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert card["test_accuracy"] >= AT_LEAST[name]
@@ -60,7 +60,7 @@ def test_cards(name, seed):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_accuracy_is_what_the_card_says(name, seed, mnist):
-    card = json.loads((CHECKPOINTS / f"{name}-seed{seed}.json").read_text())
+    card = json.loads((CHECKPOINTS / f"{name}-seed{seed}.json").read_text(encoding="utf-8"))
     measured = accuracy(load_pretrained(name, seed), mnist.test)
     assert measured >= AT_LEAST[name]
     assert measured == pytest.approx(card["test_accuracy"], abs=0.02)
@@ -106,7 +106,7 @@ def test_a_truncated_checkpoint_is_refused_and_left_alone(folder, cut):
     path = folder / "lenet5-seed0.safetensors"
     raw = path.read_bytes()[:cut]
     path.write_bytes(raw)
-    expected = json.loads((folder / "lenet5-seed0.json").read_text())["sha256"]
+    expected = json.loads((folder / "lenet5-seed0.json").read_text(encoding="utf-8"))["sha256"]
     with pytest.raises(
         ValueError, match=rf"lenet5-seed0.safetensors is truncated or altered.*expected {expected}"
     ):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,9 +18,11 @@ import prunelab
 from scripts import contents, pins, threads
 from scripts.notebooks import NOTEBOOKS, ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LINES = [
-    line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")
+    line
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
 ]
 PINS = dict(line.split("==") for line in LINES)
 DECLARED = [
@@ -72,7 +75,7 @@ def test_teaching_tools_stay_out_of_the_learners_lab():
 
 
 def test_environment_installs_through_the_two_files():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, pip, installs = environment["dependencies"]
     assert pip == "pip" and installs == {"pip": ["-c requirements.txt", "-e ."]}
     assert python == PROJECT["requires-python"].replace(">=", "python=")
@@ -83,18 +86,20 @@ def test_kernels_have_threads_that_sleep_while_they_wait():
     """The tests' own environment, the laboratory's and the scripts': the same value, set before torch."""
     assert {name: os.environ[name] for name in threads.WAITING} == threads.WAITING
     for name in ("lab", "notebooks"):
-        assert "\n    sleep_while_waiting()\n" in (ROOT / "scripts" / f"{name}.py").read_text()
+        assert "\n    sleep_while_waiting()\n" in (ROOT / "scripts" / f"{name}.py").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_annotations_are_packaged():
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     assert setuptools["package-data"] == {"prunelab": ["py.typed"]} and (ROOT / "prunelab/py.typed").is_file()
 
 
 def test_versions_agree():
     assert prunelab.__version__ == PROJECT["version"]
-    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()
-    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_readme_lists_the_chapters_with_their_minutes():
@@ -118,9 +123,12 @@ def test_readme_example_runs():
     assert abs(zeros - 0.9) < 1e-4 and percent > 50
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this system")
 def test_make_lists_its_targets():
     listed = subprocess.run(["make"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    targets = set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split())
+    targets = set(
+        re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
+    )
     assert {target for target in targets if re.search(rf"^make {target}\b", listed, re.M)} == targets - {
         "help",
         "setup-lab",
@@ -140,7 +148,8 @@ def test_no_file_names_a_package_index():
     naming = [
         path
         for path in paths
-        if path.is_file() and re.search(r"(index-url|trusted-host|find-links)[ =]+http", path.read_text())
+        if path.is_file()
+        and re.search(r"(index-url|trusted-host|find-links)[ =]+http", path.read_text(encoding="utf-8"))
     ]
     assert not naming
 

@@ -14,13 +14,13 @@ from prunelab.models import MODELS, LeNet5, LeNet300
 from prunelab.records import HAN, HAN_RECORD, MARKS, RECORDS, beaten, evaluate
 from prunelab.storage import load_sparse, save_sparse
 
-ROWS = json.loads((DATA / "results" / "records.json").read_text())["rows"]
+ROWS = json.loads((DATA / "results" / "records.json").read_text(encoding="utf-8"))["rows"]
 FURTHER = [
     row
-    for row in json.loads((DATA / "results" / "record_limits.json").read_text())["trials"]
+    for row in json.loads((DATA / "results" / "record_limits.json").read_text(encoding="utf-8"))["trials"]
     if "file" in row
 ]
-TAUGHT = json.loads((DATA / "results" / "record_teachers.json").read_text())
+TAUGHT = json.loads((DATA / "results" / "record_teachers.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -88,7 +88,7 @@ def test_every_file_has_its_row_and_every_configuration_three_networks():
 
 
 def test_the_pruned_network_of_han_is_the_one_of_its_row(mnist):
-    rows = json.loads((DATA / "results" / "paper_tables.json").read_text())["rows"]
+    rows = json.loads((DATA / "results" / "paper_tables.json").read_text(encoding="utf-8"))["rows"]
     row = next(row for row in rows if row["network"] == "lenet5_caffe" and row["seed"] == 0)
     entry = evaluate(RECORDS / HAN_RECORD, "lenet5_caffe", mnist.test)
     assert entry.nonzeros == row["kept"] and entry.error == pytest.approx(row["trained"]["test"], abs=0.021)

@@ -108,7 +108,7 @@ def test_a_run_is_stored_by_part_and_its_memory_goes(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "load", lambda name: Small)
     experiments.run("small")
     (path,) = (tmp_path / "results").glob("*")
-    stored = json.loads(path.read_text())
+    stored = json.loads(path.read_text(encoding="utf-8"))
     assert stored.pop("provenance")["script"] == "experiments/small.py"
     assert stored == {
         "rows": [{"x": 1, "y": 1}, {"x": 2, "y": 2}],

@@ -94,13 +94,13 @@ def test_the_html_greys_what_did_not_move_and_nothing_else(board):
 
 
 def test_stored_rows_are_those_of_the_stored_chapters():
-    stored = json.loads(scoreboard.STORED.read_text())["rows"]
+    stored = json.loads(scoreboard.STORED.read_text(encoding="utf-8"))["rows"]
     assert len(stored) > 7
     assert stored == collector.collected(), "a chapter was executed again: python -m scripts.scoreboard"
 
 
 def test_a_stored_board_shows_the_chapters_before_it():
-    rows = json.loads(scoreboard.STORED.read_text())["rows"][1:]
+    rows = json.loads(scoreboard.STORED.read_text(encoding="utf-8"))["rows"][1:]
     shown, expected = {}, {}
     for path in sorted(collector.NOTEBOOKS.glob("[0-9]*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:

@@ -54,7 +54,7 @@ def project(tmp_path, monkeypatch):
 
 def pip_calls(project):
     calls = project / "calls"
-    return calls.read_text().splitlines() if calls.exists() else []
+    return calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
 
 
 def test_installs_once_with_the_pins(project):
@@ -173,4 +173,4 @@ def test_the_script_needs_only_the_standard_library_of_an_old_python():
     """Compiled with the grammar of 3.7: an old Python must get the message, not a SyntaxError."""
     import ast
 
-    ast.parse(Path(setup.__file__).read_text(), feature_version=(3, 7))
+    ast.parse(Path(setup.__file__).read_text(encoding="utf-8"), feature_version=(3, 7))

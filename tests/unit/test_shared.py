@@ -60,7 +60,7 @@ def test_weights_are_stored_with_a_card_and_read_back(tmp_path):
     torch.manual_seed(0)
     model, path = nn.Linear(3, 2), tmp_path / "small.safetensors"
     written = data.store_weights(path, model, {"model": "small", "recipe": "none"})
-    assert json.loads(path.with_suffix(".json").read_text()) == written
+    assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) == written
     assert (
         list(written) == ["model", "recipe", "parameters", "torch", "sha256"] and written["parameters"] == 8
     )

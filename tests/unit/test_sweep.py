@@ -22,7 +22,7 @@ def tensor_result(x):
 
 
 def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_every_combination_of_a_grid_is_run_once_and_returned_in_order(tmp_path):
@@ -100,17 +100,17 @@ def test_a_result_that_is_no_json_is_an_error_of_its_configuration(tmp_path):
 def test_a_torn_last_line_is_cut_off_and_computed_again(tmp_path, torn):
     path = tmp_path / "r.jsonl"
     sweep.run(square, {"x": [1]}, path, n_jobs=1)
-    whole = path.read_text()
+    whole = path.read_text(encoding="utf-8")
     path.write_text(whole + torn)
     records = sweep.run(square, {"x": [1, 2]}, path, n_jobs=1)
     assert [r["result"]["value"] for r in records] == [1, 4]
-    assert path.read_text().startswith(whole) and len(read(path)) == 2
+    assert path.read_text(encoding="utf-8").startswith(whole) and len(read(path)) == 2
 
 
 def test_a_complete_last_line_without_its_newline_is_kept(tmp_path):
     path = tmp_path / "r.jsonl"
     sweep.run(square, {"x": [1]}, path, n_jobs=1)
-    path.write_text(path.read_text().rstrip("\n"))
+    path.write_text(path.read_text(encoding="utf-8").rstrip("\n"))
     sweep.run(square, {"x": [1, 2]}, path, n_jobs=1)
     assert [r["config"]["x"] for r in read(path)] == [1, 2]
 
@@ -124,7 +124,7 @@ def test_a_damaged_line_in_the_middle_is_refused_and_the_file_left_alone(tmp_pat
     path.write_text(text)
     with pytest.raises(ValueError, match=r"line 2, is no outcome of a sweep: b'not a record'"):
         sweep.run(square, {"x": [1, 2, 3]}, path, n_jobs=1)
-    assert path.read_text() == text
+    assert path.read_text(encoding="utf-8") == text
 
 
 KILLED = """
@@ -150,7 +150,9 @@ def test_a_run_killed_in_the_middle_resumes_without_repeating_or_losing_anything
     command = [sys.executable, str(script), str(path), str(calls)]
     process = subprocess.Popen([*command, "wait"], env=os.environ | {"TQDM_DISABLE": "1"})
     deadline = time.time() + 60
-    while (not path.exists() or len(path.read_text().splitlines()) < 4) and time.time() < deadline:
+    while (
+        not path.exists() or len(path.read_text(encoding="utf-8").splitlines()) < 4
+    ) and time.time() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -159,7 +161,7 @@ def test_a_run_killed_in_the_middle_resumes_without_repeating_or_losing_anything
     monkeypatch.setattr(sys, "argv", [*command[1:], "go"])
     exec(compile(KILLED, str(script), "exec"), {"__name__": "killed"})
     assert capsys.readouterr().out.strip() == str([x * x for x in range(8)])
-    started = [int(x) for x in calls.read_text().split()]
+    started = [int(x) for x in calls.read_text(encoding="utf-8").split()]
     assert [started.count(x) for x in range(8)] == [1, 1, 1, 1, started.count(4), 1, 1, 1] and started.count(
         4
     ) in (1, 2)

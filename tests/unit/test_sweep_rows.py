@@ -38,8 +38,10 @@ def test_a_stored_run_is_json_with_one_row_a_line(tmp_path):
     path = tmp_path / "run.json"
     parts = {"first": [{"a": 1}, {"a": 2}], "empty": []}
     sweep.store(path, {"script": "scripts/run.py"}, parts)
-    assert json.loads(path.read_text()) == {"provenance": {"script": "scripts/run.py"}} | parts
-    assert '  {"a": 1},\n  {"a": 2}\n' in path.read_text()
+    assert (
+        json.loads(path.read_text(encoding="utf-8")) == {"provenance": {"script": "scripts/run.py"}} | parts
+    )
+    assert '  {"a": 1},\n  {"a": 2}\n' in path.read_text(encoding="utf-8")
 
 
 def test_a_result_that_is_a_list_gives_as_many_rows(tmp_path):

@@ -46,7 +46,9 @@ def test_a_damaged_missing_or_unlisted_book_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=BOOKS[1]):
         load_text(tmp_path / "text")
     sums = tmp_path / "text" / "SHA256SUMS"
-    sums.write_text("".join(line for line in sums.read_text().splitlines(True) if BOOKS[2] not in line))
+    sums.write_text(
+        "".join(line for line in sums.read_text(encoding="utf-8").splitlines(True) if BOOKS[2] not in line)
+    )
     shutil.copy(DATA / "text" / BOOKS[1], book)
     with pytest.raises(ValueError, match=f"does not list {BOOKS[2]}"):
         load_text(tmp_path / "text")
