@@ -4,8 +4,8 @@
 # Expected: pruning_ratio=0.3 takes about 30 % of every layer: of 64 channels 44 or 45 stay, with groups
 #   or without.
 # Seen: 44 of 64 stay with 1, 2, 4 and 64 groups, 40 with 8, and 32 with 16 or 32 groups: the number
-#   that stays is rounded down to a multiple of the groups. The layer before, an ordinary convolution, loses
-#   as many, with no warning.
+#   that stays is rounded down to a multiple of the groups, except where each channel is a group. The layer
+#   before, an ordinary convolution, loses as many, with no warning.
 # For a pruned network: a comparison at one ratio compares different sizes as soon as a network has
 #   groups (RegNet, ResNeXt); compare at measured parameters or operations.
 set -euo pipefail

@@ -5,7 +5,7 @@
 #   named.
 # Seen: -1 for the product alone, and 262,143 for the same product followed by a dense one of 262,144:
 #   the mark of an unknown number is added like a number. A BCOO product counts 56,855, twice the right
-#   number, its comparisons of indices included. A mask counts more than no mask.
+#   number. A mask counts more than no mask.
 # For a pruned network: count stored entries times columns by hand; the analysis of a sparse network in
 #   jax ranks layouts by what it happens to know.
 set -euo pipefail

@@ -141,10 +141,10 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
     """Write ``small`` into ``folder`` as ``pruned.safetensors`` and ``pruned.onnx``, read both again, and
     return what is to be said of each file: its bytes, or why it was not written.
 
-    The weights are put into a copy of the dense network that takes their sizes; what sizes do not tell, such
-    as how many groups a GroupNorm has left, is set there and named. The ONNX file (for any batch,
-    if the network can be exported so) is run by ONNX Runtime: both must answer to the example as ``small``
-    does.
+    A tensor with two names (an embedding that is the output layer, too) is written once, and the other name
+    said. The weights are put into a copy of the dense network that takes their sizes; what sizes do not tell,
+    such as how many groups a GroupNorm has left, is set there and named. The ONNX file (for any batch, if the
+    network can be exported so) is run by ONNX Runtime: both must answer to the example as ``small`` does.
 
     Raises TypeError, ValueError or FileNotFoundError for bad arguments, and ValueError if a file does not
     compute what the network does. Source: notebook capstone."""
@@ -154,11 +154,16 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
         raise FileNotFoundError(f"folder must exist, got {folder}")
     wanted = task.answers(small)
     weights = folder / "pruned.safetensors"
-    save_file({name: value.contiguous() for name, value in small.state_dict().items()}, weights)
-    again = resize(copy.deepcopy(task.model), load_file(weights)).eval()
+    state, tied = _apart(small)
+    save_file(state, weights)
+    stored = load_file(weights)
+    stored |= {name: stored[first] for name, first in tied.items()}
+    again = resize(copy.deepcopy(task.model), stored).eval()
     untold = _set_untold(again, small)
     _same("pruned.safetensors", task.answers(again), wanted)
     said = {weights.name: f"{weights.stat().st_size:,} bytes"}
+    if tied:
+        said[weights.name] += f"; {', '.join(f'{name} is {first}' for name, first in tied.items())}"
     if untold:
         said[weights.name] += f"; after surgery.resize set {', '.join(untold)}"
     for any_batch in (True, False):
@@ -173,6 +178,23 @@ def handed_over(task: Task, small: nn.Module, folder: Path | str) -> dict[str, s
         said["pruned.onnx"] = f"{len(raw):,} bytes, " + ("any batch" if any_batch else "this batch only")
         break
     return said
+
+
+def _apart(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the state of ``model``, a tensor that has two names under the first, and the other names with
+    it.
+    """
+    state: dict[str, torch.Tensor] = {}
+    tied: dict[str, str] = {}
+    first: dict[tuple, str] = {}
+    for name, value in model.state_dict().items():
+        place = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+        known = first.setdefault(place, name) if value.numel() else name
+        if known != name:
+            tied[name] = known
+        else:
+            state[name] = value.detach().clone(memory_format=torch.contiguous_format)
+    return state, tied
 
 
 def _set_untold(again: nn.Module, small: nn.Module) -> list[str]:

@@ -21,6 +21,10 @@ ADVICE = (
     ("lays channels out", "compute the sizes from the tensor's shape, or make one of them -1"),
     ("is not known", "give the operation a rule in surgery.rules.RULES, or keep these channels"),
     ("divides by the spread", "prune inside the blocks; LayerNorm's own channels would change the others"),
+    (
+        "divides by the norm over its inputs",
+        "make it a plain weight first, torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')",
+    ),
     ("takes one mean and spread", "prune whole groups, or use more of them"),
     (
         "(MultiheadAttention) mixes",

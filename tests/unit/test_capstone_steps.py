@@ -4,6 +4,7 @@ wrongly.
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import prune
 
@@ -180,6 +181,33 @@ def test_a_network_without_onnx_is_handed_over_in_words(tmp_path):
     said = capstone.handed_over(brought(model), model, tmp_path)
     assert said["pruned.onnx"].startswith("not written: model must be one that torch.onnx can export")
     assert not (tmp_path / "pruned.onnx").exists()
+
+
+class Tied(nn.Module):
+    """An embedding that is the output layer, too, and a block between."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(9, 6), nn.Linear(6, 9, bias=False)
+        self.up, self.down = nn.Linear(6, 16), nn.Linear(16, 6)
+        self.head.weight = self.embed.weight
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        return self.head(x + self.down(self.up(x).relu()))
+
+
+def test_a_tied_weight_is_handed_over_once(tmp_path):
+    torch.manual_seed(0)
+    tokens = torch.randint(9, (4, 5))
+    task = brought(Tied().eval(), example=tokens)
+    groups = coupled_groups(task.model, tokens)
+    small = capstone.cut(task, groups, {"up.weight": torch.arange(16) < 4})
+    said = capstone.handed_over(task, small, tmp_path)["pruned.safetensors"]
+    assert "bytes; head.weight is embed.weight" in said
+    stored = load_file(tmp_path / "pruned.safetensors")
+    assert "head.weight" not in stored and stored["embed.weight"].shape == (9, 6)
+    assert stored["up.weight"].shape == (4, 6)
 
 
 # --- what is brought wrongly -----------------------------------------------------------------------

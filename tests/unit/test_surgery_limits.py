@@ -226,3 +226,13 @@ def test_the_reason_is_what_makes_channels_of_a_layer_one():
     for layer in ("a", "b", "norm"):
         assert rows[layer].removable == 0
         assert "norm (LayerNorm) divides by the spread" in rows[layer].reason
+
+
+def test_a_weight_norm_over_the_inputs_is_refused_with_what_to_do():
+    norm = nn.utils.parametrizations.weight_norm
+    model = nn.Sequential(nn.Conv1d(2, 6, 3), nn.ReLU(), norm(nn.Conv1d(6, 4, 3)))
+    rows = explain(model, torch.randn(1, 2, 9)).rows
+    kept = next(row for row in rows if row.layer == "0")
+    assert "divides by the norm over its inputs" in kept.reason and "remove_parametrizations" in kept.advice
+    nn.utils.parametrize.remove_parametrizations(model[2], "weight")
+    assert explain(model, torch.randn(1, 2, 9)).rows[0].removable == 6, "the advice helps"
