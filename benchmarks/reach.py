@@ -3,7 +3,7 @@
     python benchmarks/reach.py          the stored run beside its aims, at once
     python benchmarks/reach.py NAME     both tools on one family of timm, now
 
-``python -m experiments reach`` makes the stored run, a quarter of an hour on one core. Checked: exact on 70 of 73
+``python -m experiments reach`` makes the stored run, 15 minutes on one core. Checked: exact on 70 of 73
 families of timm and refused with a reason on the others, all eight of Hugging Face, all detectors and
 segmentation networks, no more than 5 % more parameters left (or equality forbids it, or Torch-Pruning took
 more channels than it was asked for), no more time, and no more memory than Torch-Pruning."""
