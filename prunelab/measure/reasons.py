@@ -48,8 +48,9 @@ def not_smaller(dense: nn.Module, pruned: nn.Module) -> list[str]:
             " remove what is empty as a whole."
         )
     elif not masked and parameters(pruned) > parameters(dense) / (1 + REAL):
+        amount = "Little" if parameters(pruned) < parameters(dense) else "Nothing"
         found.append(
-            f"Nothing was removed: {parameters(pruned):,} parameters against {parameters(dense):,}, and"
+            f"{amount} was removed: {parameters(pruned):,} parameters against {parameters(dense):,}, and"
             " hardly a zero."
         )
     return found

@@ -74,6 +74,9 @@ def test_a_quality_between_0_and_1_has_its_decimals(dense):
 
 def test_nothing_removed(dense):
     assert kinds(measure.not_smaller(dense, copy.deepcopy(dense))) == ["Nothing was removed"]
+    less = remove_filters(dense, mask_model(filter_l1(dense), {"fc1.weight": 0.02}))
+    (reason,) = measure.not_smaller(dense, less)
+    assert reason.startswith(f"Little was removed: {measure.parameters(less):,} parameters against 431,080")
     assert kinds(measure.not_faster(dense, copy.deepcopy(dense), IMAGES, 0.97, 1.03)) == ["The same work"]
 
 
