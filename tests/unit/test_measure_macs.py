@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 from fvcore.nn import FlopCountAnalysis
+from macs_models import Function, no_warning  # noqa: F401 -- a fixture for every test here
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,25 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from prunelab import measure
 from prunelab.masks import apply_masks, keep_top
 from prunelab.sparse import to_sparse
-
-
-@pytest.fixture(autouse=True)
-def no_warning():
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "MACs without")
-        yield
-
-
-class Function(nn.Module):
-    """A function as a network."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs):
-        return self.function(*inputs)
-
 
 LINEAR = nn.Linear(4, 6)
 ATTENTION = 2 * (4 * 5 * 16 * 16 + 2 * 5 * 5 * 16)  # in and out projections; scores and mix; a batch of 2

@@ -2,33 +2,13 @@
 layers written by hand, nested batches; and what else a network may be called with.
 """
 
-import warnings
-
 import pytest
 import torch
+from macs_models import Function, no_warning  # noqa: F401 -- a fixture for every test here
 from torch import nn
 from torch.nn import functional as F
 
 from prunelab import measure
-
-
-@pytest.fixture(autouse=True)
-def no_warning():
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "MACs without")
-        yield
-
-
-class Function(nn.Module):
-    """A function as a network."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs):
-        return self.function(*inputs)
-
 
 LINEAR, POINTWISE = nn.Linear(4, 6), nn.Conv2d(3, 4, 1)
 
